@@ -1,0 +1,12 @@
+//! The vocabulary: what is observed (facts), how it is named, and by which rules it is read.
+//!
+//! Every word here is defined in the glossary of `ARCHITECTURE.md`. Nothing in this module does I/O, asks for the
+//! time or logs; it is the one module that everybody may use. Start with [`fact`], then [`settings`].
+
+pub mod batch;
+pub mod component;
+pub mod fact;
+pub mod name;
+pub mod secret;
+pub mod settings;
+pub mod time;

@@ -1,0 +1,48 @@
+//! What the owner resolves: components with their teams, and whose an incident is.
+
+use super::batch::StoredIncident;
+use super::name::{ComponentName, RepositoryId, RepositoryName, TeamSlug};
+use super::settings::DeploymentsFrom;
+
+/// A component with everything resolved: what the engine computes for.
+#[derive(Debug, Clone)]
+pub struct Component {
+    /// Its name.
+    pub name: ComponentName,
+    /// Its repository.
+    pub repository: RepositoryId,
+    /// What its repository is called today.
+    pub repository_name: RepositoryName,
+    /// The team that owns it.
+    pub team: TeamSlug,
+    /// How its deployments are found.
+    pub from: DeploymentsFrom,
+}
+
+/// Which rule said what an incident is about (`definitions.md` 4.1), shown on `/sources`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SubjectRule {
+    /// The configuration of a component or a team.
+    Configured,
+    /// A service called like a component.
+    Name,
+    /// The repository that holds the issue.
+    Repository,
+    /// A team that the source named.
+    Team,
+    /// None: it belongs to the team `unowned`.
+    None,
+}
+
+/// An incident with whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedIncident {
+    /// The incident, as it is stored.
+    pub stored: StoredIncident,
+    /// The component it is about, if one is known.
+    pub component: Option<ComponentName>,
+    /// The team it belongs to.
+    pub team: TeamSlug,
+    /// Which rule said so.
+    pub rule: SubjectRule,
+}

@@ -1,0 +1,355 @@
+//! The rules by which facts are read: what the configuration says, parsed and validated, as the engine and the
+//! owner need it. Defaults are those of `interfaces.md` §2.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use globset::{GlobBuilder, GlobMatcher};
+use regex::{Regex, RegexBuilder};
+
+use super::fact::Outcome;
+use super::name::{ComponentName, RepositoryName, ServiceId, SourceName, TeamSlug};
+use super::time::Span;
+
+/// A window as it is configured and labelled: `30d`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// As it was written: the value of the label `window`.
+    pub label: String,
+    /// Its length.
+    pub length: Span,
+}
+
+impl Window {
+    /// Reads `7d`. `None` if it is no duration or is empty.
+    pub fn parse(label: &str) -> Option<Self> {
+        let length = Span::parse(label).filter(|length| *length > Span::ZERO)?;
+        Some(Self {
+            label: label.to_owned(),
+            length,
+        })
+    }
+}
+
+/// Where lead time starts (`definitions.md` 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the words of definitions.md 3.2")]
+pub enum LeadTimeFrom {
+    FirstCommit,
+    Opened,
+    Merged,
+}
+
+/// What makes a deployment a failed one (`definitions.md` 3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the words of definitions.md 3.3")]
+pub enum FailOn {
+    Incident,
+    Rollback,
+    Revert,
+    Hotfix,
+}
+
+/// Which deployment a rollback blames (`definitions.md` 3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RollbackBlames {
+    /// The one in place when the rollback came.
+    Last,
+    /// The first one after the rollback's target.
+    First,
+}
+
+/// Whether the changes of bots are changes like any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BotChanges {
+    /// They have no lead time and are counted apart.
+    Apart,
+    /// They are.
+    Included,
+}
+
+/// Whether an incident that names no component may be attributed to its team's latest deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TeamAttribution {
+    /// It may not: the default.
+    Off,
+    /// It may (`definitions.md` 4.3, rule `team`).
+    On,
+}
+
+/// Whether components have series of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ComponentDetail {
+    /// Organisation and teams only.
+    Off,
+    /// Components too: the default.
+    On,
+}
+
+/// How the engine computes (`[organization]` and `[metrics]`).
+#[derive(Debug, Clone)]
+pub struct MetricSettings {
+    /// Calendar days are counted here.
+    pub timezone: Tz,
+    /// The windows, in the configured order.
+    pub windows: Vec<Window>,
+    /// Whether components have series of their own.
+    pub component_detail: ComponentDetail,
+    /// Where lead time starts.
+    pub lead_time_from: LeadTimeFrom,
+    /// What makes a deployment a failed one.
+    pub fail_on: Vec<FailOn>,
+    /// Which deployment a rollback blames.
+    pub rollback_blames: RollbackBlames,
+    /// How long a deployment may be blamed for incidents.
+    pub attribution_window: Span,
+    /// How long a revert or a hotfix may come after what it remedies.
+    pub remediation_window: Span,
+    /// Whether bots' changes count as changes.
+    pub bot_changes: BotChanges,
+    /// Branches of hotfixes.
+    pub hotfix_branch: Regex,
+    /// Labels of hotfixes.
+    pub hotfix_label: Regex,
+    /// Whether rule `team` of `definitions.md` 4.3 applies.
+    pub team_attribution: TeamAttribution,
+    /// How incidents of each source are filtered.
+    pub incident_filters: BTreeMap<SourceName, IncidentFilter>,
+}
+
+impl MetricSettings {
+    /// The defaults of `interfaces.md` §2.
+    pub fn new() -> Self {
+        Self {
+            timezone: Tz::UTC,
+            windows: ["7d", "30d", "90d"]
+                .into_iter()
+                .filter_map(Window::parse)
+                .collect(),
+            component_detail: ComponentDetail::On,
+            lead_time_from: LeadTimeFrom::FirstCommit,
+            fail_on: vec![FailOn::Incident, FailOn::Rollback, FailOn::Revert, FailOn::Hotfix],
+            rollback_blames: RollbackBlames::Last,
+            attribution_window: Span::from_hours(24),
+            remediation_window: Span::from_days(7),
+            bot_changes: BotChanges::Apart,
+            hotfix_branch: known_regex(DEFAULT_HOTFIX_BRANCH),
+            hotfix_label: known_regex(DEFAULT_HOTFIX_LABEL),
+            team_attribution: TeamAttribution::Off,
+            incident_filters: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for MetricSettings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Default of `metrics.hotfix_branch`.
+pub const DEFAULT_HOTFIX_BRANCH: &str = "^hotfix[/-]";
+/// Default of `metrics.hotfix_label`.
+pub const DEFAULT_HOTFIX_LABEL: &str = "^hotfix$";
+/// Default pattern of production environments (`definitions.md` 2.1).
+pub const DEFAULT_PRODUCTION: &str = "^(prod|production|live)([-_/ ].*)?$";
+
+/// Compiles a pattern of ours.
+#[expect(
+    clippy::expect_used,
+    reason = "the patterns are constants, and a test compiles each"
+)]
+fn known_regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a constant pattern compiles")
+}
+
+/// Compiles an environment pattern: case-insensitive, searched (`definitions.md` 2.1).
+pub fn environment_pattern(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).case_insensitive(true).build()
+}
+
+/// Which incidents of a source count; `None` lets everything pass.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentFilter {
+    /// Only these urgencies.
+    pub urgencies: Option<Vec<String>>,
+    /// Not those whose title matches.
+    pub exclude_title: Option<Regex>,
+    /// Whether this source only repeats what a primary one reports.
+    pub standing: Standing,
+}
+
+/// Whether a source's incidents stand for themselves (`definitions.md` 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Standing {
+    /// They do.
+    #[default]
+    Primary,
+    /// One that starts within 10 min of a primary source's on the same component is a duplicate.
+    Secondary,
+}
+
+/// Patterns such as `acme/*` and `!acme/sandbox-*` over repository names; case does not matter, `*` stays within
+/// one part of the name. A name matches if some pattern does and no pattern with `!` does.
+#[derive(Debug, Clone, Default)]
+pub struct RepositoryPatterns {
+    include: Vec<GlobMatcher>,
+    exclude: Vec<GlobMatcher>,
+}
+
+impl RepositoryPatterns {
+    /// Compiles the patterns; on failure which one and why.
+    pub fn parse<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, (String, globset::Error)> {
+        let mut parsed = Self::default();
+        for pattern in patterns {
+            let (glob, list) = match pattern.strip_prefix('!') {
+                Some(glob) => (glob, &mut parsed.exclude),
+                None => (pattern, &mut parsed.include),
+            };
+            let glob = GlobBuilder::new(glob)
+                .case_insensitive(true)
+                .literal_separator(true)
+                .build();
+            list.push(
+                glob.map_err(|error| (pattern.to_owned(), error))?
+                    .compile_matcher(),
+            );
+        }
+        Ok(parsed)
+    }
+
+    /// Whether `name` is meant.
+    pub fn matches(&self, name: &RepositoryName) -> bool {
+        let any = |globs: &[GlobMatcher]| globs.iter().any(|glob| glob.is_match(name.as_str()));
+        any(&self.include) && !any(&self.exclude)
+    }
+
+    /// Whether nothing is meant.
+    pub fn is_empty(&self) -> bool {
+        self.include.is_empty()
+    }
+}
+
+/// How a repository's deployments are found (`[[github.deployments]]`).
+#[derive(Debug, Clone)]
+pub enum DeploymentsFrom {
+    /// GitHub Deployments to environments that match.
+    Deployments(Regex),
+    /// Pull requests merged into the default branch.
+    Merges,
+}
+
+/// A rule of `[[github.deployments]]`: the first one that matches a repository wins.
+#[derive(Debug, Clone)]
+pub struct DeploymentRule {
+    /// The source it belongs to.
+    pub source: SourceName,
+    /// The repositories it is for.
+    pub repositories: RepositoryPatterns,
+    /// What counts as a deployment there.
+    pub from: DeploymentsFrom,
+}
+
+/// Who says which team owns a repository that the configuration does not (`teams_from`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TeamsFrom {
+    /// Nobody.
+    Config,
+    /// The permissions of GitHub's teams.
+    GithubTeams,
+}
+
+/// A team of the configuration.
+#[derive(Debug, Clone)]
+pub struct TeamRule {
+    /// Its slug.
+    pub slug: TeamSlug,
+    /// As it was written.
+    pub name: String,
+    /// The repositories it owns.
+    pub repositories: RepositoryPatterns,
+    /// Slugs of the GitHub teams that are this team.
+    pub github_teams: Vec<String>,
+    /// PagerDuty services whose incidents are this team's.
+    pub pagerduty_services: Vec<ServiceId>,
+    /// What `dora_team_info` says of it besides: label and value.
+    pub info: BTreeMap<String, String>,
+}
+
+/// A component of the configuration: says more about a whole repository.
+#[derive(Debug, Clone)]
+pub struct ComponentRule {
+    /// Its name.
+    pub name: ComponentName,
+    /// The repository that is it.
+    pub repository: RepositoryName,
+    /// Its production environment, if not as its repository's rule says.
+    pub environment: Option<Regex>,
+    /// The team that owns it, if not as its repository's owner.
+    pub team: Option<TeamSlug>,
+    /// PagerDuty services whose incidents are about it.
+    pub pagerduty_services: Vec<ServiceId>,
+}
+
+/// Everything the configuration says about who owns what and how it is deployed.
+#[derive(Debug, Clone, Default)]
+pub struct OwnershipRules {
+    /// `[[teams]]`, in order: the first that matches a repository owns it.
+    pub teams: Vec<TeamRule>,
+    /// `[[components]]`.
+    pub components: Vec<ComponentRule>,
+    /// `[[github.deployments]]` of all sources, in order.
+    pub deployments: Vec<DeploymentRule>,
+    /// `teams_from` of each GitHub source.
+    pub teams_from: BTreeMap<SourceName, TeamsFrom>,
+}
+
+/// The value of the label `outcome`.
+pub const fn outcome_label(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Success => "success",
+        Outcome::Failure => "failure",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_patterns_compile() {
+        let settings = MetricSettings::new();
+        assert!(settings.hotfix_branch.is_match("hotfix/login"));
+        assert!(settings.hotfix_label.is_match("hotfix"));
+        assert_eq!(settings.windows.len(), 3);
+        let production = environment_pattern(DEFAULT_PRODUCTION).unwrap();
+        for name in [
+            "production",
+            "Prod",
+            "live",
+            "prod-eu",
+            "production / eu",
+            "PROD_1",
+        ] {
+            assert!(production.is_match(name), "{name}");
+        }
+        for name in ["preproduction", "productive", "staging", "non-prod", ""] {
+            assert!(!production.is_match(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn patterns_take_in_and_leave_out() {
+        let patterns = RepositoryPatterns::parse(["acme/*", "!acme/sandbox-*"]).unwrap();
+        for (name, expected) in [
+            ("acme/shop", true),
+            ("Acme/Shop", true),
+            ("acme/sandbox-1", false),
+            ("acme/ACME/x", false),
+            ("other/shop", false),
+        ] {
+            assert_eq!(patterns.matches(&RepositoryName::from(name)), expected, "{name}");
+        }
+        assert_eq!(RepositoryPatterns::parse(["a/["]).unwrap_err().0, "a/[");
+    }
+}

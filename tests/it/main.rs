@@ -1,5 +1,12 @@
 //! The integration tests: one binary, a module for each subject.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking; the lints know that only of test functions"
+)]
 
 mod exposition;
 mod exposition_fixture;
 mod server;
+mod store;

@@ -2,6 +2,7 @@
 //! owner need it. Defaults are those of `interfaces.md` §2.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono_tz::Tz;
 use globset::{GlobBuilder, GlobMatcher};
@@ -227,6 +228,18 @@ impl RepositoryPatterns {
     /// Whether nothing is meant.
     pub fn is_empty(&self) -> bool {
         self.include.is_empty()
+    }
+}
+
+impl fmt::Display for RepositoryPatterns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let include = self.include.iter().map(|glob| ("", glob));
+        let exclude = self.exclude.iter().map(|glob| ("!", glob));
+        for (index, (sign, glob)) in include.chain(exclude).enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{sign}{}", glob.glob())?;
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,9 @@
     reason = "a test that cannot go on says so by panicking; the lints know that only of test functions"
 )]
 
+mod config_errors;
+mod config_example;
+mod config_meaning;
 mod exposition;
 mod exposition_fixture;
 mod server;

@@ -1,7 +1,7 @@
 //! The configuration: TOML text becomes a validated [`Config`], or everything that is wrong with it at once.
 //!
 //! This is the only reader of the environment and of secret files. A key or a value that means nothing yet is
-//! refused, never ignored. Each section has a file below this one; [`reader`] walks through the document, [`value`]
+//! refused, never ignored. Each section has a file below this one; `reader` walks through the document, `value`
 //! has what sections share. `config/sextant.example.toml` documents every key, and tests keep it true.
 
 use std::fmt;
@@ -99,9 +99,8 @@ impl Config {
     /// Reads a configuration file, the environment, and the secret files that it names.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
         let file = path.display().to_string();
-        let text = secret::read_limited(path, CONFIG_BYTES_MAX).map_err(|error| {
-            ConfigErrors::unreadable(&file, None, format!("cannot be read: {}", error.kind()))
-        })?;
+        let text = secret::read_limited(path, CONFIG_BYTES_MAX)
+            .map_err(|error| ConfigErrors::unreadable(&file, format!("cannot be read: {}", error.kind())))?;
         Self::parse(&text, &file, &system_variables)
     }
 
@@ -109,15 +108,17 @@ impl Config {
     pub fn parse(text: &str, file: &str, variables: &Variables<'_>) -> Result<Self, ConfigErrors> {
         let problems = Problems::new(text);
         let (document, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            note_syntax(&problems, text, &errors);
-            return Err(ConfigErrors::new(file, problems.into_errors()));
-        }
-        let config = sections(Table::document(document.get_ref(), &problems), variables);
-        let errors = problems.into_errors();
-        match config {
-            Some(config) if errors.is_empty() => Ok(config),
-            _ => Err(ConfigErrors::new(file, errors)),
+        note_syntax(&problems, text, &errors);
+        let config = if errors.is_empty() {
+            sections(Table::document(document.get_ref(), &problems), variables)
+        } else {
+            None
+        };
+        match (config, problems.into_errors(file)) {
+            (Some(config), None) => Ok(config),
+            (_, Some(errors)) => Err(errors),
+            // Whatever is not read says why; this is for the day on which it does not.
+            (None, None) => Err(ConfigErrors::unreadable(file, "not understood".to_owned())),
         }
     }
 }

@@ -13,6 +13,7 @@ const ERRORS_SHOWN_MAX: usize = 100;
 pub struct ConfigErrors {
     file: String,
     errors: Vec<ConfigError>,
+    more: usize,
 }
 
 /// One thing that is wrong.
@@ -52,26 +53,28 @@ impl Place {
 }
 
 impl ConfigErrors {
-    pub(super) fn new(file: &str, mut errors: Vec<ConfigError>) -> Self {
+    /// What is wrong, and how many errors more there are.
+    pub(super) fn new(file: &str, mut errors: Vec<ConfigError>, more: usize) -> Self {
         errors.sort_by_key(|error| error.place);
         Self {
             file: file.to_owned(),
             errors,
+            more,
         }
     }
 
-    /// A file that is no text to look for errors in.
-    pub(super) fn unreadable(file: &str, place: Option<Place>, message: String) -> Self {
+    /// A file that could not be read.
+    pub(super) fn unreadable(file: &str, message: String) -> Self {
         let error = ConfigError {
-            place,
+            place: None,
             key: None,
             message,
             help: None,
         };
-        Self::new(file, vec![error])
+        Self::new(file, vec![error], 0)
     }
 
-    /// The errors, in the order of the file.
+    /// The errors, in the order of the file: the first thousand that were found.
     pub fn errors(&self) -> &[ConfigError] {
         &self.errors
     }
@@ -95,7 +98,7 @@ impl fmt::Display for ConfigErrors {
                 write!(f, "\n  help: {help}")?;
             }
         }
-        match self.errors.len().saturating_sub(ERRORS_SHOWN_MAX) {
+        match self.errors.len().saturating_sub(ERRORS_SHOWN_MAX) + self.more {
             0 => Ok(()),
             more => write!(f, "\n{}: and {more} more errors", self.file),
         }

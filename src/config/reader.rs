@@ -3,13 +3,13 @@
 //! A section asks its [`Table`] for keys; what it has asked for is what is known there, and [`Table::finish`] reports
 //! the rest. Nothing here knows what a key means, and nothing repeats a value.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, Place};
+use super::error::{ConfigError, ConfigErrors, Place};
 
 /// Keys under which people write secrets; they are refused, whatever their value, and it is not shown.
 const WRITTEN_SECRETS: [&str; 6] = [
@@ -21,10 +21,14 @@ const WRITTEN_SECRETS: [&str; 6] = [
     "private_key",
 ];
 
+/// So many errors are kept; the rest are counted. To find the place of one takes as long as the file is.
+const ERRORS_KEPT_MAX: usize = 1_000;
+
 /// What is wrong so far.
 pub(super) struct Problems<'a> {
     text: &'a str,
     found: RefCell<Vec<ConfigError>>,
+    more: Cell<usize>,
 }
 
 impl<'a> Problems<'a> {
@@ -32,11 +36,17 @@ impl<'a> Problems<'a> {
         Self {
             text,
             found: RefCell::new(Vec::new()),
+            more: Cell::new(0),
         }
     }
 
     pub(super) fn note(&self, offset: usize, key: Option<String>, message: String, help: Option<String>) {
-        self.found.borrow_mut().push(ConfigError {
+        let mut found = self.found.borrow_mut();
+        if found.len() == ERRORS_KEPT_MAX {
+            self.more.set(self.more.get() + 1);
+            return;
+        }
+        found.push(ConfigError {
             place: Some(Place::of(self.text, offset)),
             key,
             message,
@@ -44,8 +54,10 @@ impl<'a> Problems<'a> {
         });
     }
 
-    pub(super) fn into_errors(self) -> Vec<ConfigError> {
-        self.found.into_inner()
+    /// All of it; `None` if nothing is wrong.
+    pub(super) fn into_errors(self, file: &str) -> Option<ConfigErrors> {
+        let found = self.found.into_inner();
+        (!found.is_empty()).then(|| ConfigErrors::new(file, found, self.more.get()))
     }
 }
 
@@ -334,15 +346,16 @@ pub(super) struct Once {
 impl Once {
     /// Takes `id`, which `value` says; if it is taken, says where, and is false.
     pub(super) fn claim(&mut self, value: &Value<'_>, id: &str) -> bool {
-        if let Some((path, line)) = self.given.get(id) {
+        if let Some((path, offset)) = self.given.get(id) {
+            let line = Place::of(value.problems.text, *offset).line;
             value.refuse(format!(
                 "{} is given at line {line} already, by {path}",
                 quoted(id)
             ));
             return false;
         }
-        let line = Place::of(value.problems.text, value.offset).line;
-        self.given.insert(id.to_owned(), (value.path.clone(), line));
+        self.given
+            .insert(id.to_owned(), (value.path.clone(), value.offset));
         true
     }
 }

@@ -160,7 +160,8 @@ impl Budget {
     }
 }
 
-/// Speed against size, measured on 50,000 series: level 6 takes two and a half times as long for a tenth less.
+/// Speed against size, measured on 50,000 series by `examples/exposition.rs`: level 6 takes twice as long for 2 % less,
+/// level 1 a quarter as long for 27 % more, and the size decides how long a scrape takes.
 const COMPRESSION: Compression = Compression::new(4);
 
 fn gzip(text: &[u8]) -> io::Result<Bytes> {

@@ -1,9 +1,5 @@
 //! The server, over real HTTP.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "test helpers fail by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;

@@ -161,7 +161,7 @@ fn main() -> anyhow::Result<()> {
             milliseconds(took)
         );
     }
-    let published = Published::new("acme".into(), Arc::new(snapshot), &[], own, Limits::default())?;
+    let published = Published::new("acme".into(), Arc::new(snapshot), &[], &own, Limits::default())?;
     // As in the daemon: the server has a runtime of its own, here so have the clients.
     let (servers, clients) = (runtime(1)?, runtime(1)?);
     for (encoding, scrapes) in [("gzip", SCRAPES_PER_CLIENT), ("identity", SCRAPES_PER_CLIENT / 5)] {

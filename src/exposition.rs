@@ -19,9 +19,11 @@ use crate::model::batch::CounterKey;
 mod counters;
 mod derived;
 mod levels;
+mod sources;
 mod write;
 
 use self::counters::Persisted;
+pub use self::sources::SourceState;
 use self::write::Writer;
 
 /// How much is exposed at most.
@@ -61,8 +63,8 @@ pub struct Published {
     pub organization: String,
     /// The numbers.
     pub snapshot: Arc<Snapshot>,
-    /// The daemon's own numbers at the same time.
-    pub own: Vec<Family<'static>>,
+    /// The sources, by name.
+    pub sources: Vec<SourceState>,
     /// `/metrics`.
     pub rendered: Rendered,
 }
@@ -73,14 +75,14 @@ impl Published {
         organization: String,
         snapshot: Arc<Snapshot>,
         counters: &[(CounterKey, f64)],
-        own: Vec<Family<'static>>,
+        own: &[Family<'static>],
         limits: Limits,
     ) -> io::Result<Self> {
-        let rendered = render(&snapshot, counters, &own, limits)?;
+        let rendered = render(&snapshot, counters, own, limits)?;
         Ok(Self {
             organization,
             snapshot,
-            own,
+            sources: sources::states(own),
             rendered,
         })
     }

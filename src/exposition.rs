@@ -19,9 +19,11 @@ use crate::model::batch::CounterKey;
 mod counters;
 mod derived;
 mod levels;
+mod sources;
 mod write;
 
 use self::counters::Persisted;
+pub use self::sources::SourceState;
 use self::write::Writer;
 
 /// How much is exposed at most.
@@ -61,8 +63,8 @@ pub struct Published {
     pub organization: String,
     /// The numbers.
     pub snapshot: Arc<Snapshot>,
-    /// The daemon's own numbers at the same time.
-    pub own: Vec<Family<'static>>,
+    /// The sources, by name.
+    pub sources: Vec<SourceState>,
     /// `/metrics`.
     pub rendered: Rendered,
 }
@@ -73,14 +75,14 @@ impl Published {
         organization: String,
         snapshot: Arc<Snapshot>,
         counters: &[(CounterKey, f64)],
-        own: Vec<Family<'static>>,
+        own: &[Family<'static>],
         limits: Limits,
     ) -> io::Result<Self> {
-        let rendered = render(&snapshot, counters, &own, limits)?;
+        let rendered = render(&snapshot, counters, own, limits)?;
         Ok(Self {
             organization,
             snapshot,
-            own,
+            sources: sources::states(own),
             rendered,
         })
     }
@@ -160,7 +162,8 @@ impl Budget {
     }
 }
 
-/// Speed against size, measured on 50,000 series: level 6 takes two and a half times as long for a tenth less.
+/// Speed against size, measured on 50,000 series by `examples/exposition.rs`: level 6 takes twice as long for 2 % less,
+/// level 1 a quarter as long for 27 % more, and the size decides how long a scrape takes.
 const COMPRESSION: Compression = Compression::new(4);
 
 fn gzip(text: &[u8]) -> io::Result<Bytes> {

@@ -3,11 +3,9 @@
 
 use askama::Template;
 
-use crate::catalogue::{Family, Own, Sample};
 use crate::engine::snapshot::{Completeness, LevelValues, WindowValues};
-use crate::exposition::Published;
+use crate::exposition::{Published, SourceState};
 use crate::model::settings::Window;
-use crate::model::time::Timestamp;
 
 use super::words;
 
@@ -26,7 +24,7 @@ struct Landing<'a> {
     at: Option<String>,
     teams: Vec<Team<'a>>,
     teams_left_out: usize,
-    sources: Vec<Source>,
+    sources: &'a [SourceState],
     series: usize,
     series_dropped: usize,
 }
@@ -54,14 +52,6 @@ struct Cell {
     n: Option<u64>,
 }
 
-struct Source {
-    name: String,
-    kind: String,
-    up: Option<bool>,
-    last_success: Option<String>,
-    backfill: Option<bool>,
-}
-
 /// The page; without a publication it says that the first one is on its way.
 pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::Error> {
     let version = env!("CARGO_PKG_VERSION");
@@ -72,7 +62,7 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
             at: None,
             teams: Vec::new(),
             teams_left_out: 0,
-            sources: Vec::new(),
+            sources: &[],
             series: 0,
             series_dropped: 0,
         };
@@ -88,7 +78,7 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
             .map(|(slug, values)| team(slug.as_str(), &snapshot.windows, &values.values))
             .collect(),
         teams_left_out: snapshot.teams.len().saturating_sub(TEAMS_SHOWN_MAX),
-        sources: sources(&published.own),
+        sources: &published.sources,
         series: published.rendered.series,
         series_dropped: published.rendered.dropped,
     };
@@ -152,39 +142,4 @@ fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<
 
 fn cell(words: Option<String>, n: Option<u64>) -> Cell {
     Cell { words, n }
-}
-
-/// The sources as `/metrics` has them: every source counts its requests from the start.
-fn sources(own: &[Family<'_>]) -> Vec<Source> {
-    let rows = samples(own, Own::SourceRequests).iter().filter_map(|sample| {
-        let name = sample.label("source")?;
-        let value = |own_metric| {
-            let mut of_source = samples(own, own_metric).iter();
-            of_source
-                .find(|sample| sample.label("source") == Some(name))
-                .map(|sample| sample.value)
-        };
-        Some(Source {
-            name: name.to_owned(),
-            kind: sample.label("kind")?.to_owned(),
-            up: value(Own::SourceUp).map(|up| up > 0.0),
-            last_success: value(Own::SourceLastSuccess).map(instant),
-            backfill: value(Own::SourceBackfill).map(|complete| complete > 0.0),
-        })
-    });
-    rows.collect()
-}
-
-fn samples<'a>(own: &'a [Family<'a>], metric: Own) -> &'a [Sample<'a>] {
-    let family = own.iter().find(|family| family.metric == metric.metric());
-    family.map(|family| family.samples.as_slice()).unwrap_or_default()
-}
-
-fn instant(seconds: f64) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a cast of a float saturates; parts of a second are not shown"
-    )]
-    let seconds = seconds as i64;
-    Timestamp::from_seconds(seconds).to_string()
 }

@@ -55,3 +55,18 @@ pub fn init_logs(format: LogFormat, level: Option<&str>) -> Result<(), LogError>
     };
     outcome.map_err(|error| LogError::Setup(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_is_none_is_refused_with_its_text() {
+        let error = init_logs(LogFormat::Json, Some("sextant=loud")).unwrap_err();
+        assert!(matches!(error, LogError::Level(_)), "{error}");
+        assert!(
+            error.to_string().starts_with("cannot read the log level: "),
+            "{error}"
+        );
+    }
+}

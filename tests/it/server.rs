@@ -1,9 +1,5 @@
 //! The server, over real HTTP.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "test helpers fail by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
@@ -65,7 +61,7 @@ impl Running {
                 "acme".into(),
                 Arc::new(snapshot()),
                 &counters(),
-                own,
+                &own,
                 Limits::default(),
             )
             .unwrap(),
@@ -269,14 +265,7 @@ async fn names_on_the_page_are_text_and_a_long_list_of_teams_is_cut_with_a_word(
         .collect();
     values.values = busy();
     snapshot.teams.insert("<b>&\"".into(), values);
-    let published = Published::new(
-        "<i>".into(),
-        Arc::new(snapshot),
-        &[],
-        Vec::new(),
-        Limits::default(),
-    )
-    .unwrap();
+    let published = Published::new("<i>".into(), Arc::new(snapshot), &[], &[], Limits::default()).unwrap();
     server.publish_snapshot(published);
     let page = String::from_utf8(server.get("/").await.2).unwrap();
     assert!(!page.contains("<i>") && !page.contains("<b>"));

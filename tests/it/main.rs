@@ -11,5 +11,6 @@ mod config_example;
 mod config_meaning;
 mod exposition;
 mod exposition_fixture;
+mod http;
 mod server;
 mod store;

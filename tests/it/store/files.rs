@@ -178,6 +178,7 @@ async fn files_of_every_version_are_read_as_what_was_written() {
         let found = dump(&SqliteStore::open(&path).await.unwrap()).await;
         assert_eq!(found.inventory.repositories, [repository(1)]);
         assert_eq!(found.inventory.teams[&acme()], teams());
+        assert!(found.counts.iter().all(|(_, rows)| *rows == 1));
         let covered = [
             (Coverage::Repository(repository_id(1)), at(50)),
             (Coverage::Incidents(acme()), at(60)),

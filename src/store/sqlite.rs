@@ -62,7 +62,10 @@ impl SqliteStore {
         let reader = Lane::start("store-reader", &place, reader, lane::close);
         let writer = Lane::start("store-writer", &place, writer, move |connection| {
             let closed = lane::checkpoint_and_close(connection);
-            drop(guard);
+            // Said, and not left to the end of the file handle: a process that is being started may hold a copy of it.
+            if let Err(error) = guard.unlock() {
+                tracing::warn!(%error, "the store's lock was not released before the end of the process");
+            }
             closed
         });
         Ok(Self {

@@ -8,8 +8,8 @@
 //! A killed process loses nothing that was acknowledged. A power failure may take the last commits with it, whole
 //! and in order: cursors and facts go back together, and the source reads again what was lost.
 //!
-//! [`open`] has the file and its guard, [`lane`] the threads, [`write`] and [`read`] the statements, [`columns`] and
-//! [`packed`] how values are kept.
+//! `open` has the file and its guard, `lane` the threads, `write` and `read` the statements, `columns` and `packed`
+//! how values are kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

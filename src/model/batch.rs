@@ -47,7 +47,8 @@ pub enum Coverage {
 /// What a batch changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Applied {
-    /// Rows inserted or updated; rows that were the same already are not written and not counted.
+    /// Rows of facts and coverage inserted or updated; rows that were the same already are not written and not
+    /// counted, and neither are cursors.
     pub rows_written: u64,
     /// Repositories of which an attempt, a change, a commit or the row itself changed.
     pub repositories: Vec<RepositoryId>,

@@ -14,3 +14,6 @@ mod exposition_fixture;
 mod http;
 mod server;
 mod store;
+mod oracle;
+mod rig;
+mod tidy;

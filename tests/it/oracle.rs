@@ -8,9 +8,9 @@ use regex::Regex;
 use sextant::demo::world::World;
 use sextant::demo::world::account::Account;
 use sextant::demo::world::deployment::State;
-use sextant::demo::world::pull::{EventKind, PullRequest};
+use sextant::demo::world::issue::StateReason;
+use sextant::demo::world::pull::PullRequest;
 use sextant::demo::world::repository::Repository;
-use sextant::model::name::CommitId;
 use sextant::model::time::{Span, Timestamp};
 
 /// What the oracle has to be told, since no API says it.
@@ -88,16 +88,27 @@ pub(crate) fn ask(world: &World, told: &Told) -> BTreeMap<String, Said> {
     let keys: Vec<_> = world.keys().collect();
     let mut said: BTreeMap<_, _> =
         keys.iter().map(|key| (world.at(*key).name_with_owner(), repository(world.at(*key), told))).collect();
-    for (place, incident) in world.pagerduty.incidents.iter().enumerate() {
+    for incident in &world.pagerduty.incidents {
         let service = world.pagerduty.service(incident.service).unwrap();
         let urgency = format!("{:?}", incident.urgency).to_lowercase();
         let dropped = incident.merged_into.is_some()
             || !told.urgencies.contains(&urgency.as_str())
             || told.exclude_title.as_ref().is_some_and(|title| title.is_match(&incident.title));
-        let Some(said) = told.services.get(&service.id).and_then(|name| said.get_mut(name)) else { continue };
+        let Some(name) = told.services.get(&service.id) else { continue };
+        let (Some(key), Some(said)) = (world.find(name), said.get_mut(name)) else { continue };
         if !dropped {
-            said.incidents.push((incident.created_at, incident.resolved_at));
-            attribute(world, said, told, place);
+            attribute(world.at(key), said, &incident.title, incident.created_at, incident.resolved_at);
+        }
+    }
+    for key in keys {
+        let repository = world.at(key);
+        let said = said.get_mut(&repository.name_with_owner()).unwrap();
+        for issue in repository.issues.iter().filter(|issue| issue.labels.iter().any(|label| label == "incident")) {
+            let dropped = matches!(issue.state_reason, Some(StateReason::NotPlanned | StateReason::Duplicate));
+            if !dropped {
+                let text = format!("{}\n{}", issue.title, issue.body);
+                attribute(repository, said, &text, issue.created_at, issue.closed_at);
+            }
         }
     }
     said.values_mut().for_each(|said| rework(&mut said.rollouts));
@@ -361,25 +372,24 @@ fn has_hotfix(repository: &Repository, rollout: &Rollout) -> bool {
     })
 }
 
-/// 4.3: what the title names, else the latest deployment within 24 hours.
-fn attribute(world: &World, said: &mut Said, told: &Told, place: usize) {
-    let incident = &world.pagerduty.incidents[place];
-    let service = world.pagerduty.service(incident.service).unwrap();
-    let name = &told.services[&service.id];
-    let key = world.find(name).unwrap();
-    let repository = world.at(key);
+/// 4.3: what the text names, else the latest deployment within 24 hours.
+fn attribute(
+    repository: &Repository,
+    said: &mut Said,
+    text: &str,
+    started: Timestamp,
+    resolved: Option<Timestamp>,
+) {
+    said.incidents.push((started, resolved));
     let earlier: Vec<usize> =
-        (0..said.rollouts.len()).filter(|index| said.rollouts[*index].at < incident.created_at).collect();
-    let named = referenced(repository, &incident.title);
-    let found = if let Some(commit) = named {
-        earlier.iter().rev().copied().find(|index| reach(repository, said.rollouts[*index].commit).contains(&commit))
-    } else {
-        None
-    };
-    let recent = |index: &usize| incident.created_at.since(said.rollouts[*index].at) <= Span::from_hours(24);
-    let blamed = found.or_else(|| earlier.last().copied().filter(recent));
-    if let Some(index) = blamed {
-        said.rollouts[index].incidents.push((incident.created_at, incident.resolved_at));
+        (0..said.rollouts.len()).filter(|index| said.rollouts[*index].at < started).collect();
+    let found = referenced(repository, text).and_then(|commit| {
+        let contains = |index: &usize| reach(repository, said.rollouts[*index].commit).contains(&commit);
+        earlier.iter().rev().copied().find(contains)
+    });
+    let recent = |index: &usize| started.since(said.rollouts[*index].at) <= Span::from_hours(24);
+    if let Some(index) = found.or_else(|| earlier.last().copied().filter(recent)) {
+        said.rollouts[index].incidents.push((started, resolved));
     }
 }
 
@@ -427,14 +437,4 @@ pub(crate) fn quantile(sample: &[Span], percent: usize) -> Option<Span> {
     sorted.sort();
     let rank = (sorted.len() * percent).div_ceil(100);
     rank.checked_sub(1).map(|index| sorted[index])
-}
-
-/// The commit of a place, for messages.
-pub(crate) fn commit_id(repository: &Repository, rollout: &Rollout) -> CommitId {
-    repository.commits[rollout.commit].id
-}
-
-/// Whether a pull request was ever a draft.
-pub(crate) fn was_draft(pull: &PullRequest) -> bool {
-    pull.draft || pull.events.iter().any(|event| event.kind == EventKind::ReadyForReview)
 }

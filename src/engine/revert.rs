@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::engine::change::{ChangeName, Changes, Commits, Landed, Unplanned};
+use crate::engine::change::{Changes, Commits, Landed, Unplanned};
 use crate::model::fact::{Change, RevertOf};
 use crate::model::name::{CommitId, CommitPrefix};
 use crate::model::settings::MetricSettings;

@@ -171,7 +171,7 @@ fn dropped_incidents_are_counted_by_reason_and_nowhere_else() {
     };
     let urgent = |id, urgency: &str| {
         edited(incident(id, "shop", 45, None), |i| {
-            i.urgency = Some(urgency.into())
+            i.urgency = Some(urgency.into());
         })
     };
     let world = world()
@@ -202,7 +202,7 @@ fn dropped_incidents_are_counted_by_reason_and_nowhere_else() {
 fn a_secondary_source_does_not_repeat_a_primary_one() {
     let second = |id, component: &str, started| {
         edited(incident(id, component, started, None), |i| {
-            i.source = SourceName::new("issues")
+            i.source = SourceName::new("issues");
         })
     };
     let world = world()
@@ -216,7 +216,7 @@ fn a_secondary_source_does_not_repeat_a_primary_one() {
         .incidents([
             incident(1, "shop", 100, None),
             edited(incident(2, "shop", 200, None), |i| {
-                i.excluded = Some(Exclusion::Test)
+                i.excluded = Some(Exclusion::Test);
             }),
             second(3, "shop", 90),
             second(4, "shop", 110),
@@ -241,7 +241,7 @@ fn a_secondary_source_does_not_repeat_a_primary_one() {
 fn at_most_twenty_severities_have_a_name_and_the_first_ones_keep_theirs() {
     let severe = |id: u64, started: i64, severity: String| {
         edited(incident(id, "shop", started, None), |i| {
-            i.severity = Severity::new(severity)
+            i.severity = Severity::new(severity);
         })
     };
     let many = (0..30).map(|n| severe(n, 100 + i64::try_from(n).unwrap(), format!("s{:02}", 29 - n)));

@@ -12,6 +12,7 @@ use crate::engine_world::{Repo, World, incident, minute, own, prefix, pull};
 
 /// One commit and what became of it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 struct Step {
     parent_back: usize,
     second_parent_back: usize,

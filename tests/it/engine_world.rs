@@ -48,7 +48,8 @@ pub(crate) fn sha(name: &str) -> CommitId {
 
 /// The first ten digits of the commit of that name.
 pub(crate) fn prefix(name: &str) -> CommitPrefix {
-    CommitPrefix::parse(&sha(name).to_string()[..10]).unwrap()
+    let digits: String = sha(name).to_string().chars().take(10).collect();
+    CommitPrefix::parse(&digits).unwrap()
 }
 
 fn repository_id(number: u64) -> RepositoryId {

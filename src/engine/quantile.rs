@@ -9,14 +9,15 @@ pub fn quantiles(sample: &mut [Span]) -> Quantiles {
         return Quantiles::default();
     };
     let (lower, p90, _) = sample.select_nth_unstable(high);
+    let p90 = *p90;
     let p50 = if median < high {
-        lower.select_nth_unstable(median).1
+        *lower.select_nth_unstable(median).1
     } else {
         p90
     };
     Quantiles {
-        p50: Some(*p50),
-        p90: Some(*p90),
+        p50: Some(p50),
+        p90: Some(p90),
     }
 }
 

@@ -9,6 +9,12 @@
 mod config_errors;
 mod config_example;
 mod config_meaning;
+mod engine_deployments;
+mod engine_failures;
+mod engine_incidents;
+mod engine_properties;
+mod engine_snapshots;
+mod engine_world;
 mod exposition;
 mod exposition_fixture;
 mod http;

@@ -9,6 +9,13 @@
 mod config_errors;
 mod config_example;
 mod config_meaning;
+mod demo_contract;
+mod demo_example;
+mod demo_faults;
+mod demo_github;
+mod demo_pagerduty;
+mod demo_stage;
+mod demo_stories;
 mod engine_deployments;
 mod engine_failures;
 mod engine_incidents;

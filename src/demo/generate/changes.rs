@@ -31,13 +31,15 @@ impl Teller {
         let Some((pull, author, draft)) = self.propose(world, place, habits, at) else {
             return;
         };
+        if self.random.chance(NEVER_MERGED) {
+            let given_up_at = at.plus(self.random.around(Span::from_days(9)));
+            self.at(given_up_at, Event::Close(pull));
+            return;
+        }
         let mut ready_at = at;
         if draft {
             ready_at = at.plus(self.random.around(Span::from_hours(6)));
             self.at(ready_at, Event::Ready(pull));
-        }
-        if self.random.chance(NEVER_MERGED) {
-            return;
         }
         let mut merged_at = ready_at.plus(self.random.around(Span::from_minutes(40)));
         if !self.random.chance(habits.unreviewed_per_mille) {

@@ -70,7 +70,7 @@ impl Teller {
         }
         let deployment = world.deploy(told.key, attempt.commit, environment, at);
         world.status(deployment, State::Queued, at);
-        world.status(deployment, State::InProgress, at.plus(Span::from_seconds(1)));
+        world.status(deployment, State::InProgress, at);
         let takes = self.random.around(ONE_DEPLOYMENT);
         self.after(at, takes, Event::Finish(attempt, deployment));
     }

@@ -1,8 +1,3 @@
-<<<<<<< HEAD
-//! To be written.
-
-pub mod config;
-=======
 //! GitHub: repositories, changes, deployments, commits, teams, and issues as incidents, over GraphQL.
 //!
 //! A poll asks what changed ([`probe`]), reads only that ([`fetch`]), follows commits that are still missing
@@ -289,4 +284,3 @@ impl Source for Github {
         })
     }
 }
->>>>>>> github

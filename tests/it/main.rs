@@ -11,6 +11,7 @@ mod config_example;
 mod config_meaning;
 mod exposition;
 mod exposition_fixture;
+mod github_operations;
 mod http;
 mod server;
 mod store;

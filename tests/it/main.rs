@@ -24,6 +24,7 @@ mod engine_snapshots;
 mod engine_world;
 mod exposition;
 mod exposition_fixture;
+mod github_operations;
 mod http;
 mod oracle;
 mod rig;

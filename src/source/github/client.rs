@@ -270,8 +270,10 @@ impl Reply {
                     retry_at: _,
                 })) if value.is_null() => return Ok(None),
                 Some(trouble) => return Err(trouble),
-                None if value.is_null() => return Ok(None),
                 None => {}
+            }
+            if value.is_null() {
+                return Ok(None);
             }
             serde_json::from_value(value)
                 .map(Some)
@@ -358,8 +360,9 @@ fn trouble(operation: &str, error: &GraphError, reset_at: Option<Timestamp>) -> 
 
 /// Adds the permission that is missing, as far as the place of the error tells.
 fn forbidden(mut failure: Failure, error: &GraphError) -> Failure {
-    let path = error.path.iter().flatten().filter_map(Value::as_str);
-    if let Some(permission) = path.filter_map(permission).last() {
+    let path = error.path.as_deref().unwrap_or_default();
+    let path = path.iter().filter_map(Value::as_str);
+    if let Some(permission) = path.rev().find_map(permission) {
         failure.what = format!("{}; the token needs {permission}", failure.what);
     }
     failure

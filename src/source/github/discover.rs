@@ -199,7 +199,7 @@ impl Github {
         let before = tracked.state.clone();
         let state = &mut tracked.state;
         state.node = node;
-        state.name = name.as_str().to_owned();
+        name.as_str().clone_into(&mut state.name);
         state.branch = branch;
         state.created_at = created_at.millis();
         state.left_out = left_out;

@@ -287,7 +287,7 @@ impl Github {
                     }
                     return Ok(());
                 }
-                self.of_repository(group, failure, problems);
+                self.of_repository(group, &failure, problems);
             }
             Trouble::StaleCursor => {
                 for ask in group {
@@ -298,7 +298,7 @@ impl Github {
                 if super::ends_the_poll(failure.reason) {
                     return Err(PollError::Source(failure));
                 }
-                self.of_repository(group, failure, problems);
+                self.of_repository(group, &failure, problems);
             }
         }
         Ok(())
@@ -316,7 +316,7 @@ impl Github {
         }
     }
 
-    fn of_repository(&mut self, group: &[Ask], failure: Failure, problems: &mut Problems) {
+    fn of_repository(&mut self, group: &[Ask], failure: &Failure, problems: &mut Problems) {
         for ask in group {
             let name = self
                 .repositories

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use sextant::clock::{Clock, SharedClock};
 use sextant::http::{Bounds, Http, Options, Reason};
 use sextant::model::secret::Credential;
-use sextant::telemetry::SourceTelemetry;
+use sextant::telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -157,7 +157,13 @@ fn http_by(clock: SharedClock, url: &str, credential: Credential) -> Http {
         body_bytes: BODY_BYTES,
         ..Bounds::default()
     };
-    Http::with_bounds(options, bounds, clock, SourceTelemetry::default()).unwrap()
+    Http::with_bounds(
+        options,
+        bounds,
+        clock,
+        Telemetry::new().source("acme", "pagerduty"),
+    )
+    .unwrap()
 }
 
 fn seconds(from_now: i64) -> DateTime<Utc> {

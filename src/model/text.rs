@@ -289,113 +289,67 @@ mod tests {
         }
     }
 
+    fn reverts(body: &str, message: &str, head: &str, title: &str) -> Vec<RevertOf> {
+        change_reverts(Described {
+            repository: &RepositoryName::from("acme/shop"),
+            title,
+            body,
+            head,
+            messages: &[message],
+        })
+    }
+
     #[test]
     fn a_pull_request_says_what_it_reverts_in_four_ways() {
-        let repository = RepositoryName::from("acme/shop");
-        let plain = Described {
-            repository: &repository,
-            title: "Add a cart",
-            body: "",
-            head: "cart",
-            messages: &[],
-        };
-        for (described, expected) in [
-            (plain, vec![]),
+        use RevertOf::{Branch, Commit, PullRequest, Title};
+        let title = |title: &str| vec![Title(title.to_owned())];
+        let this_reverts = format!("Revert \"x\"\n\nThis reverts commit {SHA}.");
+        for (body, message, head, titled, expected) in [
+            ("", "", "cart", "Add a cart", vec![]),
+            ("Reverts acme/shop#12", "", "", "", vec![PullRequest(12)]),
+            ("Reverts Acme/Shop#12", "", "", "", vec![PullRequest(12)]),
             (
-                Described {
-                    body: "Reverts acme/shop#12",
-                    ..plain
-                },
-                vec![RevertOf::PullRequest(12)],
+                "reverts #12, reverts #13",
+                "",
+                "",
+                "",
+                vec![PullRequest(12), PullRequest(13)],
             ),
+            ("Reverts acme/other#12", "", "", "", vec![]),
+            ("This partly undoes #12", "", "", "", vec![]),
             (
-                Described {
-                    body: "Reverts Acme/Shop#12",
-                    ..plain
-                },
-                vec![RevertOf::PullRequest(12)],
+                "This reverts commit a1b2c3d.",
+                "",
+                "",
+                "",
+                vec![Commit(commit("a1b2c3d"))],
             ),
+            ("This reverts commit a1b2c3.", "", "", "", vec![]),
+            ("", &this_reverts, "", "", vec![Commit(commit(SHA))]),
+            ("", "", "revert-12-cart", "", vec![Branch(12)]),
+            ("", "", "revert-cart", "", vec![]),
+            ("", "", "", "Revert \"Add a cart\"", title("Add a cart")),
             (
-                Described {
-                    body: "reverts #12, reverts #13",
-                    ..plain
-                },
-                vec![RevertOf::PullRequest(12), RevertOf::PullRequest(13)],
+                "",
+                "",
+                "",
+                "Revert \"Revert \"Add a cart\"\"",
+                title("Revert \"Add a cart\""),
             ),
+            ("", "", "", "Revert the cart", vec![]),
             (
-                Described {
-                    body: "Reverts acme/other#12",
-                    ..plain
-                },
-                vec![],
-            ),
-            (
-                Described {
-                    body: "This partly undoes #12",
-                    ..plain
-                },
-                vec![],
-            ),
-            (
-                Described {
-                    body: "This reverts commit a1b2c3d.",
-                    ..plain
-                },
-                vec![RevertOf::Commit(commit("a1b2c3d"))],
-            ),
-            (
-                Described {
-                    body: "This reverts commit a1b2c3.",
-                    ..plain
-                },
-                vec![],
-            ),
-            (
-                Described {
-                    messages: &[
-                        "Revert \"x\"\n\nThis reverts commit 0123456789abcdef0123456789abcdef01234567.",
-                    ],
-                    ..plain
-                },
-                vec![RevertOf::Commit(commit(SHA))],
-            ),
-            (
-                Described {
-                    head: "revert-12-cart",
-                    ..plain
-                },
-                vec![RevertOf::Branch(12)],
-            ),
-            (
-                Described {
-                    head: "revert-cart",
-                    ..plain
-                },
-                vec![],
-            ),
-            (
-                Described {
-                    title: "Revert \"Add a cart\"",
-                    ..plain
-                },
-                vec![RevertOf::Title("Add a cart".to_owned())],
-            ),
-            (
-                Described {
-                    title: "Revert \"Revert \"Add a cart\"\"",
-                    ..plain
-                },
-                vec![RevertOf::Title("Revert \"Add a cart\"".to_owned())],
-            ),
-            (
-                Described {
-                    title: "Revert the cart",
-                    ..plain
-                },
-                vec![],
+                "Reverts #12",
+                &this_reverts,
+                "revert-12-x",
+                "",
+                vec![PullRequest(12), Commit(commit(SHA)), Branch(12)],
             ),
         ] {
-            assert_eq!(change_reverts(described), expected, "{described:?}");
+            assert_eq!(
+                reverts(body, message, head, titled),
+                expected,
+                "{body:?} {message:?} {head:?} {titled:?}"
+            );
         }
     }
 

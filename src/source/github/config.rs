@@ -47,7 +47,7 @@ pub struct Config {
 /// Which issues are incidents, and how severe: `[github.incidents]`.
 #[derive(Debug, Clone)]
 pub struct IssueRules {
-    /// An issue with one of these labels is an incident. Never empty.
+    /// An issue with one of these labels is an incident. Empty: every issue is.
     pub labels: Vec<String>,
     /// What it captures as `severity` in the first label that matches is the severity; `None`: severity `none`.
     pub severity_label: Option<Regex>,

@@ -1,0 +1,186 @@
+//! One GraphQL request: read, validated, priced, executed.
+
+use std::cell::RefCell;
+
+use apollo_compiler::executable::{Operation, Selection};
+use apollo_compiler::request::coerce_variable_values;
+use apollo_compiler::resolvers::{Execution, FieldError};
+use apollo_compiler::response::{GraphQLError, JsonMap};
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{ExecutableDocument, Schema};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::cost::{Cost, Refusal, cost};
+use super::node::{Node, Thing};
+use super::query;
+use crate::demo::budget::Budget;
+use crate::demo::exchange::Answer;
+use crate::demo::world::World;
+use crate::demo::world::account::Account;
+
+/// Stands between an error's type and its message on the way through the executor, which knows messages alone.
+const TYPE_MARK: char = '\u{1f}';
+/// What the executor puts before the message of a resolver.
+const RESOLVER_PREFIX: &str = "resolver error: ";
+
+#[derive(Deserialize)]
+struct Body {
+    query: Option<String>,
+    #[serde(default)]
+    variables: Option<JsonMap>,
+    #[serde(default, rename = "operationName")]
+    operation_name: Option<String>,
+}
+
+/// What resolvers share during one request.
+pub(super) struct Context<'w> {
+    pub(super) world: &'w World,
+    pub(super) budget: Budget,
+    pub(super) cost: Cost,
+    /// The account behind the token.
+    pub(super) viewer: Account,
+    /// The account that stands in for deleted ones where GitHub cannot answer null.
+    pub(super) ghost: Account,
+    /// Errors that leave a null in a list, which a resolver cannot report.
+    pub(super) problems: RefCell<Vec<Value>>,
+}
+
+/// An error of a field with GitHub's type for it.
+pub(super) fn problem(kind: &str, message: &str) -> FieldError {
+    FieldError {
+        message: format!("{kind}{TYPE_MARK}{message}"),
+    }
+}
+
+/// Answers the body of a request, at the cost of the budget.
+pub(super) fn answer(schema: &Valid<Schema>, world: &World, budget: &mut Budget, body: &[u8]) -> Answer {
+    let Ok(body) = serde_json::from_slice::<Body>(body) else {
+        return super::refusal(400, "Problems parsing JSON");
+    };
+    let Some(query) = body.query else {
+        return errors(&[json!({"message": "A query attribute must be specified and must be a string."})]);
+    };
+    budget.renew(world.now);
+    if budget.is_spent() {
+        let message = "API rate limit exceeded for user ID 1.";
+        return errors(&[json!({"type": "RATE_LIMITED", "message": message})]);
+    }
+    let document = match ExecutableDocument::parse_and_validate(schema, query, "query.graphql") {
+        Ok(document) => document,
+        Err(invalid) => {
+            let reported = invalid
+                .errors
+                .iter()
+                .map(|diagnostic| typed(diagnostic.to_json()));
+            return errors(&reported.collect::<Vec<_>>());
+        }
+    };
+    let operation = match document.operations.get(body.operation_name.as_deref()) {
+        Ok(operation) => operation,
+        Err(error) => return errors(&[typed(error.to_graphql_error(&document.sources))]),
+    };
+    let variables = body.variables.unwrap_or_default();
+    let variables = match coerce_variable_values(schema, operation, &variables) {
+        Ok(variables) => variables,
+        Err(error) => return errors(&[typed(error.to_graphql_error(&document.sources))]),
+    };
+    let cost = match cost(&document, operation, &variables) {
+        Ok(cost) => cost,
+        Err(Refusal { kind, message, path }) => {
+            return errors(&[json!({"type": kind, "path": path, "message": message})]);
+        }
+    };
+    let dry = is_dry_run(operation);
+    if !dry {
+        budget.spend(cost.points());
+    }
+    let context = Context {
+        world,
+        budget: budget.clone(),
+        cost,
+        viewer: query::viewer(),
+        ghost: Account::User("ghost".to_owned()),
+        problems: RefCell::default(),
+    };
+    let mut answer = run(schema, &document, operation, &variables, &context, dry);
+    answer.points = if dry { 0 } else { cost.points() };
+    answer
+}
+
+fn run(
+    schema: &Valid<Schema>,
+    document: &Valid<ExecutableDocument>,
+    operation: &Operation,
+    variables: &Valid<JsonMap>,
+    context: &Context<'_>,
+    dry: bool,
+) -> Answer {
+    let root = Node {
+        cx: context,
+        thing: Thing::Query { dry },
+    };
+    let executed = Execution::new(schema, document)
+        .operation(operation)
+        .coerced_variable_values(variables)
+        .enable_schema_introspection(true)
+        .execute_sync(&root);
+    let executed = match executed {
+        Ok(executed) => executed,
+        Err(error) => return errors(&[typed(error.to_graphql_error(&document.sources))]),
+    };
+    let mut reported: Vec<Value> = executed.errors.into_iter().map(typed).collect();
+    reported.extend(context.problems.take());
+    if reported.is_empty() {
+        return Answer::json(200, &json!({"data": executed.data}));
+    }
+    Answer::json(200, &json!({"data": executed.data, "errors": reported}))
+}
+
+/// Whether the query asks for its price alone.
+fn is_dry_run(operation: &Operation) -> bool {
+    operation
+        .selection_set
+        .selections
+        .iter()
+        .any(|selection| match selection {
+            Selection::Field(field) => {
+                let asked = field.specified_argument_by_name("dryRun");
+                field.name == "rateLimit" && asked.and_then(|value| value.to_bool()) == Some(true)
+            }
+            Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
+        })
+}
+
+fn errors(reported: &[Value]) -> Answer {
+    Answer::json(200, &json!({"errors": reported}))
+}
+
+/// An error as GitHub writes it: with its type, where it has one.
+fn typed(error: GraphQLError) -> Value {
+    let GraphQLError {
+        message,
+        locations,
+        path,
+        extensions,
+    } = error;
+    let message = message.strip_prefix(RESOLVER_PREFIX).unwrap_or(&message);
+    let mut written = json!({"message": message});
+    let Some(object) = written.as_object_mut() else {
+        return written;
+    };
+    if let Some((kind, message)) = message.split_once(TYPE_MARK) {
+        object.insert("type".to_owned(), json!(kind));
+        object.insert("message".to_owned(), json!(message));
+    }
+    if !locations.is_empty() {
+        object.insert("locations".to_owned(), json!(locations));
+    }
+    if !path.is_empty() {
+        object.insert("path".to_owned(), json!(path));
+    }
+    if !extensions.is_empty() {
+        object.insert("extensions".to_owned(), json!(extensions));
+    }
+    written
+}

@@ -27,6 +27,7 @@ mod exposition_fixture;
 mod github_operations;
 mod http;
 mod oracle;
+mod pagerduty;
 mod rig;
 mod stage;
 mod story_lead_time;

@@ -189,9 +189,9 @@ fn a_first_parent_commit_of_no_pull_request_is_a_direct_push() {
             "what a merge brings is not first-parent",
         ),
         (
-            "a b:a@11 c:b@12 d:b,c@13 g:d",
+            "a b:a@11 c:b@12 x:a d:c,x@13 g:d",
             &rebased,
-            "- #1,push,push",
+            "- #1,push,push,push",
             "two parents are no rebase",
         ),
         (

@@ -1,9 +1,10 @@
 //! `definitions.md` 3.3 to 3.5, one table for each rule.
 
 use sextant::model::fact::{Change, RevertOf};
+use sextant::model::name::{CommitId, CommitPrefix};
 use sextant::model::settings::{FailOn, RollbackBlames};
 
-use crate::engine_world::{DAY, Repo, World, incident, prefix, pull, shop};
+use crate::engine_world::{DAY, Repo, World, incident, minute, prefix, pull, shop};
 
 const CHAIN: &str = "a b:a c:b d:c e:d f:e";
 
@@ -169,6 +170,9 @@ fn a_revert_blames_the_deployment_of_what_it_reverts() {
         "3:revert=20",
         "the latest earlier change of that title"
     );
+    let together = edited(chain(), 3, |change| change.merged_at = minute(4));
+    let together = edited(together, 4, |change| change.reverts = vec![title("T3")]);
+    assert_eq!(deployed(together), "", "merged together is not earlier");
     let mut by_message = chain();
     by_message.facts.commits[4].reverts = vec![RevertOf::Commit(prefix("b"))];
     assert_eq!(deployed(by_message), "2:revert=30", "the landing commit says so");
@@ -183,6 +187,28 @@ fn a_revert_blames_the_deployment_of_what_it_reverts() {
         "2:revert=30",
         "a direct push reverts a direct push"
     );
+}
+
+#[test]
+fn a_beginning_that_several_commits_have_names_none() {
+    let commit = |last: u8| {
+        let mut bytes = [1; 20];
+        bytes[19] = last;
+        CommitId::new(bytes)
+    };
+    for (second, expected) in [(1, "2:revert=30"), (2, "")] {
+        let mut repo = edited(chain(), 1, |change| change.own_commits[0].id = commit(1));
+        repo = edited(repo, 2, |change| change.own_commits[0].id = commit(second));
+        let named = CommitPrefix::parse("01010101").unwrap();
+        repo = edited(repo, 4, |change| change.reverts = vec![RevertOf::Commit(named)]);
+        let world = World::of([repo.deploys("a@10 b@20 c@30 d@40 e@50")]);
+        assert_eq!(
+            world.failures(1000),
+            expected,
+            "of two changes the first merged, of two commits none"
+        );
+        assert_eq!(world.rework(), "5:revert");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use regex::Regex;
 use sextant::model::component::OwnedIncident;
 use sextant::model::fact::{Exclusion, Incident, Reference, Verdict};
-use sextant::model::name::{ExternalId, RepositoryName, Severity, SourceName, TeamSlug};
+use sextant::model::name::{ComponentName, ExternalId, RepositoryName, Severity, SourceName, TeamSlug};
 use sextant::model::settings::{IncidentFilter, Standing, TeamAttribution};
 
 use crate::engine_world::{DAY, Repo, World, incident, prefix, pull, sha, shop};
@@ -128,6 +128,23 @@ fn a_reference_names_the_deployment_of_that_commit_or_the_one_that_brought_it() 
         "shop/2:reference",
         "however long ago"
     );
+}
+
+#[test]
+fn of_several_components_in_one_repository_the_incidents_own_comes_first() {
+    let europe = |deploys: &str| {
+        let mut europe = shop().commits("a b:a").deploys(deploys);
+        europe.component.name = ComponentName::new("shop-eu");
+        europe
+    };
+    let reference = Reference::Commit(Some(RepositoryName::new("acme/shop")), prefix("b"));
+    for (deploys, expected) in [("a@10 b@20", "shop-eu/2:reference"), ("a@10", "shop/2:reference")] {
+        let world = World::of([shop().commits("a b:a").deploys("a@10 b@30"), europe(deploys)]);
+        let incident = edited(incident(1, "shop-eu", 60, None), |i| {
+            i.references = vec![reference.clone()];
+        });
+        assert_eq!(world.incidents([incident]).attributions(), expected);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use sextant::model::batch::{Contact, CountedKey, Coverage, Inventory};
 use sextant::model::fact::{Author, Change, Corrections, Exclusion, Outcome, Reach, RevertOf};
 use sextant::model::name::{ComponentName, ExternalId, Severity, SourceName, TeamSlug};
 use sextant::model::settings::{BotChanges, ComponentDetail, FailOn};
+use sextant::model::time::Timestamp;
 
 use crate::engine_world::{DAY, Repo, World, incident, minute, minutes, own, pull, sha, shop};
 
@@ -134,6 +135,40 @@ fn windows_are_half_open() {
             .as_ref()
             .map(|d| d.deployments);
         assert_eq!(found, expected, "at {at}");
+    }
+}
+
+#[test]
+fn what_happens_at_the_edge_of_a_window_is_in_it() {
+    let week = 7 * DAY;
+    let world = World::of([shop().commits("a b:a").deploys("a@10 b@20")]).incidents([incident(
+        1,
+        "shop",
+        30,
+        Some(60),
+    )]);
+    for (at, started, resolved, recovered) in [
+        (30 + week, 1, 1, 1),
+        (31 + week, 0, 1, 1),
+        (60 + week, 0, 1, 1),
+        (61 + week, 0, 0, 0),
+    ] {
+        let snapshot = world.at(at);
+        let level = &snapshot.organization;
+        assert_eq!(incidents(level).started[&Severity::none()], started, "at {at}");
+        assert_eq!(incidents(level).resolved, resolved, "at {at}");
+        assert_eq!(delivery(level).recovered_deployments, recovered, "at {at}");
+    }
+}
+
+#[test]
+fn a_change_that_was_not_yet_merged_does_not_count() {
+    let world = World::of([shop()
+        .commits("a b:a")
+        .pulls([pull(1, "b", 25)])
+        .deploys("a@10 b@20")]);
+    for (at, expected) in [(21, 0), (25, 0), (26, 1)] {
+        assert_eq!(delivery(&world.at(at).organization).changes, expected, "at {at}");
     }
 }
 
@@ -469,5 +504,25 @@ fn a_recovery_counts_where_it_happened() {
             Some(open),
             "at {at}"
         );
+    }
+}
+
+#[test]
+fn impossible_dates_do_no_harm() {
+    let first = Timestamp::from_millis(i64::MIN);
+    let last = Timestamp::from_millis(i64::MAX);
+    let mut change = pull(1, "b", 15);
+    change.opened_at = first;
+    change.own_commits[0].authored_at = last;
+    let mut repo = shop().commits("a b:a").pulls([change]).deploys("a@10 b@20 a@30");
+    repo.facts.attempts[0].fact.finished = Some((Outcome::Success, first));
+    repo.facts.attempts[2].fact.finished = Some((Outcome::Success, last));
+    for timezone in ["America/New_York", "Asia/Tokyo"] {
+        let world = World::of([repo.clone()]).incidents([incident(1, "shop", 25, None)]);
+        let world = world.set(|s| s.timezone = timezone.parse().unwrap());
+        for at in [first, minute(100), last] {
+            let snapshot = engine::snapshot(&world.linked(), &world.inventory(), &world.settings, at);
+            assert_eq!(snapshot.at, at);
+        }
     }
 }

@@ -144,6 +144,7 @@ pub(super) struct Teller {
     hotfixes: usize,
     incidents: usize,
     remedies: usize,
+    closings: usize,
 }
 
 impl Teller {
@@ -187,6 +188,7 @@ impl Teller {
             hotfixes: 0,
             incidents: 0,
             remedies: 0,
+            closings: 0,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, a module for each subject.
 
+mod demo_awkward;
 mod demo_contract;
 mod demo_example;
 mod demo_faults;

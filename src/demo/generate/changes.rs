@@ -72,11 +72,8 @@ impl Teller {
         };
         let thing = self.random.word(&words::THINGS);
         let title = format!("{} {thing}", self.random.word(&words::VERBS));
-        let mut proposal = Proposal::new(&title, author).branch(&format!(
-            "{author}/{}-{}",
-            thing.replace(' ', "-"),
-            self.queued
-        ));
+        let mut proposal =
+            Proposal::new(&title, author).branch(&format!("{}-{}", thing.replace(' ', "-"), self.queued));
         let coding = self.random.around(habits.coding);
         let first_at = at.minus(coding);
         proposal = proposal.commit(first_at, &title);

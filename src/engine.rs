@@ -1,3 +1,75 @@
 //! The engine: facts and an instant in, numbers out. Pure: no I/O, no clock, no logging, no randomness.
+//!
+//! In three steps, each a function of what it is given and nothing else:
+//!
+//! 1. [`history`] – what one repository's facts say about one component: attempts become deployments ([`rollout`]),
+//!    deployments get a kind ([`kind`], by [`ancestry`]) and their changes ([`change`], [`revert`]), and failures that
+//!    deployments alone show are noted ([`failure`]). To be kept for as long as the facts stay the same.
+//! 2. [`link`] – all components with all incidents: which count ([`sift`]) and which deployment each belongs to
+//!    ([`attribution`]).
+//! 3. [`snapshot`](fn@snapshot) – everything at one instant, of what had happened before it ([`measure`], [`tally`],
+//!    [`assessment`], [`completeness`]). [`countables`] are the same events for persistent counters.
+//!
+//! Every number is a count or a quantile over what [`Linked`] holds, so that it can be explained down to its facts.
 
+use std::sync::Arc;
+
+use crate::engine::countable::Countable;
+use crate::engine::history::ComponentHistory;
+use crate::engine::link::Linked;
+use crate::engine::snapshot::Snapshot;
+use crate::model::batch::{Inventory, RepositoryFacts};
+use crate::model::component::{Component, OwnedIncident};
+use crate::model::settings::MetricSettings;
+use crate::model::time::Timestamp;
+
+pub mod ancestry;
+pub mod assessment;
+pub mod attribution;
+pub mod change;
+pub mod completeness;
+pub mod countable;
+pub mod failure;
+pub mod history;
+pub mod kind;
+pub mod link;
+pub mod measure;
+pub mod quantile;
+pub mod revert;
+pub mod rollout;
+pub mod sift;
 pub mod snapshot;
+pub mod tally;
+
+/// What the facts of a component's repository say about it.
+pub fn history(
+    component: &Component,
+    facts: &RepositoryFacts,
+    settings: &MetricSettings,
+) -> ComponentHistory {
+    history::derive(component, facts, settings)
+}
+
+/// All components with all incidents, in any order.
+pub fn link(
+    histories: &[Arc<ComponentHistory>],
+    incidents: &[OwnedIncident],
+    settings: &MetricSettings,
+) -> Linked {
+    link::link(histories, incidents, settings)
+}
+
+/// All numbers at `at`: what a board would have shown then, had all facts been known.
+pub fn snapshot(
+    linked: &Linked,
+    inventory: &Inventory,
+    settings: &MetricSettings,
+    at: Timestamp,
+) -> Snapshot {
+    measure::snapshot(linked, inventory, settings, at)
+}
+
+/// Everything that persistent counters count.
+pub fn countables(linked: &Linked, settings: &MetricSettings) -> Vec<Countable> {
+    countable::countables(linked, settings)
+}

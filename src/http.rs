@@ -1,10 +1,38 @@
 //! The one outbound client: timeouts, retry classes, Retry-After, the budget, size caps, redaction, request metrics.
+//!
+//! It must never follow an address on another host with our token, retry what is refused for good, send more than
+//! the configured share of a limit, or put a secret or a query into an error. What an answer means is read in
+//! [`verdict`], what a limit allows in [`limits`], what may be asked in [`address`]: all three pure.
+
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Response, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
 
 use crate::clock::SharedClock;
 use crate::model::secret::Credential;
+use crate::model::time::Timestamp;
 use crate::telemetry::SourceTelemetry;
+
+use limits::{Limit, Limits};
+
+mod address;
+mod limits;
+mod verdict;
+
+/// Same-host redirects that are followed: a renamed repository needs one.
+const REDIRECTS_MAX: usize = 3;
+/// Of an error's body only a message is of interest.
+const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Not even a chain of causes is worth more.
+const CAUSES_MAX: usize = 8;
+/// How we introduce ourselves; GitHub refuses requests that do not.
+const USER_AGENT: &str = concat!("sextant/", env!("CARGO_PKG_VERSION"));
 
 /// Why a request, or a poll, failed: a closed set, the values of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,50 +112,440 @@ pub struct Options {
     pub budget: f64,
 }
 
+/// How long a client waits, how often it tries again, and how much it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Until there is a connection.
+    pub connect: Duration,
+    /// Until the last byte of an answer. GitHub gives up on a query after 10 s; a large page takes its time.
+    pub whole: Duration,
+    /// Repetitions after a 5xx, a timeout, a broken connection or a short limit. A time-out of GitHub's costs points
+    /// also in the hour after it, so they are few.
+    pub retries: u32,
+    /// The wait before the first repetition; it doubles, and half of it is chance.
+    pub backoff: Duration,
+    /// The longest wait that a source may ask for and get inside a poll; beyond it the poll ends.
+    pub short_wait: Duration,
+    /// The largest body that is read, decompressed: a hundred pull requests with long texts are a tenth of it.
+    pub body_bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            whole: Duration::from_mins(1),
+            retries: 2,
+            backoff: Duration::from_millis(500),
+            short_wait: Duration::from_secs(10),
+            body_bytes: 32 * 1024 * 1024,
+        }
+    }
+}
+
 /// An answer with a 2xx status; everything else is a [`Failure`].
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status.
     pub status: u16,
     /// The headers.
-    pub headers: reqwest::header::HeaderMap,
+    pub headers: HeaderMap,
     /// The body, decompressed, no larger than the cap.
     pub body: Vec<u8>,
 }
 
 /// A client for one source. Cheap to clone; clones share the budget.
 #[derive(Debug, Clone)]
-pub struct Http {}
+pub struct Http {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: Options,
+    bounds: Bounds,
+    base: Url,
+    headers: HeaderMap,
+    client: reqwest::Client,
+    clock: SharedClock,
+    telemetry: SourceTelemetry,
+    limits: Mutex<Limits>,
+}
+
+/// A question as it is sent, perhaps several times.
+struct Question<'a> {
+    method: Method,
+    url: Url,
+    body: Option<&'a [u8]>,
+}
+
+/// A failed exchange, with what the whole identity is to do about it.
+struct Refused {
+    failure: Failure,
+    everything: bool,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            everything: false,
+        }
+    }
+}
 
 impl Http {
     /// A client; fails if the base URL is none.
-    pub fn new(_options: Options, _clock: SharedClock, _telemetry: SourceTelemetry) -> Result<Self, Failure> {
-        Ok(Self {})
+    pub fn new(options: Options, clock: SharedClock, telemetry: SourceTelemetry) -> Result<Self, Failure> {
+        Self::with_bounds(options, Bounds::default(), clock, telemetry)
+    }
+
+    /// A client with other bounds than the usual ones.
+    pub fn with_bounds(
+        options: Options,
+        bounds: Bounds,
+        clock: SharedClock,
+        telemetry: SourceTelemetry,
+    ) -> Result<Self, Failure> {
+        let unusable = |what: String| Failure {
+            reason: Reason::Malformed,
+            what: format!("{}: {what}", options.source),
+            retry_at: None,
+        };
+        let base =
+            address::base(&options.base_url).map_err(|what| unusable(format!("the api_url {what}")))?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &options.headers {
+            let value =
+                HeaderValue::from_str(value).map_err(|_| unusable(format!("the header {name} is none")))?;
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        let client = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(bounds.connect)
+            .timeout(bounds.whole)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .gzip(true)
+            .build()
+            .map_err(|error| unusable(format!("no client can be made: {}", causes(&error))))?;
+        let limits = Mutex::new(Limits::new(options.budget));
+        Ok(Self {
+            shared: Arc::new(Shared {
+                options,
+                bounds,
+                base,
+                headers,
+                client,
+                clock,
+                telemetry,
+                limits,
+            }),
+        })
     }
 
     /// `GET base_url + path?query`. Retries what may be retried within the poll; counts every request.
-    pub async fn get(&self, _path: &str, _query: &[(&str, &str)]) -> Result<Answer, Failure> {
-        Err(Failure {
-            reason: Reason::Network,
-            what: "to be written".into(),
-            retry_at: None,
-        })
+    ///
+    /// `path` is plain text, not percent-encoded; a segment of it that is empty, `.` or `..` is refused, so that an
+    /// id out of an answer cannot lead elsewhere.
+    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, Failure> {
+        self.ask(Method::GET, path, query, None).await
     }
 
     /// `POST base_url + path` with a JSON body that only reads (GraphQL), so that it may be retried like a GET.
-    pub async fn post(&self, _path: &str, _body: &serde_json::Value) -> Result<Answer, Failure> {
-        Err(Failure {
-            reason: Reason::Network,
-            what: "to be written".into(),
-            retry_at: None,
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
+        let body = body.to_string();
+        self.ask(Method::POST, path, &[], Some(body.as_bytes())).await
+    }
+
+    /// Reads the JSON of an answer to `what`; counted as malformed if it is none.
+    pub fn read<T: DeserializeOwned>(&self, answer: &Answer, what: &str) -> Result<T, Failure> {
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            let error = verdict::snippet(&error.to_string(), None);
+            self.malformed(&format!("{what}: the answer cannot be read: {error}"))
         })
     }
 
-    /// Takes note of a rate limit that the source states in a body (GraphQL's `rateLimit`); headers are read here.
-    pub fn observe_limit(&self, _resource: &str, _limit: u64, _remaining: u64, _reset_at: DateTime<Utc>) {}
-
-    /// Fails with `RateLimited` if `cost` more would exceed our share of `resource` before it is renewed.
-    pub fn admit(&self, _resource: &str, _cost: u64) -> Result<(), Failure> {
-        Ok(())
+    /// An answer that makes no sense, counted; `what` says which and why.
+    pub fn malformed(&self, what: &str) -> Failure {
+        self.shared.telemetry.failure(Reason::Malformed.as_str());
+        self.failure(Reason::Malformed, what)
     }
+
+    /// Takes note of a rate limit that the source states in a body (GraphQL's `rateLimit`); headers are read here.
+    pub fn observe_limit(&self, resource: &str, limit: u64, remaining: u64, reset_at: DateTime<Utc>) {
+        let limit = Limit {
+            total: limit,
+            remaining,
+            reset_at,
+        };
+        let kept = self.limits().observe(resource, limit, self.now());
+        if let Some(kept) = kept {
+            self.shared.telemetry.rate_limit(
+                resource,
+                limits::float(kept.total),
+                limits::float(kept.remaining),
+                Timestamp::from(kept.reset_at).seconds(),
+            );
+        }
+    }
+
+    /// Fails with `RateLimited` if `cost` more would exceed our share of `resource` before it is renewed. GitHub
+    /// names its resources (`core`, `graphql`); PagerDuty has one, here `rest`. What is not known is not limited.
+    pub fn admit(&self, resource: &str, cost: u64) -> Result<(), Failure> {
+        let now = self.now();
+        let Some(reset_at) = self.limits().exhausted(resource, cost, now) else {
+            return Ok(());
+        };
+        let what = format!("our share of the limit of {resource} is used up");
+        Err(Failure {
+            retry_at: Some(reset_at),
+            ..self.failure(Reason::RateLimited, &what)
+        })
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<Answer, Failure> {
+        let url = address::join(&self.shared.base, path, query).ok_or_else(|| {
+            self.malformed(&format!("no path to ask for: {}", verdict::snippet(path, None)))
+        })?;
+        let question = Question { method, url, body };
+        if let Some(until) = self.limits().paused(self.now()) {
+            let what = format!("{}: not asked, the source wants a pause", question.name());
+            return Err(Failure {
+                retry_at: Some(until),
+                ..self.failure(Reason::RateLimited, &what)
+            });
+        }
+        let mut tried = 0;
+        loop {
+            let Refused { failure, everything } = match self.exchange(&question).await {
+                Ok(answer) => return Ok(answer),
+                Err(refused) => refused,
+            };
+            self.shared.telemetry.failure(failure.reason.as_str());
+            let Some(wait) = self.wait(&failure, tried) else {
+                if let Some(until) = failure.retry_at.filter(|_| everything) {
+                    self.limits().pause(until);
+                }
+                return Err(failure);
+            };
+            tracing::debug!(%failure, ?wait, "asking again");
+            if failure.reason == Reason::RateLimited {
+                self.shared.telemetry.throttled(wait.as_secs_f64());
+            }
+            tokio::time::sleep(wait).await;
+            tried += 1;
+        }
+    }
+
+    /// How long to wait before asking again; `None`: not at all in this poll.
+    fn wait(&self, failure: &Failure, tried: u32) -> Option<Duration> {
+        let Bounds {
+            retries,
+            backoff,
+            short_wait,
+            ..
+        } = self.shared.bounds;
+        let may_be_repeated = match failure.reason {
+            Reason::RateLimited | Reason::Timeout | Reason::Server | Reason::Network => true,
+            Reason::Auth | Reason::Forbidden | Reason::NotFound | Reason::Malformed => false,
+        };
+        if !may_be_repeated || tried >= retries {
+            return None;
+        }
+        match failure.retry_at {
+            Some(at) => {
+                let wait = (at - self.now()).to_std().unwrap_or_default();
+                (wait <= short_wait).then_some(wait)
+            }
+            None => Some(jittered(backoff.saturating_mul(1 << tried.min(16)))),
+        }
+    }
+
+    /// One question and its answer, redirects on the same host included.
+    async fn exchange(&self, question: &Question<'_>) -> Result<Answer, Refused> {
+        let (secret, authorization) = self.authorization()?;
+        let mut url = question.url.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            let mut request = self
+                .shared
+                .client
+                .request(question.method.clone(), url.clone())
+                .headers(self.shared.headers.clone())
+                .header(AUTHORIZATION, authorization.clone());
+            if let Some(body) = question.body {
+                request = request
+                    .header(CONTENT_TYPE, "application/json")
+                    .body(body.to_vec());
+            }
+            self.shared.telemetry.request();
+            let response = request
+                .send()
+                .await
+                .map_err(|error| self.broken(question, &error, &secret))?;
+            self.observe_headers(response.headers());
+            if response.status().is_success() {
+                return Ok(self.answer(question, response, &secret).await?);
+            }
+            match address::redirect(response.status(), &question.method, &url, response.headers()) {
+                address::Redirect::Here(next) => url = next,
+                address::Redirect::Elsewhere(origin) => {
+                    let what = format!(
+                        "{}: redirected to {origin}, which is not followed",
+                        question.name()
+                    );
+                    return Err(self.failure(Reason::Malformed, &what).into());
+                }
+                address::Redirect::None => return Err(self.refused(question, response, &secret).await),
+            }
+        }
+        let what = format!("{}: redirected more than {REDIRECTS_MAX} times", question.name());
+        Err(self.failure(Reason::Malformed, &what).into())
+    }
+
+    /// The secret as it is now, and the header that shows it to the source and hides it from `Debug`.
+    fn authorization(&self) -> Result<(SecretString, HeaderValue), Failure> {
+        let unusable = |what: &str| self.failure(Reason::Auth, what);
+        let secret = self
+            .shared
+            .options
+            .credential
+            .secret()
+            .map_err(|what| unusable(&what))?;
+        let trimmed = secret.expose_secret().trim();
+        if trimmed.is_empty() {
+            return Err(unusable("the token is empty"));
+        }
+        let mut header = HeaderValue::from_str(&format!("{}{trimmed}", self.shared.options.scheme))
+            .map_err(|_| unusable("the token has characters that no token has"))?;
+        header.set_sensitive(true);
+        Ok((SecretString::from(trimmed), header))
+    }
+
+    async fn answer(
+        &self,
+        question: &Question<'_>,
+        mut response: Response,
+        secret: &SecretString,
+    ) -> Result<Answer, Failure> {
+        let cap = self.shared.bounds.body_bytes;
+        let mut body = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.broken(question, &error, secret))?
+        {
+            if body.len().saturating_add(chunk.len()) > cap {
+                let what = format!("{}: the answer is larger than {cap} bytes", question.name());
+                return Err(self.failure(Reason::Malformed, &what));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: std::mem::take(response.headers_mut()),
+            body,
+        })
+    }
+
+    /// What a status other than 2xx means. Its body is read as far as it comes and no further than it is of use.
+    async fn refused(
+        &self,
+        question: &Question<'_>,
+        mut response: Response,
+        secret: &SecretString,
+    ) -> Refused {
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= ERROR_BODY_BYTES_MAX {
+                body.truncate(ERROR_BODY_BYTES_MAX);
+                break;
+            }
+        }
+        let text = String::from_utf8_lossy(&body);
+        let status = response.status().as_u16();
+        let verdict = verdict::read(status, response.headers(), &text, self.now());
+        let said = verdict::snippet(&text, Some(secret));
+        let what = format!("{}: answered {status}: {said}", question.name());
+        Refused {
+            failure: Failure {
+                retry_at: verdict.retry_at,
+                ..self.failure(verdict.reason, what.trim_end_matches(": "))
+            },
+            everything: verdict.everything,
+        }
+    }
+
+    /// No answer, or not all of it.
+    fn broken(&self, question: &Question<'_>, error: &reqwest::Error, secret: &SecretString) -> Failure {
+        let reason = if error.is_timeout() {
+            Reason::Timeout
+        } else {
+            Reason::Network
+        };
+        let said = verdict::snippet(&causes(error), Some(secret));
+        self.failure(reason, &format!("{}: {said}", question.name()))
+    }
+
+    fn failure(&self, reason: Reason, what: &str) -> Failure {
+        Failure {
+            reason,
+            what: format!("{}: {what}", self.shared.options.source),
+            retry_at: None,
+        }
+    }
+
+    fn observe_headers(&self, headers: &HeaderMap) {
+        if let Some((resource, stated)) = limits::stated(headers, self.now()) {
+            self.observe_limit(resource, stated.total, stated.remaining, stated.reset_at);
+        }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.shared.clock.now()
+    }
+
+    /// Whoever panicked with the lock left numbers behind, which are numbers all the same.
+    fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.shared.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Question<'_> {
+    /// For messages: without the query, which can be long and is nobody's business.
+    fn name(&self) -> String {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        format!("{} {url}", self.method)
+    }
+}
+
+/// The error and what is behind it, without the address, which has the query in it.
+fn causes(error: &reqwest::Error) -> String {
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    let mut said = Vec::new();
+    while let Some(error) = cause.filter(|_| said.len() < CAUSES_MAX) {
+        said.push(error.to_string());
+        cause = error.source();
+    }
+    if said.is_empty() {
+        said.push("the request was not answered".to_owned());
+    }
+    said.dedup();
+    said.join(": ")
+}
+
+/// At least half of `wait`, and the rest by chance, so that clients who failed together do not return together.
+fn jittered(wait: Duration) -> Duration {
+    let half = u64::try_from(wait.as_millis() / 2).unwrap_or(u64::MAX / 2);
+    let chance = std::collections::hash_map::RandomState::new().hash_one(half);
+    Duration::from_millis(half + chance % (half + 1))
 }

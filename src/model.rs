@@ -9,4 +9,5 @@ pub mod fact;
 pub mod name;
 pub mod secret;
 pub mod settings;
+pub mod text;
 pub mod time;

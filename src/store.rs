@@ -12,7 +12,11 @@ use crate::model::batch::{
 use crate::model::name::{RepositoryId, SourceName};
 
 pub mod memory;
+mod settled;
 pub mod sqlite;
+
+/// What [`FactStore::counts`] counts, in this order: the values of the label `fact` of `sextant_facts`.
+pub const FACTS: [&str; 5] = ["attempt", "change", "commit", "incident", "repository"];
 
 /// Why the store failed: what it was doing, and what the engine below said.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +57,7 @@ pub trait FactStore: Clone + Send + Sync + 'static {
     /// All incidents, by source and id.
     fn incidents(&self) -> impl Future<Output = Result<Vec<StoredIncident>, StoreError>> + Send;
 
-    /// Rows by fact, for `sextant_facts`.
+    /// Rows by fact, for `sextant_facts`: all of [`FACTS`], in their order.
     fn counts(&self) -> impl Future<Output = Result<Vec<(&'static str, u64)>, StoreError>> + Send;
 
     /// The persistent counters and what they have counted.

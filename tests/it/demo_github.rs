@@ -1,5 +1,4 @@
 //! The simulated GitHub behaves as the documentation says: authentication, refusals, prices, pages, nodes.
-#![expect(clippy::unwrap_used, reason = "an answer of another shape fails the test")]
 
 use serde_json::{Value, json};
 use sextant::demo::serve::Options;

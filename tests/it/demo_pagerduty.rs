@@ -1,5 +1,4 @@
 //! The simulated `PagerDuty` behaves as the documentation says: windows, zones, pages, limits, states.
-#![expect(clippy::unwrap_used, reason = "an answer of another shape fails the test")]
 
 use serde_json::{Value, json};
 use sextant::demo::serve::Options;

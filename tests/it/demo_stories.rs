@@ -1,9 +1,4 @@
 //! Stories of the world, read back as GitHub tells them: landings, reverts of history, deleted accounts, issues.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "an answer of another shape fails the test"
-)]
 
 use serde_json::{Value, json};
 use sextant::demo::world::issue::StateReason;

@@ -1,5 +1,14 @@
 //! The integration tests: one binary, a module for each subject.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking; the lints know that only of test functions"
+)]
 
+mod config_errors;
+mod config_example;
+mod config_meaning;
 mod demo_awkward;
 mod demo_contract;
 mod demo_example;
@@ -8,3 +17,23 @@ mod demo_github;
 mod demo_pagerduty;
 mod demo_stage;
 mod demo_stories;
+mod engine_deployments;
+mod engine_failures;
+mod engine_incidents;
+mod engine_properties;
+mod engine_snapshots;
+mod engine_world;
+mod exposition;
+mod exposition_fixture;
+mod github_operations;
+mod http;
+mod oracle;
+mod pagerduty;
+mod rig;
+mod server;
+mod stage;
+mod store;
+mod story_lead_time;
+mod story_numbers;
+mod story_trouble;
+mod tidy;

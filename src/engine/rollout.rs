@@ -1,0 +1,161 @@
+//! Attempts become deployments (`definitions.md` 2.2 and 2.3).
+
+use std::collections::HashMap;
+
+use crate::model::batch::{Contact, RepositoryFacts};
+use crate::model::component::Component;
+use crate::model::fact::{Corrections, Outcome};
+use crate::model::name::{CommitId, Environment, ExternalId};
+use crate::model::settings::DeploymentsFrom;
+use crate::model::time::{Span, Timestamp};
+
+/// How long a rollout waits for further environments (`definitions.md` 2.3).
+const ROLLOUT_SPAN: Span = Span::from_hours(24);
+
+/// The environment of sources that have none (`definitions.md` 2.1).
+const PRODUCTION: &str = "production";
+
+/// A finished attempt to reach production.
+#[derive(Debug, Clone)]
+pub struct FinishedAttempt {
+    /// The source's id of it; the pull request's number where merges deploy.
+    pub id: ExternalId,
+    /// What was deployed.
+    pub commit: CommitId,
+    /// Where to.
+    pub environment: Environment,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// How.
+    pub outcome: Outcome,
+    /// Where a person can look at it.
+    pub url: Option<String>,
+    /// Whether counters may count it.
+    pub contact: Contact,
+    /// With what it is used.
+    pub corrections: Corrections,
+}
+
+/// The finished production attempts of a component, by finish time and id.
+pub fn attempts(component: &Component, facts: &RepositoryFacts) -> Vec<FinishedAttempt> {
+    let mut found: Vec<_> = match &component.from {
+        DeploymentsFrom::Deployments(production) => facts
+            .attempts
+            .iter()
+            .filter(|seen| production.is_match(seen.fact.environment.as_str()))
+            .filter_map(|seen| {
+                let (outcome, finished_at) = seen.fact.finished?;
+                Some(FinishedAttempt {
+                    id: seen.fact.id.clone(),
+                    commit: seen.fact.commit,
+                    environment: seen.fact.environment.clone(),
+                    created_at: seen.fact.created_at,
+                    finished_at,
+                    outcome,
+                    url: seen.fact.url.clone(),
+                    contact: seen.contact,
+                    corrections: seen.fact.corrections,
+                })
+            })
+            .collect(),
+        DeploymentsFrom::Merges => merges(facts),
+    };
+    found.sort_by(|a, b| (a.finished_at, &a.id).cmp(&(b.finished_at, &b.id)));
+    found.dedup_by(|a, b| a.id == b.id);
+    found
+}
+
+/// Where merges deploy: each pull request merged into the default branch.
+fn merges(facts: &RepositoryFacts) -> Vec<FinishedAttempt> {
+    let into_default = facts
+        .changes
+        .iter()
+        .filter(|change| facts.repository.default_branch.as_ref() == Some(&change.base));
+    into_default
+        .filter_map(|change| {
+            Some(FinishedAttempt {
+                id: ExternalId::new(change.number.to_string()),
+                commit: change.landing?,
+                environment: Environment::new(PRODUCTION),
+                created_at: change.merged_at,
+                finished_at: change.merged_at,
+                outcome: Outcome::Success,
+                url: None,
+                contact: Contact::Live,
+                // What was corrected is counted with the change.
+                corrections: Corrections::NONE,
+            })
+        })
+        .collect()
+}
+
+/// One or more successful attempts of the same commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rollout {
+    /// What was deployed.
+    pub commit: CommitId,
+    /// The first success.
+    pub deployed_at: Timestamp,
+    /// When the attempt with the first success was created.
+    pub created_at: Timestamp,
+    /// The first successful attempt.
+    pub id: ExternalId,
+    /// The attempts that joined it later.
+    pub joined: Vec<ExternalId>,
+    /// Where a person can look at the first one.
+    pub url: Option<String>,
+    /// Whether counters may count the first one.
+    pub contact: Contact,
+}
+
+/// Rollouts of one commit that one environment has not been reached by, the latest last.
+#[derive(Default)]
+struct Waiting {
+    rollouts: Vec<usize>,
+    /// How many rollouts of the commit were looked at.
+    looked_at: usize,
+}
+
+/// The rollouts of attempts in their order, by time and id of the first success.
+pub fn rollouts(attempts: &[FinishedAttempt]) -> Vec<Rollout> {
+    let mut rollouts: Vec<Rollout> = Vec::new();
+    let mut of_commit: HashMap<CommitId, Vec<usize>> = HashMap::new();
+    let mut waiting: HashMap<(CommitId, &Environment), Waiting> = HashMap::new();
+    let successes = attempts
+        .iter()
+        .filter(|attempt| attempt.outcome == Outcome::Success);
+    for attempt in successes {
+        let of_commit = of_commit.entry(attempt.commit).or_default();
+        let waiting = waiting.entry((attempt.commit, &attempt.environment)).or_default();
+        // Rollouts that this environment started or joined are not looked at again, so all others lack it.
+        waiting
+            .rollouts
+            .extend(of_commit.get(waiting.looked_at..).unwrap_or_default());
+        waiting.looked_at = of_commit.len();
+        let latest = waiting
+            .rollouts
+            .pop()
+            .and_then(|latest| rollouts.get_mut(latest))
+            .filter(|rollout| attempt.finished_at.since(rollout.deployed_at) <= ROLLOUT_SPAN);
+        if let Some(rollout) = latest {
+            rollout.joined.push(attempt.id.clone());
+        } else {
+            // If the latest is too old, so are those before it.
+            waiting.rollouts.clear();
+            of_commit.push(rollouts.len());
+            waiting.looked_at = of_commit.len();
+            rollouts.push(Rollout {
+                commit: attempt.commit,
+                deployed_at: attempt.finished_at,
+                created_at: attempt.created_at,
+                id: attempt.id.clone(),
+                joined: Vec::new(),
+                url: attempt.url.clone(),
+                contact: attempt.contact,
+            });
+        }
+    }
+    rollouts
+}

@@ -1,0 +1,234 @@
+//! Counts and samples of one level over one window. Levels are sums of components: events are pooled, never averages
+//! averaged (`definitions.md` §3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use crate::engine::change::DeployedChange;
+use crate::engine::history::{self, ComponentHistory};
+use crate::engine::kind::Kind;
+use crate::engine::link::{Linked, LinkedComponent};
+use crate::engine::quantile::quantiles;
+use crate::engine::snapshot::{Coverage, Delivery, Incidents};
+use crate::model::fact::{Author, Outcome};
+use crate::model::name::Severity;
+use crate::model::settings::{MetricSettings, Window};
+use crate::model::time::{Span, Timestamp};
+
+/// How many of how many.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Share {
+    part: u64,
+    whole: u64,
+}
+
+impl Share {
+    /// One more, which is part of it or not.
+    pub fn count(&mut self, is_part: bool) {
+        self.whole += 1;
+        self.part += u64::from(is_part);
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.part += other.part;
+        self.whole += other.whole;
+    }
+
+    fn ratio(self) -> Option<f64> {
+        ratio(self.part, self.whole)
+    }
+}
+
+/// Absent at n = 0.
+#[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53 deployments")]
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53 deployments")]
+fn per_day(count: u64, window: &Window) -> f64 {
+    count as f64 / window.length.days()
+}
+
+/// What happened in a window.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    deployments: u64,
+    dates: BTreeSet<NaiveDate>,
+    succeeded: u64,
+    failed_attempts: u64,
+    unreviewed: u64,
+    bots: u64,
+    lead_times: Vec<Span>,
+    phases: [Vec<Span>; 4],
+    failed: u64,
+    reworked: u64,
+    recoveries: Vec<Span>,
+    traced: Share,
+    contained: Share,
+    /// Of the incidents started in the window, those attributed.
+    pub attributed: Share,
+    /// Incidents started in the window.
+    pub started: BTreeMap<Severity, u64>,
+    /// From start to resolution, of those resolved in the window.
+    pub resolutions: Vec<Span>,
+}
+
+impl Tally {
+    /// What a component did in [`from`, `at`).
+    pub fn of(
+        linked: &Linked,
+        component: &LinkedComponent,
+        settings: &MetricSettings,
+        (from, at): (Timestamp, Timestamp),
+    ) -> Self {
+        let history = &*component.history;
+        let before = history.before(at);
+        let mut tally = Self::default();
+        let first = history.before(from).len().min(before.len());
+        for (index, deployment) in before.iter().enumerate().skip(first) {
+            tally.deployments += 1;
+            let local = deployment
+                .deployed_at
+                .datetime()
+                .with_timezone(&settings.timezone);
+            tally.dates.insert(local.date_naive());
+            tally.reworked += u64::from(!component.rework(index).is_empty());
+            if deployment.kind == Kind::Forward {
+                tally.traced.count(deployment.traced);
+            }
+            let known = deployment.changes.iter().filter(|change| change.merged_at < at);
+            for change in known {
+                tally.count_change(change, settings);
+            }
+        }
+        for index in &component.troubled {
+            if let Some(failure) = linked.failure(component, *index, settings, at) {
+                tally.failed += u64::from(*index >= first);
+                let recovery = failure.recovery;
+                let recovery = recovery.filter(|recovery| recovery.recovered_at >= from);
+                tally.recoveries.extend(recovery.map(|recovery| recovery.span));
+            }
+        }
+        tally.count_attempts(history, from, at);
+        if !before.is_empty() {
+            tally.count_merges(history, from, at);
+        }
+        tally
+    }
+
+    fn count_change(&mut self, change: &DeployedChange, settings: &MetricSettings) {
+        match change.author {
+            Author::Bot => self.bots += 1,
+            Author::Human => self.unreviewed += u64::from(change.is_unreviewed()),
+        }
+        if !history::counts(change, settings) {
+            return;
+        }
+        self.lead_times.push(change.lead_time);
+        if let Some(phases) = change.phases {
+            let [coding, pickup, review, deploy] = &mut self.phases;
+            coding.push(phases.coding);
+            pickup.extend(phases.reviewed.map(|reviewed| reviewed.pickup));
+            review.extend(phases.reviewed.map(|reviewed| reviewed.review));
+            deploy.push(phases.deploy);
+        }
+    }
+
+    fn count_attempts(&mut self, history: &ComponentHistory, from: Timestamp, at: Timestamp) {
+        let first = history
+            .attempts
+            .partition_point(|attempt| attempt.finished_at < from);
+        let attempts = history.attempts.iter().skip(first);
+        for attempt in attempts.take_while(|attempt| attempt.finished_at < at) {
+            match attempt.outcome {
+                Outcome::Success => self.succeeded += 1,
+                Outcome::Failure => self.failed_attempts += 1,
+            }
+        }
+    }
+
+    fn count_merges(&mut self, history: &ComponentHistory, from: Timestamp, at: Timestamp) {
+        let first = history.merged.partition_point(|pull| pull.merged_at < from);
+        let merged = history.merged.iter().skip(first);
+        for pull in merged.take_while(|pull| pull.merged_at < at) {
+            let contained = pull.contained_at.is_some_and(|contained_at| contained_at < at);
+            self.contained.count(contained);
+        }
+    }
+
+    /// Adds another component's.
+    pub fn absorb(&mut self, other: &Self) {
+        self.deployments += other.deployments;
+        self.dates.extend(&other.dates);
+        self.succeeded += other.succeeded;
+        self.failed_attempts += other.failed_attempts;
+        self.unreviewed += other.unreviewed;
+        self.bots += other.bots;
+        self.lead_times.extend(&other.lead_times);
+        for (phase, other) in self.phases.iter_mut().zip(&other.phases) {
+            phase.extend(other);
+        }
+        self.failed += other.failed;
+        self.reworked += other.reworked;
+        self.recoveries.extend(&other.recoveries);
+        self.traced.absorb(other.traced);
+        self.contained.absorb(other.contained);
+        self.attributed.absorb(other.attributed);
+        for (severity, count) in &other.started {
+            *self.started.entry(severity.clone()).or_default() += count;
+        }
+        self.resolutions.extend(&other.resolutions);
+    }
+
+    /// What derives from deployments.
+    pub fn delivery(&mut self, window: &Window) -> Delivery {
+        let count = |sample: &[Span]| u64::try_from(sample.len()).unwrap_or(u64::MAX);
+        let [coding, pickup, review, deploy] = &mut self.phases;
+        Delivery {
+            deployments: self.deployments,
+            deployments_per_day: per_day(self.deployments, window),
+            deployment_dates: u64::try_from(self.dates.len()).unwrap_or(u64::MAX),
+            attempts_succeeded: self.succeeded,
+            attempts_failed: self.failed_attempts,
+            changes: count(&self.lead_times),
+            unreviewed_changes: self.unreviewed,
+            bot_changes: self.bots,
+            lead_time: quantiles(&mut self.lead_times),
+            phases: [
+                quantiles(coding),
+                quantiles(pickup),
+                quantiles(review),
+                quantiles(deploy),
+            ],
+            failed_deployments: self.failed,
+            change_fail_ratio: ratio(self.failed, self.deployments),
+            rework_deployments: self.reworked,
+            rework_ratio: ratio(self.reworked, self.deployments),
+            recovered_deployments: count(&self.recoveries),
+            recovery_time: quantiles(&mut self.recoveries),
+        }
+    }
+
+    /// What derives from incidents, with a zero for every severity in `known`.
+    pub fn incidents(&mut self, known: &BTreeSet<Severity>, window: &Window) -> Incidents {
+        let mut started: BTreeMap<_, _> = known.iter().map(|severity| (severity.clone(), 0)).collect();
+        started.extend(std::mem::take(&mut self.started));
+        Incidents {
+            per_day: per_day(started.values().sum(), window),
+            started,
+            resolved: u64::try_from(self.resolutions.len()).unwrap_or(u64::MAX),
+            resolution_time: quantiles(&mut self.resolutions),
+        }
+    }
+
+    /// How far these can be trusted.
+    pub fn coverage(&self) -> Coverage {
+        Coverage {
+            deployments_with_changes: self.traced.ratio(),
+            changes_deployed: self.contained.ratio(),
+            incidents_attributed: self.attributed.ratio(),
+        }
+    }
+}

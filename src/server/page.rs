@@ -1,0 +1,145 @@
+//! The landing page: the five metrics of each team in words, the state of the sources, and where to go on. Teams by
+//! name; nothing is ranked, coloured or compared.
+
+use askama::Template;
+
+use crate::engine::snapshot::{Completeness, LevelValues, WindowValues};
+use crate::exposition::{Published, SourceState};
+use crate::model::settings::Window;
+
+use super::words;
+
+/// Windows side by side: more do not fit a phone.
+const WINDOWS_SHOWN: usize = 2;
+
+/// Teams on one page, by name; the page says how many it leaves out.
+const TEAMS_SHOWN_MAX: usize = 500;
+
+#[derive(Template)]
+#[template(path = "landing.html")]
+struct Landing<'a> {
+    version: &'static str,
+    organization: &'a str,
+    /// The instant of the snapshot; none before the first.
+    at: Option<String>,
+    teams: Vec<Team<'a>>,
+    teams_left_out: usize,
+    sources: &'a [SourceState],
+    series: usize,
+    series_dropped: usize,
+}
+
+struct Team<'a> {
+    name: &'a str,
+    windows: Vec<Heading<'a>>,
+    measures: Vec<Measure>,
+}
+
+struct Heading<'a> {
+    label: &'a str,
+    partial: bool,
+}
+
+/// A row of a team's table.
+struct Measure {
+    name: &'static str,
+    cells: Vec<Cell>,
+}
+
+/// A value in words and its n; both absent where unknown.
+struct Cell {
+    words: Option<String>,
+    n: Option<u64>,
+}
+
+/// The page; without a publication it says that the first one is on its way.
+pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::Error> {
+    let version = env!("CARGO_PKG_VERSION");
+    let Some(published) = published else {
+        let page = Landing {
+            version,
+            organization: "",
+            at: None,
+            teams: Vec::new(),
+            teams_left_out: 0,
+            sources: &[],
+            series: 0,
+            series_dropped: 0,
+        };
+        return page.render();
+    };
+    let snapshot = &published.snapshot;
+    let teams = snapshot.teams.iter().take(TEAMS_SHOWN_MAX);
+    let page = Landing {
+        version,
+        organization: &published.organization,
+        at: Some(snapshot.at.to_string()),
+        teams: teams
+            .map(|(slug, values)| team(slug.as_str(), &snapshot.windows, &values.values))
+            .collect(),
+        teams_left_out: snapshot.teams.len().saturating_sub(TEAMS_SHOWN_MAX),
+        sources: &published.sources,
+        series: published.rendered.series,
+        series_dropped: published.rendered.dropped,
+    };
+    page.render()
+}
+
+fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<'a> {
+    let shown: Vec<(&Window, &WindowValues)> =
+        windows.iter().zip(&values.windows).take(WINDOWS_SHOWN).collect();
+    let row = |name, cell: fn(&WindowValues) -> Cell| Measure {
+        name,
+        cells: shown.iter().map(|(_, values)| cell(values)).collect(),
+    };
+    Team {
+        name,
+        windows: shown
+            .iter()
+            .map(|(window, values)| Heading {
+                label: &window.label,
+                partial: values.complete == Completeness::Partial,
+            })
+            .collect(),
+        measures: vec![
+            row("Deployment frequency", |values| {
+                let delivery = values.delivery.as_ref();
+                let rate = delivery.map(|delivery| words::rate(delivery.deployments_per_day));
+                cell(rate, delivery.map(|delivery| delivery.deployments))
+            }),
+            row("Lead time for changes, median", |values| {
+                let delivery = values.delivery.as_ref();
+                let median = delivery.and_then(|delivery| delivery.lead_time.p50);
+                cell(median.map(words::span), delivery.map(|delivery| delivery.changes))
+            }),
+            row("Change fail rate", |values| {
+                let delivery = values.delivery.as_ref();
+                let ratio = delivery.and_then(|delivery| delivery.change_fail_ratio);
+                cell(
+                    ratio.map(words::share),
+                    delivery.map(|delivery| delivery.deployments),
+                )
+            }),
+            row("Failed deployment recovery time, median", |values| {
+                let delivery = values.delivery.as_ref();
+                let median = delivery.and_then(|delivery| delivery.recovery_time.p50);
+                cell(
+                    median.map(words::span),
+                    delivery.map(|delivery| delivery.recovered_deployments),
+                )
+            }),
+            row("Deployment rework rate", |values| {
+                let delivery = values.delivery.as_ref();
+                let ratio = delivery.and_then(|delivery| delivery.rework_ratio);
+                cell(
+                    ratio.map(words::share),
+                    delivery.map(|delivery| delivery.deployments),
+                )
+            }),
+        ],
+    }
+}
+
+fn cell(words: Option<String>, n: Option<u64>) -> Cell {
+    Cell { words, n }
+}

@@ -1,0 +1,71 @@
+//! Numbers in words, for people. What is unknown has no words: the page shows a dash.
+
+use crate::model::time::Span;
+
+const SECONDS_PER_MINUTE: i64 = 60;
+const SECONDS_PER_HOUR: i64 = 3_600;
+const SECONDS_PER_DAY: i64 = 86_400;
+const MILLIS_PER_SECOND: i64 = 1_000;
+const DAYS_PER_WEEK: f64 = 7.0;
+
+/// A rate: `3.2 per day`, `1.5 per week`.
+pub(super) fn rate(per_day: f64) -> String {
+    if per_day >= 1.0 || per_day <= 0.0 {
+        format!("{per_day:.1} per day")
+    } else {
+        format!("{:.1} per week", per_day * DAYS_PER_WEEK)
+    }
+}
+
+/// A share: `12.5 %`.
+pub(super) fn share(ratio: f64) -> String {
+    format!("{:.1} %", ratio * 100.0)
+}
+
+/// A length of time: the two largest units.
+pub(super) fn span(span: Span) -> String {
+    let seconds = span.millis() / MILLIS_PER_SECOND;
+    let (days, hours) = (
+        seconds / SECONDS_PER_DAY,
+        seconds % SECONDS_PER_DAY / SECONDS_PER_HOUR,
+    );
+    let (minutes, rest) = (
+        seconds % SECONDS_PER_HOUR / SECONDS_PER_MINUTE,
+        seconds % SECONDS_PER_MINUTE,
+    );
+    if days > 0 {
+        format!("{days} d {hours} h")
+    } else if hours > 0 {
+        format!("{hours} h {minutes} min")
+    } else if minutes > 0 {
+        format!("{minutes} min")
+    } else {
+        format!("{rest} s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_two_units() {
+        for (seconds, words) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (61, "1 min"),
+            (3_600, "1 h 0 min"),
+            (86_399, "23 h 59 min"),
+            (200_000, "2 d 7 h"),
+        ] {
+            assert_eq!(span(Span::from_seconds(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn rates_below_one_a_day_are_per_week() {
+        for (per_day, words) in [(3.21, "3.2 per day"), (0.0, "0.0 per day"), (0.5, "3.5 per week")] {
+            assert_eq!(rate(per_day), words);
+        }
+    }
+}

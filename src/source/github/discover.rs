@@ -1,0 +1,227 @@
+//! Which repositories there are: those of the configured owners, and those that are configured by name.
+
+use crate::model::batch::Batch;
+use crate::model::fact::Fact;
+use crate::model::name::RepositoryName;
+use crate::model::settings::TeamsFrom;
+use crate::model::time::Timestamp;
+use crate::source::{PollError, Sink};
+
+use super::client::malformed;
+use super::operations::{self, NAMES_MAX};
+use super::state::{State, StoredReach};
+use super::wire::{OwnerData, Page, RepositoryWire};
+use super::{DISCOVER_AGAIN, DISCOVER_EVERY, Github, Problems, Tracked, issues};
+
+/// Pages of one owner's repositories: 20,000 of them.
+const OWNER_PAGES_MAX: u32 = 200;
+
+/// A repository as GitHub shows it now.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Found {
+    pub(super) number: u64,
+    pub(super) node: String,
+    pub(super) name: RepositoryName,
+    pub(super) branch: Option<String>,
+    pub(super) head: Option<String>,
+    created_at: Timestamp,
+    archived: bool,
+    disabled: bool,
+    fork: bool,
+}
+
+/// Reads a repository; `None` if it lacks its identity.
+pub(super) fn found(wire: &RepositoryWire) -> Option<Found> {
+    let branch = wire.default_branch_ref.as_ref();
+    Some(Found {
+        number: wire.database_id?,
+        node: wire.id.clone()?,
+        name: RepositoryName::from(wire.name_with_owner.as_deref()?),
+        branch: branch.and_then(|branch| branch.name.clone()),
+        head: branch.and_then(|branch| branch.target.as_ref()?.oid.clone()),
+        created_at: Timestamp::parse(wire.created_at.as_deref()?)?,
+        archived: wire.is_archived == Some(true),
+        disabled: wire.is_disabled == Some(true),
+        fork: wire.is_fork == Some(true),
+    })
+}
+
+impl Github {
+    /// Lists repositories and teams. What fails here stays a problem until the next time.
+    pub(super) async fn discover(&mut self, sink: &Sink, now: Timestamp) -> Result<(), PollError> {
+        let mut problems = Problems::default();
+        for owner in self.config.organizations.clone() {
+            self.list_owner(&owner, now, &mut problems).await?;
+        }
+        self.resolve_names(now, &mut problems).await?;
+        self.flush(sink).await?;
+        if self.config.teams_from == TeamsFrom::GithubTeams
+            && let Some(teams) = self.teams(&mut problems).await?
+        {
+            let facts = vec![Fact::Teams(self.config.name.clone(), teams)];
+            sink.apply(Batch {
+                facts,
+                ..Batch::default()
+            })
+            .await?;
+        }
+        let every = if problems.0.is_empty() {
+            DISCOVER_EVERY
+        } else {
+            DISCOVER_AGAIN
+        };
+        if let Some(failure) = problems.0.first().filter(|_| self.repositories.is_empty()) {
+            return Err(PollError::Source(failure.clone()));
+        }
+        self.discover_at = Some(now.plus(every));
+        self.standing = problems.0;
+        Ok(())
+    }
+
+    async fn list_owner(
+        &mut self,
+        owner: &str,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let mut after: Option<String> = None;
+        for _ in 0..OWNER_PAGES_MAX {
+            let asked = self
+                .client
+                .ask(|halvings| operations::discover(owner, after.as_deref(), halvings))
+                .await;
+            let reply = match asked {
+                Ok(reply) => reply,
+                Err(trouble) => return problems.keep(trouble),
+            };
+            let page = match reply.read::<OwnerData>("repositoryOwner") {
+                Ok(data) => data.repository_owner.and_then(|owner| owner.repositories),
+                Err(failure) => {
+                    problems.push(failure);
+                    return Ok(());
+                }
+            };
+            let Some(page) = page else {
+                problems.push(crate::http::Failure {
+                    reason: crate::http::Reason::NotFound,
+                    what: format!("there is no organization or user {owner:?}, or the token may not see it"),
+                    retry_at: None,
+                });
+                return Ok(());
+            };
+            let Page {
+                nodes,
+                malformed: unread,
+                has_next,
+                end,
+            } = page;
+            self.client.count_malformed(unread, "repositories");
+            for found in nodes.iter().filter_map(found) {
+                self.note(found, now);
+            }
+            if !has_next {
+                return Ok(());
+            }
+            if end.is_none() || end == after {
+                break;
+            }
+            after = end;
+        }
+        problems.push(malformed(&format!(
+            "the list of the repositories of {owner:?} does not end"
+        )));
+        Ok(())
+    }
+
+    async fn resolve_names(&mut self, now: Timestamp, problems: &mut Problems) -> Result<(), PollError> {
+        let names = self.config.exact_repositories.clone();
+        let pairs: Vec<(&str, &str)> = names
+            .iter()
+            .filter_map(|name| name.as_str().split_once('/'))
+            .collect();
+        for chunk in pairs.chunks(NAMES_MAX) {
+            let asked = self.client.ask(|_| operations::repositories_by_name(chunk)).await;
+            let reply = match asked {
+                Ok(reply) => reply,
+                Err(trouble) => {
+                    problems.keep(trouble)?;
+                    continue;
+                }
+            };
+            for index in 0..chunk.len() {
+                let field = format!("repository{index}");
+                if let Some(trouble) = reply.fault(&field) {
+                    problems.keep(trouble.clone())?;
+                    continue;
+                }
+                let wire = reply.data.get(&field).cloned().unwrap_or_default();
+                let read = serde_json::from_value::<RepositoryWire>(wire).ok();
+                match read.as_ref().and_then(found) {
+                    Some(found) => self.note(found, now),
+                    None => self.client.count_malformed(1, "repositories"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of a repository: begins to read it, reads it under its new name, or leaves it out.
+    pub(super) fn note(&mut self, found: Found, now: Timestamp) {
+        let Found {
+            number,
+            node,
+            name,
+            branch,
+            head,
+            created_at,
+            archived,
+            disabled,
+            fork,
+        } = found;
+        let left_out = !self.config.repositories.matches(&name)
+            || (archived && !self.config.include_archived)
+            || (fork && !self.config.include_forks);
+        let reach = match head {
+            _ if disabled => StoredReach::Inaccessible,
+            Some(_) => StoredReach::Ok,
+            None => StoredReach::Empty,
+        };
+        if left_out && !self.repositories.contains_key(&number) {
+            return;
+        }
+        let horizon = now.minus(self.config.history);
+        let rules = self.config.incidents.as_ref().map(issues::fingerprint);
+        let tracked = self.repositories.entry(number).or_insert_with(|| {
+            let mut state = State::new(&node, horizon);
+            state.issues.restart(rules.unwrap_or_default());
+            Tracked::new(state)
+        });
+        let before = tracked.state.clone();
+        let state = &mut tracked.state;
+        state.node = node;
+        name.as_str().clone_into(&mut state.name);
+        state.branch = branch;
+        state.created_at = created_at.millis();
+        state.left_out = left_out;
+        state.reach = reach;
+        tracked.dirty |= *state != before;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_needs_its_identity_and_may_be_empty() {
+        let wire = |text| serde_json::from_str::<RepositoryWire>(text).unwrap();
+        let empty = wire(
+            r#"{"id":"R","databaseId":1,"nameWithOwner":"acme/shop","createdAt":"2026-01-01T00:00:00Z",
+                "defaultBranchRef":null,"isArchived":null}"#,
+        );
+        let found_empty = found(&empty).unwrap();
+        assert_eq!((found_empty.head, found_empty.archived), (None, false));
+        assert_eq!(found(&wire(r#"{"id":"R","nameWithOwner":"acme/shop"}"#)), None);
+        assert_eq!(found(&wire("{}")), None);
+    }
+}

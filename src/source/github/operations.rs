@@ -1,0 +1,288 @@
+//! The operations that are sent, each with its variables and the points it is going to cost.
+//!
+//! GitHub's formula: for every connection the number of its parents, assuming that each page is full; the sum
+//! divided by 100, rounded, at least 1. `tests/it/github_operations.rs` holds what is predicted here against the
+//! formula applied to the text, and the text against GitHub's public schema.
+
+use serde_json::{Value, json};
+
+use crate::model::time::Timestamp;
+
+/// An operation's name and text.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its name, as GitHub's logs and ours have it.
+    pub name: &'static str,
+    /// Its text, fragments included.
+    pub text: &'static str,
+}
+
+/// Declares the operations, one file each.
+macro_rules! operations {
+    ($($name:ident = $file:literal, $operation:literal;)*) => {
+        $(static $name: Operation = Operation { name: $operation, text: include_str!($file) };)*
+    };
+}
+
+operations! {
+    DISCOVER = "discover.graphql", "Discover";
+    REPOSITORIES_BY_NAME = "repositories_by_name.graphql", "RepositoriesByName";
+    TEAMS = "teams.graphql", "Teams";
+    TEAM_REPOSITORIES = "team_repositories.graphql", "TeamRepositories";
+    PROBE = "probe.graphql", "Probe";
+    REPOSITORY_PAGES = "repository_pages.graphql", "RepositoryPages";
+    COMMIT_WALKS = "commit_walks.graphql", "CommitWalks";
+    COMMIT_PULL_REQUESTS = "commit_pull_requests.graphql", "CommitPullRequests";
+    PULL_REQUEST_REST = "pull_request_rest.graphql", "PullRequestRest";
+    DEPLOYMENTS_BY_ID = "deployments_by_id.graphql", "DeploymentsById";
+}
+
+/// The largest page that GitHub gives.
+pub(super) const PAGE_MAX: u64 = 100;
+/// Repositories in one probe: with 4 connections each this is 1 point; 100 would cost the same for each and take
+/// four times as long.
+pub(super) const PROBE_IDS_MAX: usize = 25;
+/// Aliases in `repositories_by_name.graphql`.
+pub(super) const NAMES_MAX: usize = 10;
+/// Teams in one page; each brings a page of repositories.
+const TEAMS_FIRST: u64 = 20;
+/// Commits whose history is asked for in one request.
+pub(super) const WALK_IDS_MAX: usize = 10;
+/// Commits asked for their pull requests in one request: the most that `nodes` takes.
+pub(super) const COMMIT_IDS_MAX: usize = 100;
+/// Deployments re-read in one request: the most that `nodes` takes.
+pub(super) const DEPLOYMENT_IDS_MAX: usize = 100;
+/// Pull requests whose commits and reviews are read on in one request.
+pub(super) const REST_IDS_MAX: usize = 20;
+
+/// Connections within each item of a page, all at once.
+const PULL_CONNECTIONS: u64 = 4;
+const DEPLOYMENT_CONNECTIONS: u64 = 1;
+const COMMIT_CONNECTIONS: u64 = 1;
+const ISSUE_CONNECTIONS: u64 = 1;
+
+/// An operation with its variables.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What is asked.
+    pub operation: &'static Operation,
+    /// Of what.
+    pub variables: Value,
+    /// What it will cost, in points.
+    pub cost: u64,
+}
+
+impl Request {
+    fn new(operation: &'static Operation, connections: u64, variables: Value) -> Self {
+        Self {
+            operation,
+            variables,
+            cost: points(connections),
+        }
+    }
+}
+
+/// Points for so many visits of connections.
+fn points(connections: u64) -> u64 {
+    ((connections + 50) / 100).max(1)
+}
+
+fn count<T>(items: &[T]) -> u64 {
+    u64::try_from(items.len()).unwrap_or(u64::MAX)
+}
+
+/// A page size, halved so many times.
+fn shrunk(first: u64, halvings: u32) -> u64 {
+    (first >> halvings.min(63)).max(1)
+}
+
+pub(super) fn discover(owner: &str, after: Option<&str>, halvings: u32) -> Request {
+    let first = shrunk(PAGE_MAX, halvings);
+    Request::new(
+        &DISCOVER,
+        1,
+        json!({ "owner": owner, "first": first, "after": after }),
+    )
+}
+
+/// At most [`NAMES_MAX`] pairs of owner and name; the last one stands in for those that are missing.
+pub(super) fn repositories_by_name(names: &[(&str, &str)]) -> Request {
+    let mut variables = serde_json::Map::new();
+    let filled = names.iter().chain(names.last().into_iter().cycle());
+    for (index, (owner, name)) in filled.take(NAMES_MAX).enumerate() {
+        variables.insert(format!("owner{index}"), json!(owner));
+        variables.insert(format!("name{index}"), json!(name));
+    }
+    Request::new(&REPOSITORIES_BY_NAME, 0, Value::Object(variables))
+}
+
+pub(super) fn teams(organization: &str, after: Option<&str>, halvings: u32) -> Request {
+    let (first, repositories) = (shrunk(TEAMS_FIRST, halvings), shrunk(PAGE_MAX, halvings));
+    let variables =
+        json!({ "organization": organization, "first": first, "after": after, "repositories": repositories });
+    Request::new(&TEAMS, 1 + first, variables)
+}
+
+pub(super) fn team_repositories(
+    organization: &str,
+    team: &str,
+    after: Option<&str>,
+    halvings: u32,
+) -> Request {
+    let first = shrunk(PAGE_MAX, halvings);
+    let variables = json!({ "organization": organization, "team": team, "first": first, "after": after });
+    Request::new(&TEAM_REPOSITORIES, 1, variables)
+}
+
+pub(super) fn probe(ids: &[String], issues: bool) -> Request {
+    let connections = count(ids) * (2 + u64::from(issues));
+    Request::new(&PROBE, connections, json!({ "ids": ids, "issues": issues }))
+}
+
+pub(super) fn commit_walks(ids: &[String], since: Timestamp) -> Request {
+    let connections = count(ids) * (1 + PAGE_MAX * COMMIT_CONNECTIONS);
+    let variables = json!({ "ids": ids, "first": PAGE_MAX, "since": since.to_string() });
+    Request::new(&COMMIT_WALKS, connections, variables)
+}
+
+pub(super) fn commit_pull_requests(ids: &[String]) -> Request {
+    Request::new(&COMMIT_PULL_REQUESTS, count(ids), json!({ "ids": ids }))
+}
+
+pub(super) fn pull_request_rest(ids: &[String], commits: Option<&str>, reviews: Option<&str>) -> Request {
+    let variables = json!({ "ids": ids, "commitsAfter": commits, "reviewsAfter": reviews });
+    Request::new(&PULL_REQUEST_REST, count(ids) * 2, variables)
+}
+
+pub(super) fn deployments_by_id(ids: &[String], after: Option<&str>) -> Request {
+    Request::new(
+        &DEPLOYMENTS_BY_ID,
+        count(ids),
+        json!({ "ids": ids, "after": after }),
+    )
+}
+
+/// A page of one stream: how many, after what.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PageOf {
+    pub(super) first: u64,
+    pub(super) after: Option<String>,
+}
+
+/// Pages of several streams, of one repository or of several at once (then all of them first pages).
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pages {
+    pub(super) ids: Vec<String>,
+    pub(super) pulls: Option<PageOf>,
+    pub(super) deployments: Option<PageOf>,
+    pub(super) commits: Option<PageOf>,
+    /// The commit whose history goes on; `None`: the default branch's newest.
+    pub(super) commit: Option<String>,
+    pub(super) commits_since: Option<Timestamp>,
+    pub(super) issues: Option<PageOf>,
+    pub(super) issues_since: Option<Timestamp>,
+}
+
+pub(super) fn repository_pages(pages: &Pages, halvings: u32) -> Request {
+    let first = |page: &Option<PageOf>| page.as_ref().map_or(1, |page| shrunk(page.first, halvings));
+    let after = |page: &Option<PageOf>| page.as_ref().and_then(|page| page.after.clone());
+    let connections = |page: &Option<PageOf>, each: u64| page.as_ref().map_or(0, |_| 1 + first(page) * each);
+    let per_repository = connections(&pages.pulls, PULL_CONNECTIONS)
+        + connections(&pages.deployments, DEPLOYMENT_CONNECTIONS)
+        + connections(&pages.commits, COMMIT_CONNECTIONS)
+        + connections(&pages.issues, ISSUE_CONNECTIONS);
+    let variables = json!({
+        "ids": pages.ids,
+        "pulls": pages.pulls.is_some(),
+        "pullsFirst": first(&pages.pulls),
+        "pullsAfter": after(&pages.pulls),
+        "deployments": pages.deployments.is_some(),
+        "deploymentsFirst": first(&pages.deployments),
+        "deploymentsAfter": after(&pages.deployments),
+        "head": pages.commits.is_some() && pages.commit.is_none(),
+        "history": pages.commits.is_some() && pages.commit.is_some(),
+        "commit": pages.commit,
+        "commitsFirst": first(&pages.commits),
+        "commitsAfter": after(&pages.commits),
+        "commitsSince": pages.commits_since.map(|since| since.to_string()),
+        "issues": pages.issues.is_some(),
+        "issuesFirst": first(&pages.issues),
+        "issuesAfter": after(&pages.issues),
+        "issuesSince": pages.issues_since.map(|since| since.to_string()),
+    });
+    Request::new(&REPOSITORY_PAGES, count(&pages.ids) * per_repository, variables)
+}
+
+/// How much of each stream is asked for at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    /// Repositories in one request.
+    pub(super) repositories: usize,
+    pub(super) pulls: u64,
+    pub(super) deployments: u64,
+    pub(super) commits: u64,
+    pub(super) issues: u64,
+}
+
+/// The first pages of a first read: a month of most repositories, for several of them at once.
+pub(super) const FIRST_READ: Sizes = Sizes {
+    repositories: 5,
+    pulls: 40,
+    deployments: 50,
+    commits: 100,
+    issues: 50,
+};
+/// What is new since the last poll: little, so that it costs little.
+pub(super) const NEWS: Sizes = Sizes {
+    repositories: 10,
+    pulls: 10,
+    deployments: 10,
+    commits: 20,
+    issues: 20,
+};
+/// Further pages, of one repository.
+pub(super) const FURTHER: Sizes = Sizes {
+    repositories: 1,
+    pulls: PAGE_MAX,
+    deployments: PAGE_MAX,
+    commits: PAGE_MAX,
+    issues: PAGE_MAX,
+};
+
+/// Every operation as it is sent at its largest, for the test that validates and prices them.
+pub fn largest() -> Vec<Request> {
+    let ids = |n: usize| (0..n).map(|n| format!("N_{n}")).collect::<Vec<_>>();
+    let after = Some("cursor");
+    let pages = |sizes: Sizes, after: Option<&str>, commit: Option<&str>| {
+        let page = |first| {
+            let after = after.map(str::to_owned);
+            Some(PageOf { first, after })
+        };
+        let pages = Pages {
+            ids: ids(sizes.repositories),
+            pulls: page(sizes.pulls),
+            deployments: page(sizes.deployments),
+            commits: page(sizes.commits),
+            commit: commit.map(str::to_owned),
+            commits_since: Some(Timestamp::default()),
+            issues: page(sizes.issues),
+            issues_since: Some(Timestamp::default()),
+        };
+        repository_pages(&pages, 0)
+    };
+    vec![
+        discover("acme", after, 0),
+        repositories_by_name(&[("acme", "shop"), ("acme", "pay")]),
+        teams("acme", after, 0),
+        team_repositories("acme", "payments", after, 0),
+        probe(&ids(PROBE_IDS_MAX), true),
+        probe(&ids(PROBE_IDS_MAX), false),
+        pages(FIRST_READ, None, None),
+        pages(NEWS, None, None),
+        pages(FURTHER, after, Some("0000000000000000000000000000000000000000")),
+        commit_walks(&ids(WALK_IDS_MAX), Timestamp::default()),
+        commit_pull_requests(&ids(COMMIT_IDS_MAX)),
+        pull_request_rest(&ids(REST_IDS_MAX), after, after),
+        deployments_by_id(&ids(DEPLOYMENT_IDS_MAX), after),
+    ]
+}

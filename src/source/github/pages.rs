@@ -1,0 +1,547 @@
+//! From pages to batches: facts, the cursor that goes with them, and what follows from what the store lacked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::batch::{Applied, Batch, Contact};
+use crate::model::fact::{Change, Commit, Fact};
+use crate::model::name::{CommitId, RepositoryId, RepositoryName};
+use crate::model::time::Timestamp;
+use crate::source::{PollError, Sink};
+
+use super::client::malformed;
+use super::commits::{self, Listed};
+use super::deployments::{Deployed, deployed};
+use super::fetch::{Ask, AskCommits, AskIssues, ended};
+use super::operations::{self, COMMIT_IDS_MAX};
+use super::pulls::{self, Reading, change};
+use super::state::{Endless, PASS_PAGES_MAX, Pass, Pending, State, Turn};
+use super::wire::{
+    CommitPullsWire, CommitWire, DeploymentWire, HeadWire, HistoryWire, IssueWire, Page, PagesWire, PullWire,
+};
+use super::{Github, Problems, cover, issues};
+
+/// A page of the commit graph, with what is to be done with it.
+#[derive(Debug)]
+struct Graph {
+    /// The commit from which the page was listed.
+    head: Option<String>,
+    /// The first read goes on, or this is news.
+    complete: bool,
+    news: Vec<Listed>,
+    /// The commits of the page.
+    inside: BTreeSet<String>,
+    /// The default branch's line through the page, and with what it goes on.
+    line: BTreeSet<CommitId>,
+    next: Option<CommitId>,
+    frontier: Vec<Pending>,
+    has_next: bool,
+    end: Option<String>,
+}
+
+/// What was read of one repository, but for the graph as it came.
+#[derive(Debug)]
+struct Read {
+    ask: Ask,
+    changes: Vec<Change>,
+    pulls: Option<Walked>,
+    graph: Option<Graph>,
+    branch: Option<String>,
+    deployments: Option<Page<DeploymentWire>>,
+    issues: Option<Page<IssueWire>>,
+}
+
+/// Where a page of a stream led.
+#[derive(Debug)]
+struct Walked {
+    times: Vec<Timestamp>,
+    has_next: bool,
+    end: Option<String>,
+}
+
+impl Walked {
+    fn turn(&self) -> Turn<'_> {
+        Turn {
+            times: &self.times,
+            has_next: self.has_next,
+            end: self.end.as_deref(),
+        }
+    }
+}
+
+impl Github {
+    /// Stores what one request brought, one repository after the other.
+    pub(super) async fn store_pages(
+        &mut self,
+        read: Vec<(Ask, PagesWire)>,
+        read_at: Timestamp,
+        sink: &Sink,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let mut parts = Vec::with_capacity(read.len());
+        for (ask, wire) in read {
+            parts.push(self.part(ask, wire, read_at));
+        }
+        let unclear: Vec<(u64, &Graph)> = parts
+            .iter()
+            .filter_map(|part| Some((part.ask.number, part.graph.as_ref()?)))
+            .collect();
+        let unclear = unclear
+            .into_iter()
+            .flat_map(|(number, graph)| self.unclear(number, &graph.news, &graph.line))
+            .collect();
+        let belongs = self.pull_requests(unclear).await?;
+        for part in parts {
+            self.store_part(part, &belongs, read_at, sink, problems).await?;
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, ask: Ask, wire: PagesWire, read_at: Timestamp) -> Read {
+        let PagesWire {
+            pull_requests,
+            deployments,
+            default_branch_ref,
+            object,
+            issues,
+        } = wire;
+        let HeadWire { name: branch, target } = default_branch_ref.unwrap_or_default();
+        let history = target.or(object);
+        let pulls = ask.pulls.as_ref().map(|_| pull_requests.unwrap_or_default());
+        let (changes, pulls) = pulls.map_or((Vec::new(), None), |page| {
+            let (changes, walked) = self.changes(ask.number, page, read_at);
+            (changes, Some(walked))
+        });
+        if let Some(tracked) = self.repositories.get_mut(&ask.number) {
+            let branch = tracked.state.branch.as_ref();
+            let landings = changes.iter().filter(|change| Some(&change.base) == branch);
+            tracked
+                .landed
+                .extend(landings.filter_map(|change| Some((change.landing?, change.number))));
+        }
+        let graph = ask
+            .commits
+            .as_ref()
+            .map(|asked| self.graph(ask.number, asked, history.unwrap_or_default(), read_at));
+        Read {
+            deployments: ask.deployments.as_ref().map(|_| deployments.unwrap_or_default()),
+            issues: ask.issues.as_ref().map(|_| issues.unwrap_or_default()),
+            ask,
+            changes,
+            pulls,
+            graph,
+            branch,
+        }
+    }
+
+    fn changes(&self, number: u64, page: Page<PullWire>, read_at: Timestamp) -> (Vec<Change>, Walked) {
+        let Page {
+            nodes,
+            malformed: mut unread,
+            has_next,
+            end,
+        } = page;
+        let id = self.id(number);
+        let state = self.repositories.get(&number).map(|tracked| &tracked.state);
+        let name = RepositoryName::new(state.map_or("", |state| state.name.as_str()));
+        let horizon = state.map(State::horizon).unwrap_or_default();
+        let reading = Reading {
+            repository: &id,
+            name: &name,
+            bots: self.bots(),
+            read_at,
+        };
+        let times = nodes.iter().filter_map(pulls::updated_at).collect();
+        let mut changes = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            match change(node, reading) {
+                Some(change) if change.merged_at < horizon => {}
+                Some(change) => changes.push(change),
+                None => unread += 1,
+            }
+        }
+        self.client.count_malformed(unread, "pull requests");
+        let walked = Walked { times, has_next, end };
+        (changes, walked)
+    }
+
+    /// Commits out of their records.
+    pub(super) fn listed(
+        &self,
+        number: u64,
+        page: Vec<CommitWire>,
+        unread: u64,
+        read_at: Timestamp,
+    ) -> Vec<Listed> {
+        let id = self.id(number);
+        let count = page.len();
+        let listed: Vec<Listed> = page
+            .into_iter()
+            .filter_map(|wire| commits::listed(wire, &id, self.bots(), read_at))
+            .collect();
+        let unread = unread + u64::try_from(count - listed.len()).unwrap_or_default();
+        self.client.count_malformed(unread, "commits");
+        listed
+    }
+
+    fn graph(&self, number: u64, asked: &AskCommits, wire: HistoryWire, read_at: Timestamp) -> Graph {
+        let HistoryWire { oid: head, history } = wire;
+        let Page {
+            nodes,
+            malformed: unread,
+            has_next,
+            end,
+        } = history.unwrap_or_default();
+        let page = self.listed(number, nodes, unread, read_at);
+        let state = self.repositories.get(&number).map(|tracked| &tracked.state);
+        let horizon = state.map(State::horizon).unwrap_or_default();
+        let commits = state.map(|state| state.commits.clone()).unwrap_or_default();
+        let parse = |oid: Option<&String>| oid.and_then(|oid| CommitId::parse(oid));
+        let known = parse(commits.seen.as_ref()).filter(|_| commits.complete);
+        let from = if asked.after.is_none() {
+            head.as_ref()
+        } else {
+            commits.line.as_ref()
+        };
+        let (line, next) = commits::line(&page, parse(from), known);
+        let inside = commits::inside(&page);
+        let news = commits::news(page, known);
+        Graph {
+            frontier: commits::frontier(&news, &inside, horizon),
+            complete: commits.complete,
+            head,
+            news,
+            inside,
+            line,
+            next,
+            has_next,
+            end,
+        }
+    }
+
+    /// The commits of the line, by node, that no change which was read has landed as.
+    pub(super) fn unclear(&self, number: u64, page: &[Listed], line: &BTreeSet<CommitId>) -> Vec<String> {
+        page.iter()
+            .filter(|listed| {
+                line.contains(&listed.commit.id) && self.landed(number, listed.commit.id).is_none()
+            })
+            .map(|listed| listed.node.clone())
+            .collect()
+    }
+
+    /// What GitHub says of commits that may be direct pushes.
+    pub(super) async fn pull_requests(
+        &mut self,
+        ids: Vec<String>,
+    ) -> Result<BTreeMap<String, CommitPullsWire>, PollError> {
+        let asked = self
+            .client
+            .nodes::<CommitPullsWire>(&ids, COMMIT_IDS_MAX, operations::commit_pull_requests)
+            .await;
+        let mut belongs = BTreeMap::new();
+        for (node, found) in asked.map_err(ended)?.0 {
+            match found {
+                Ok(Some(wire)) => {
+                    belongs.insert(node, wire);
+                }
+                Ok(None) => {}
+                // A change taken for a direct push would be a wrong number; no number is better.
+                Err(trouble) => return Err(ended(trouble)),
+            }
+        }
+        Ok(belongs)
+    }
+
+    /// Commits as facts, with the pull requests that they belong to.
+    pub(super) fn with_pull_requests(
+        &self,
+        number: u64,
+        page: Vec<Listed>,
+        belongs: &BTreeMap<String, CommitPullsWire>,
+    ) -> Vec<Commit> {
+        let state = self.repositories.get(&number).map(|tracked| &tracked.state);
+        let node = state.map_or("", |state| state.node.as_str());
+        let branch = state
+            .and_then(|state| state.branch.as_deref())
+            .unwrap_or_default();
+        page.into_iter()
+            .map(|listed| {
+                let asked = belongs.get(&listed.node).cloned();
+                Commit {
+                    pull_request: self
+                        .landed(number, listed.commit.id)
+                        .or_else(|| commits::pull_request(asked?, node, branch)),
+                    ..listed.commit
+                }
+            })
+            .collect()
+    }
+
+    async fn store_part(
+        &mut self,
+        part: Read,
+        belongs: &BTreeMap<String, CommitPullsWire>,
+        read_at: Timestamp,
+        sink: &Sink,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let Read {
+            ask,
+            changes,
+            pulls,
+            graph,
+            branch,
+            deployments,
+            issues,
+        } = part;
+        let number = ask.number;
+        let id = self.id(number);
+        let Some(mut state) = self
+            .repositories
+            .get(&number)
+            .map(|tracked| tracked.state.clone())
+        else {
+            return Ok(());
+        };
+        let mut batch = Batch {
+            contact: state.contact(),
+            ..Batch::default()
+        };
+        let mut endless = Ok(());
+        batch.facts.extend(changes.into_iter().map(Fact::Change));
+        if let (Some(pass), Some(walked)) = (ask.pulls, pulls) {
+            endless = endless.and(state.pulls.advance(pass, walked.turn()));
+        }
+        let mut candidates = Vec::new();
+        if let (Some(asked), Some(mut graph)) = (ask.commits, graph) {
+            let news = std::mem::take(&mut graph.news);
+            let commits = self.with_pull_requests(number, news, belongs);
+            batch.facts.extend(commits.into_iter().map(Fact::Commit));
+            candidates.append(&mut graph.frontier);
+            endless = endless.and(advance_graph(&mut state, &asked, graph, branch));
+        }
+        if let (Some(pass), Some(page)) = (ask.deployments, deployments) {
+            let attempts = self.attempts(page, &id, read_at);
+            endless = endless.and(keep_attempts(
+                &mut state,
+                pass,
+                attempts,
+                &mut batch,
+                &mut candidates,
+            ));
+        }
+        cover(&mut state, &id, &mut batch);
+        batch.facts.insert(0, Fact::Repository(state.repository(id)));
+        self.store(number, state, batch, candidates, sink).await?;
+        if let (Some(asked), Some(page)) = (ask.issues, issues) {
+            self.store_issues(number, &asked, page, read_at, sink).await?;
+        }
+        if let Err(Endless) = endless {
+            let name = self
+                .repositories
+                .get(&number)
+                .map(|tracked| tracked.state.name.clone());
+            let name = name.unwrap_or_default();
+            self.client.count_malformed(1, "lists without an end");
+            problems.push(malformed(&format!("{name}: a list does not end")));
+            self.set_aside(number);
+        }
+        Ok(())
+    }
+
+    /// Stores a batch of one repository with its cursor. `candidates` are commits that it names and that may be
+    /// missing: they are in the cursor until the store has said which of them it has.
+    pub(super) async fn store(
+        &mut self,
+        number: u64,
+        mut state: State,
+        mut batch: Batch,
+        candidates: Vec<Pending>,
+        sink: &Sink,
+    ) -> Result<(), PollError> {
+        let before: BTreeSet<String> = state
+            .commits
+            .pending
+            .iter()
+            .map(|pending| pending.oid.clone())
+            .collect();
+        let named: BTreeSet<String> = candidates.iter().map(|pending| pending.oid.clone()).collect();
+        state.commits.need(candidates);
+        batch.cursors.push(state.cursor(number));
+        let Applied {
+            rows_written: _,
+            repositories: _,
+            incidents: _,
+            inventory: _,
+            missing_commits,
+        } = sink.apply(batch).await?;
+        let missing: BTreeSet<String> = missing_commits
+            .iter()
+            .map(|(_, commit)| commit.to_string())
+            .collect();
+        let count = state.commits.pending.len();
+        state
+            .commits
+            .found(|oid| named.contains(oid) && !before.contains(oid) && !missing.contains(oid));
+        if let Some(tracked) = self.repositories.get_mut(&number) {
+            tracked.dirty = state.commits.pending.len() != count;
+            tracked.state = state;
+        }
+        Ok(())
+    }
+
+    fn attempts(
+        &self,
+        page: Page<DeploymentWire>,
+        id: &RepositoryId,
+        read_at: Timestamp,
+    ) -> (Vec<Deployed>, Walked) {
+        let Page {
+            nodes,
+            malformed: unread,
+            has_next,
+            end,
+        } = page;
+        let count = nodes.len();
+        let attempts: Vec<Deployed> = nodes
+            .into_iter()
+            .filter_map(|wire| deployed(wire, id, read_at))
+            .collect();
+        let unread = unread + u64::try_from(count - attempts.len()).unwrap_or_default();
+        self.client.count_malformed(unread, "deployments");
+        let times = attempts
+            .iter()
+            .map(|deployed| deployed.attempt.created_at)
+            .collect();
+        (attempts, Walked { times, has_next, end })
+    }
+
+    async fn store_issues(
+        &mut self,
+        number: u64,
+        asked: &AskIssues,
+        page: Page<IssueWire>,
+        read_at: Timestamp,
+        sink: &Sink,
+    ) -> Result<(), PollError> {
+        let Page {
+            nodes,
+            malformed: mut unread,
+            has_next,
+            end,
+        } = page;
+        let id = self.id(number);
+        let Some(rules) = self.config.incidents.as_ref() else {
+            return Ok(());
+        };
+        let newest = nodes.iter().filter_map(issues::updated_at).max();
+        let mut facts = Vec::with_capacity(nodes.len());
+        for wire in nodes {
+            match issues::issue(wire, rules, &id, read_at) {
+                Some(fact) => facts.push(fact),
+                None => unread += 1,
+            }
+        }
+        self.client.count_malformed(unread, "issues");
+        let Some(tracked) = self.repositories.get_mut(&number) else {
+            return Ok(());
+        };
+        let mut state = tracked.state.clone();
+        let contact = if state.issues.complete {
+            Contact::Live
+        } else {
+            Contact::First
+        };
+        state.issues.read_to(newest);
+        let goes_on = has_next && end.is_some() && end != asked.after;
+        if goes_on {
+            tracked.issues_after = end.map(|end| (asked.since, end));
+        } else {
+            tracked.issues_after = None;
+            state
+                .issues
+                .done(tracked.seen.as_ref().map(|seen| seen.issues.clone()));
+        }
+        let batch = Batch {
+            facts,
+            contact,
+            ..Batch::default()
+        };
+        self.store(number, state, batch, Vec::new(), sink).await
+    }
+}
+
+/// Takes a page of the commit graph into the cursor.
+fn advance_graph(
+    state: &mut State,
+    asked: &AskCommits,
+    graph: Graph,
+    branch: Option<String>,
+) -> Result<(), Endless> {
+    let Graph {
+        head,
+        complete,
+        news: _,
+        inside,
+        line: _,
+        next,
+        frontier: _,
+        has_next,
+        end,
+    } = graph;
+    let commits = &mut state.commits;
+    commits.found(|oid| inside.contains(oid));
+    commits.line = next.map(|id| id.to_string());
+    if asked.from.is_none() {
+        commits.from.clone_from(&head);
+        commits.pages = 0;
+        state.branch = branch.or(state.branch.take());
+        state.head.clone_from(&head);
+    }
+    if complete {
+        commits.seen = head;
+        return Ok(());
+    }
+    commits.pages += 1;
+    if !has_next {
+        commits.complete = true;
+        commits.seen = commits.from.take();
+        (commits.after, commits.pages) = (None, 0);
+        return Ok(());
+    }
+    if end.is_none() || end == asked.after || commits.pages >= PASS_PAGES_MAX {
+        (commits.after, commits.pages) = (None, 0);
+        return Err(Endless);
+    }
+    commits.after = end;
+    Ok(())
+}
+
+/// Takes a page of deployments into the batch and the cursor.
+fn keep_attempts(
+    state: &mut State,
+    pass: Pass,
+    (attempts, walked): (Vec<Deployed>, Walked),
+    batch: &mut Batch,
+    candidates: &mut Vec<Pending>,
+) -> Result<(), Endless> {
+    let horizon = state.horizon();
+    for deployed in attempts {
+        let Deployed {
+            node,
+            attempt,
+            open,
+            commit,
+        } = deployed;
+        state.unwatch(&node);
+        if let Some(open) = open {
+            state.watch(open);
+        }
+        candidates.extend(
+            commit
+                .filter(|(_, at)| *at >= horizon)
+                .map(|(pending, _)| pending),
+        );
+        batch.facts.push(Fact::Attempt(attempt));
+    }
+    state.deployments.advance(pass, walked.turn())
+}

@@ -1,0 +1,146 @@
+//! Following commits that are named and not stored: parents of news, and deployed commits that are not on the
+//! default branch. Each step brings up to a hundred of their ancestors.
+
+use std::collections::BTreeMap;
+
+use crate::model::batch::Batch;
+use crate::model::fact::Fact;
+use crate::model::name::CommitId;
+use crate::model::time::Timestamp;
+use crate::source::{PollError, Sink};
+
+use super::client::Node;
+use super::commits::{self, Listed};
+use super::fetch::ended;
+use super::operations::{self, WALK_IDS_MAX};
+use super::state::{Pending, State};
+use super::wire::HistoryWire;
+use super::{Github, Problems};
+
+/// Steps in one poll; what is left is in the cursors.
+const STEPS_MAX: u32 = 100;
+/// Commits of one repository in one step: their histories overlap, and the first may bring the others.
+const OF_ONE_REPOSITORY_MAX: usize = 2;
+
+/// Where the histories of one repository's missing commits led.
+#[derive(Debug, Default)]
+struct Walked {
+    page: Vec<Listed>,
+    nowhere: Vec<String>,
+}
+
+impl Github {
+    /// Walks until nothing is missing.
+    pub(super) async fn walk(&mut self, sink: &Sink, problems: &mut Problems) -> Result<(), PollError> {
+        for _ in 0..STEPS_MAX {
+            let (numbers, targets) = self.targets();
+            if targets.is_empty() {
+                return Ok(());
+            }
+            let horizons = numbers.iter().filter_map(|number| self.repositories.get(number));
+            let since = horizons
+                .map(|tracked| tracked.state.horizon())
+                .min()
+                .unwrap_or_default();
+            let ids: Vec<String> = targets.iter().map(|pending| pending.node.clone()).collect();
+            let build = |ids: &[String]| operations::commit_walks(ids, since);
+            let asked = self.client.nodes::<HistoryWire>(&ids, WALK_IDS_MAX, build).await;
+            let (nodes, read_at) = asked.map_err(ended)?;
+            let mut walked: BTreeMap<u64, Walked> = BTreeMap::new();
+            for ((number, pending), node) in numbers.into_iter().zip(targets).zip(nodes) {
+                self.arrive(number, pending, node, read_at, &mut walked, problems)?;
+            }
+            self.store_walks(walked, sink).await?;
+        }
+        tracing::warn!(
+            steps = STEPS_MAX,
+            "more commits are missing than one poll reads; the next one goes on"
+        );
+        Ok(())
+    }
+
+    /// The next commits to start from, beside their repositories.
+    fn targets(&self) -> (Vec<u64>, Vec<Pending>) {
+        self.repositories
+            .iter()
+            .filter(|(_, tracked)| tracked.is_active() && !tracked.failed && tracked.state.commits.complete)
+            .flat_map(|(number, tracked)| {
+                let pending = tracked
+                    .state
+                    .commits
+                    .pending
+                    .iter()
+                    .rev()
+                    .take(OF_ONE_REPOSITORY_MAX);
+                pending.map(|pending| (*number, pending.clone()))
+            })
+            .take(WALK_IDS_MAX)
+            .unzip()
+    }
+
+    fn arrive(
+        &mut self,
+        number: u64,
+        pending: Pending,
+        (_, node): Node<HistoryWire>,
+        read_at: Timestamp,
+        walked: &mut BTreeMap<u64, Walked>,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let history = match node {
+            Ok(wire) => wire.and_then(|wire| wire.history).unwrap_or_default(),
+            Err(trouble) => {
+                problems.keep(trouble)?;
+                self.set_aside(number);
+                return Ok(());
+            }
+        };
+        let listed = self.listed(number, history.nodes, history.malformed, read_at);
+        let walked = walked.entry(number).or_default();
+        if commits::inside(&listed).contains(&pending.oid) {
+            walked.page.extend(listed);
+        } else {
+            walked.nowhere.push(pending.oid);
+        }
+        Ok(())
+    }
+
+    async fn store_walks(&mut self, walked: BTreeMap<u64, Walked>, sink: &Sink) -> Result<(), PollError> {
+        let mut lines = BTreeMap::new();
+        let mut unclear = Vec::new();
+        for (number, walked) in &walked {
+            let state = self.repositories.get(number).map(|tracked| &tracked.state);
+            let line = state.and_then(|state| CommitId::parse(state.commits.line.as_deref()?));
+            let (line, next) = commits::line(&walked.page, line, None);
+            unclear.extend(self.unclear(*number, &walked.page, &line));
+            lines.insert(*number, next);
+        }
+        unclear.sort_unstable();
+        unclear.dedup();
+        let belongs = self.pull_requests(unclear).await?;
+        for (number, Walked { page, nowhere }) in walked {
+            let Some(mut state) = self
+                .repositories
+                .get(&number)
+                .map(|tracked| tracked.state.clone())
+            else {
+                continue;
+            };
+            let inside = commits::inside(&page);
+            let candidates = commits::frontier(&page, &inside, state.horizon());
+            state.commits.found(|oid| inside.contains(oid));
+            for oid in &nowhere {
+                state.commits.give_up(oid);
+            }
+            state.commits.line = lines.remove(&number).flatten().map(|id: CommitId| id.to_string());
+            let facts = self.with_pull_requests(number, page, &belongs);
+            let batch = Batch {
+                facts: facts.into_iter().map(Fact::Commit).collect(),
+                contact: State::contact(&state),
+                ..Batch::default()
+            };
+            self.store(number, state, batch, candidates, sink).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! The example documents every key, and nothing but the truth about it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests say what they need this way"
+)]
+
+use std::collections::BTreeSet;
+
+use sextant::config::Config;
+
+use crate::config_errors::environment;
+
+pub(crate) const EXAMPLE: &str = include_str!("../../config/sextant.example.toml");
+/// Ends a line that is switched off and shows no default.
+const IS_EXAMPLE: &str = "  # example";
+
+/// What is behind `# `, if the line is a setting that is switched off.
+fn switched_off(line: &str) -> Option<&str> {
+    let setting = line.strip_prefix("# ")?;
+    let key = setting.split(" = ").next().unwrap();
+    let is_key = key.len() < setting.len() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    (is_key || setting.starts_with('[')).then_some(setting)
+}
+
+/// The example with everything switched on.
+pub(crate) fn all_switched_on() -> String {
+    let lines = EXAMPLE.lines();
+    lines
+        .map(|line| switched_off(line).unwrap_or(line).to_owned() + "\n")
+        .collect()
+}
+
+fn load(text: &str) -> Config {
+    Config::parse(text, "sextant.example.toml", &environment).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn the_example_is_valid() {
+    let config = load(EXAMPLE);
+    assert_eq!((config.github.len(), config.pagerduty.len()), (1, 1));
+    assert_eq!(
+        (config.ownership.teams.len(), config.ownership.components.len()),
+        (1, 1)
+    );
+}
+
+#[test]
+fn the_example_is_valid_with_everything_switched_on() {
+    let config = load(&all_switched_on());
+    // The rule that is always there is the third.
+    assert_eq!(config.ownership.deployments.len(), 3);
+    assert_eq!(config.github[0].bots.len(), 2);
+    assert!(EXAMPLE.lines().filter_map(switched_off).count() >= 40);
+}
+
+#[test]
+fn what_the_example_switches_off_is_the_default() {
+    let expected = format!("{:?}", load(EXAMPLE));
+    for (switched, line) in EXAMPLE.lines().enumerate() {
+        if line.ends_with(IS_EXAMPLE) || switched_off(line).is_none() {
+            continue;
+        }
+        let lines = EXAMPLE.lines().enumerate();
+        let text: Vec<_> = lines
+            .map(|(index, line)| {
+                if index == switched {
+                    switched_off(line).unwrap()
+                } else {
+                    line
+                }
+            })
+            .collect();
+        assert_eq!(format!("{:?}", load(&text.join("\n"))), expected, "{line}");
+    }
+}
+
+#[test]
+fn the_example_has_every_key() {
+    let text = "zzzzzz = 1\n[organization]\nzzzzzz = 1\n[store]\nzzzzzz = 1\n[server]\nzzzzzz = 1\n[metrics]\nzzzzzz = 1\n\
+                [[github]]\nzzzzzz = 1\n[[github.deployments]]\nzzzzzz = 1\n[github.incidents]\nzzzzzz = 1\n\
+                [[pagerduty]]\nzzzzzz = 1\n[[teams]]\nzzzzzz = 1\n[[components]]\nzzzzzz = 1\n";
+    let errors = Config::parse(text, "f", &environment).unwrap_err();
+    let helps = errors.errors().iter().filter_map(|error| error.help.as_deref());
+    let known: BTreeSet<&str> = helps
+        .filter_map(|help| help.strip_prefix("known here: "))
+        .flat_map(|keys| keys.split(", "))
+        .collect();
+    assert!(known.len() >= 50, "{known:?}");
+    for key in known {
+        let key_found = EXAMPLE.lines().any(|line| {
+            let line = switched_off(line).unwrap_or(line);
+            line.starts_with(&format!("{key} = "))
+                || line.trim_matches(['[', ']']).split('.').next_back() == Some(key)
+        });
+        assert!(
+            key_found || EXAMPLE.contains(&format!("`{key}`")),
+            "{key} is not in the example"
+        );
+    }
+}

@@ -1,0 +1,554 @@
+//! The conformance story: what every store does, told once and run for each of them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a case that cannot go on has failed"
+)]
+
+use sextant::model::batch::{
+    Batch, Contact, CountedKey, CounterKey, Coverage, Cursor, Inventory, RepositoryFacts, Scope,
+    StoredIncident,
+};
+use sextant::model::fact::{Attempt, Exclusion, Fact, HoldingTeam, Incident, Outcome, Permission};
+use sextant::model::name::{ExternalId, RepositoryId};
+use sextant::store::memory::MemoryStore;
+use sextant::store::sqlite::SqliteStore;
+use sextant::store::{Counters, FACTS, FactStore};
+
+use facts::{acme, at, attempt, change, commit, incident, other, repository, repository_id, sha};
+
+mod facts;
+mod files;
+mod kill;
+mod random;
+
+/// Runs each case for each store.
+macro_rules! cases {
+    ($($case:ident)*) => {
+        mod memory {
+            $(#[tokio::test] async fn $case() { super::$case(super::MemoryStore::new()).await; })*
+        }
+        mod sqlite {
+            $(#[tokio::test] async fn $case() {
+                let directory = tempfile::tempdir().unwrap();
+                let path = directory.path().join("sextant.db");
+                super::$case(super::SqliteStore::open(path).await.unwrap()).await;
+            })*
+        }
+    };
+}
+
+cases! {
+    a_batch_is_stored_with_its_cursors_and_coverage
+    a_batch_applied_again_writes_nothing
+    of_two_facts_with_one_identity_the_later_one_is_stored
+    a_batch_tells_what_it_changed
+    a_cursor_alone_writes_no_row
+    an_attempt_is_news_if_its_outcome_became_known_after_first_contact
+    an_incident_is_news_if_it_appeared_and_if_it_was_resolved_after_first_contact
+    what_is_no_incident_is_filtered_if_it_is_known_and_forgotten_if_not
+    a_batch_tells_which_commits_it_names_and_nobody_has
+    a_pull_request_once_found_is_kept
+    facts_wait_for_their_repository
+    teams_replace_what_was_known_of_them_in_any_order
+    coverage_keeps_the_earliest
+    a_cursor_can_be_forgotten_and_belongs_to_its_source
+    counters_add_up_and_things_are_counted_once
+    rows_come_in_the_order_of_their_identities
+    many_can_write_at_once
+}
+
+/// Everything that a store says.
+#[derive(Debug, PartialEq)]
+struct Dump {
+    inventory: Inventory,
+    facts: Vec<RepositoryFacts>,
+    incidents: Vec<StoredIncident>,
+    cursors: Vec<(Scope, Cursor)>,
+    counters: Counters,
+    counts: Vec<(&'static str, u64)>,
+}
+
+async fn dump(store: &impl FactStore) -> Dump {
+    let inventory = store.inventory().await.unwrap();
+    let mut facts = Vec::new();
+    for repository in &inventory.repositories {
+        facts.extend(store.repository(&repository.id).await.unwrap());
+    }
+    let mut cursors = store.cursors(&acme()).await.unwrap();
+    cursors.extend(store.cursors(&other()).await.unwrap());
+    Dump {
+        inventory,
+        facts,
+        incidents: store.incidents().await.unwrap(),
+        cursors,
+        counters: store.counters().await.unwrap(),
+        counts: store.counts().await.unwrap(),
+    }
+}
+
+fn live(facts: Vec<Fact>) -> Batch {
+    Batch {
+        facts,
+        ..Batch::default()
+    }
+}
+
+fn read(contact: Contact, fact: Fact) -> Batch {
+    Batch {
+        facts: vec![fact],
+        contact,
+        ..Batch::default()
+    }
+}
+
+/// One of everything.
+fn everything() -> Batch {
+    Batch {
+        facts: vec![
+            Fact::Repository(repository(1)),
+            Fact::Teams(acme(), teams()),
+            Fact::Commit(commit(1, 1)),
+            Fact::Commit(commit(1, 2)),
+            Fact::Change(change(1, 7)),
+            Fact::Attempt(attempt(1, "9")),
+            Fact::Incident(incident("P1")),
+        ],
+        cursors: vec![("repository:1".to_owned(), Some("{\"after\":7}".to_owned()))],
+        covered: vec![
+            (Coverage::Repository(repository_id(1)), at(50)),
+            (Coverage::Incidents(acme()), at(60)),
+        ],
+        contact: Contact::First,
+    }
+}
+
+fn teams() -> Vec<HoldingTeam> {
+    ["checkout", "payments"]
+        .map(|slug| HoldingTeam {
+            slug: slug.to_owned(),
+            name: slug.to_uppercase(),
+            repositories: vec![
+                (repository_id(1), Permission::Write),
+                (repository_id(2), Permission::Admin),
+            ],
+        })
+        .into()
+}
+
+async fn a_batch_is_stored_with_its_cursors_and_coverage(store: impl FactStore) {
+    let applied = store.apply(&acme(), everything()).await.unwrap();
+    assert_eq!(applied.rows_written, 9);
+    let dump = dump(&store).await;
+    assert_eq!(dump.inventory.repositories, [repository(1)]);
+    assert_eq!(dump.inventory.teams[&acme()], teams());
+    assert_eq!(dump.inventory.covered.len(), 2);
+    let [facts] = &dump.facts[..] else {
+        panic!("{:?}", dump.facts)
+    };
+    assert_eq!(facts.repository, repository(1));
+    assert_eq!(facts.commits, [commit(1, 1), commit(1, 2)]);
+    assert_eq!(facts.changes, [change(1, 7)]);
+    assert_eq!(facts.attempts[0].fact, attempt(1, "9"));
+    assert_eq!(facts.attempts[0].contact, Contact::First);
+    assert_eq!(dump.incidents[0].incident, incident("P1"));
+    assert_eq!(
+        dump.cursors,
+        [("repository:1".to_owned(), "{\"after\":7}".to_owned())]
+    );
+    let counts: Vec<_> = FACTS.into_iter().zip([1, 1, 2, 1, 1]).collect();
+    assert_eq!(dump.counts, counts);
+    assert_eq!(store.repository(&repository_id(2)).await.unwrap(), None);
+}
+
+async fn a_batch_applied_again_writes_nothing(store: impl FactStore) {
+    let mut batch = everything();
+    let edited = Attempt {
+        finished: None,
+        ..attempt(1, "9")
+    };
+    batch.facts.insert(0, Fact::Attempt(edited));
+    let first = store.apply(&acme(), batch.clone()).await.unwrap();
+    let before = dump(&store).await;
+    batch.contact = Contact::Live;
+    let again = store.apply(&acme(), batch).await.unwrap();
+    assert_eq!(
+        (again.rows_written, again.incidents, again.inventory),
+        (0, false, false)
+    );
+    assert_eq!(again.repositories, []);
+    assert_eq!(again.missing_commits, first.missing_commits);
+    assert_eq!(dump(&store).await, before);
+}
+
+async fn of_two_facts_with_one_identity_the_later_one_is_stored(store: impl FactStore) {
+    let mut renamed = change(1, 7);
+    "second thoughts".clone_into(&mut renamed.title);
+    let facts = vec![
+        Fact::Repository(repository(1)),
+        Fact::Change(change(1, 7)),
+        Fact::Change(renamed.clone()),
+    ];
+    let applied = store.apply(&acme(), live(facts)).await.unwrap();
+    assert_eq!(applied.rows_written, 2);
+    assert_eq!(dump(&store).await.facts[0].changes, [renamed]);
+}
+
+async fn a_batch_tells_what_it_changed(store: impl FactStore) {
+    let mut moved = repository(1);
+    moved.name = "acme/renamed".into();
+    let mut escalated = incident("P1");
+    escalated.urgency = Some("high".to_owned());
+    let one = [repository_id(1)];
+    store.apply(&acme(), everything()).await.unwrap();
+    for (fact, repositories, incidents, inventory) in [
+        (Fact::Repository(moved), &one[..], false, false),
+        (Fact::Commit(commit(1, 3)), &one, false, false),
+        (Fact::Change(change(1, 8)), &one, false, false),
+        (Fact::Attempt(attempt(1, "10")), &one, false, false),
+        (Fact::Incident(escalated), &[], true, false),
+        (Fact::Teams(acme(), Vec::new()), &[], false, true),
+    ] {
+        let applied = store.apply(&acme(), live(vec![fact.clone()])).await.unwrap();
+        assert_eq!(applied.rows_written, 1, "{fact:?}");
+        assert_eq!(applied.repositories, repositories, "{fact:?}");
+        assert_eq!(
+            (applied.incidents, applied.inventory),
+            (incidents, inventory),
+            "{fact:?}"
+        );
+    }
+}
+
+async fn a_cursor_alone_writes_no_row(store: impl FactStore) {
+    let batch = Batch {
+        cursors: vec![("incidents".to_owned(), Some("1".to_owned()))],
+        ..Batch::default()
+    };
+    let applied = store.apply(&acme(), batch).await.unwrap();
+    assert_eq!(applied, sextant::model::batch::Applied::default());
+    assert_eq!(store.cursors(&acme()).await.unwrap().len(), 1);
+}
+
+async fn an_attempt_is_news_if_its_outcome_became_known_after_first_contact(store: impl FactStore) {
+    use Contact::{First, Live};
+    let success = Some((Outcome::Success, at(9)));
+    let later = Some((Outcome::Success, at(10)));
+    let failure = Some((Outcome::Failure, at(9)));
+    store
+        .apply(&acme(), live(vec![Fact::Repository(repository(1))]))
+        .await
+        .unwrap();
+    for (id, reads, expected) in [
+        ("1", vec![(First, success)], First),
+        ("2", vec![(Live, success)], Live),
+        ("3", vec![(First, None), (Live, success)], Live),
+        ("4", vec![(First, success), (Live, success)], First),
+        ("5", vec![(First, failure), (Live, success)], Live),
+        ("6", vec![(First, success), (Live, later)], First),
+        ("7", vec![(Live, success), (First, later)], Live),
+        ("8", vec![(Live, None), (First, failure)], First),
+        ("9", vec![(First, success), (Live, None)], First),
+    ] {
+        for (contact, finished) in reads {
+            let fact = Attempt {
+                finished,
+                ..attempt(1, id)
+            };
+            store
+                .apply(&acme(), read(contact, Fact::Attempt(fact)))
+                .await
+                .unwrap();
+        }
+        let facts = store.repository(&repository_id(1)).await.unwrap().unwrap();
+        let stored = facts
+            .attempts
+            .iter()
+            .find(|seen| seen.fact.id.as_str() == id)
+            .unwrap();
+        assert_eq!(stored.contact, expected, "attempt {id}");
+    }
+}
+
+async fn an_incident_is_news_if_it_appeared_and_if_it_was_resolved_after_first_contact(
+    store: impl FactStore,
+) {
+    use Contact::{First, Live};
+    for (id, reads, appeared, resolved) in [
+        ("1", vec![(First, Some(at(9)))], First, First),
+        ("2", vec![(First, None), (Live, Some(at(9)))], First, Live),
+        ("3", vec![(Live, None), (First, Some(at(9)))], Live, First),
+        (
+            "4",
+            vec![(First, Some(at(9))), (Live, Some(at(10)))],
+            First,
+            First,
+        ),
+        (
+            "5",
+            vec![(First, Some(at(9))), (Live, None), (Live, Some(at(11)))],
+            First,
+            Live,
+        ),
+        ("6", vec![(Live, Some(at(9)))], Live, Live),
+    ] {
+        for (contact, resolved_at) in reads {
+            let fact = Incident {
+                resolved_at,
+                ..incident(id)
+            };
+            store
+                .apply(&acme(), read(contact, Fact::Incident(fact)))
+                .await
+                .unwrap();
+        }
+        let incidents = store.incidents().await.unwrap();
+        let stored = incidents
+            .iter()
+            .find(|stored| stored.incident.id.as_str() == id)
+            .unwrap();
+        assert_eq!(
+            (stored.appeared, stored.resolved),
+            (appeared, resolved),
+            "incident {id}"
+        );
+    }
+}
+
+async fn what_is_no_incident_is_filtered_if_it_is_known_and_forgotten_if_not(store: impl FactStore) {
+    let none = |id: &str| Fact::NoIncident(acme(), ExternalId::new(id));
+    let forgotten = store.apply(&acme(), live(vec![none("1")])).await.unwrap();
+    assert_eq!((forgotten.rows_written, forgotten.incidents), (0, false));
+    assert_eq!(store.incidents().await.unwrap(), []);
+    let known = Fact::Incident(incident("1"));
+    store.apply(&acme(), live(vec![known.clone()])).await.unwrap();
+    let filtered = store.apply(&acme(), live(vec![none("1")])).await.unwrap();
+    assert_eq!((filtered.rows_written, filtered.incidents), (1, true));
+    let again = store.apply(&acme(), live(vec![none("1")])).await.unwrap();
+    assert_eq!((again.rows_written, again.incidents), (0, false));
+    let together = vec![Fact::Incident(incident("2")), none("2")];
+    store.apply(&acme(), live(together)).await.unwrap();
+    let excluded: Vec<_> = store.incidents().await.unwrap();
+    assert_eq!(excluded.len(), 2);
+    for stored in excluded {
+        assert_eq!(stored.incident.excluded, Some(Exclusion::Filtered));
+    }
+    store.apply(&acme(), live(vec![known])).await.unwrap();
+    assert_eq!(
+        store.incidents().await.unwrap()[0].incident,
+        incident("1"),
+        "it is one again"
+    );
+}
+
+async fn a_batch_tells_which_commits_it_names_and_nobody_has(store: impl FactStore) {
+    let mut merge = commit(1, 5);
+    merge.parents = vec![sha(4), sha(3)];
+    let mut deployed = attempt(2, "1");
+    deployed.commit = sha(9);
+    let facts = vec![Fact::Commit(merge.clone()), Fact::Attempt(deployed.clone())];
+    let applied = store.apply(&acme(), live(facts.clone())).await.unwrap();
+    let (one, two) = (repository_id(1), repository_id(2));
+    let missing = [
+        (one.clone(), sha(3)),
+        (one.clone(), sha(4)),
+        (two.clone(), sha(9)),
+    ];
+    assert_eq!(applied.missing_commits, missing);
+    let mut root = commit(1, 4);
+    root.parents = Vec::new();
+    let walked = store
+        .apply(&acme(), live(vec![Fact::Commit(root)]))
+        .await
+        .unwrap();
+    assert_eq!(walked.missing_commits, []);
+    let again = store.apply(&acme(), live(facts)).await.unwrap();
+    assert_eq!(again.missing_commits, [(one, sha(3)), (two, sha(9))]);
+    let unrelated = store
+        .apply(&acme(), live(vec![Fact::Change(change(1, 1))]))
+        .await
+        .unwrap();
+    assert_eq!(unrelated.missing_commits, []);
+}
+
+async fn a_pull_request_once_found_is_kept(store: impl FactStore) {
+    let with = |pull_request| {
+        let mut commit = commit(1, 1);
+        commit.pull_request = pull_request;
+        Fact::Commit(commit)
+    };
+    store
+        .apply(&acme(), live(vec![Fact::Repository(repository(1))]))
+        .await
+        .unwrap();
+    for (facts, expected, rows) in [
+        (vec![with(None)], None, 1),
+        (vec![with(Some(3)), with(None)], Some(3), 1),
+        (vec![with(None)], Some(3), 0),
+        (vec![with(Some(4))], Some(4), 1),
+    ] {
+        let applied = store.apply(&acme(), live(facts.clone())).await.unwrap();
+        assert_eq!(applied.rows_written, rows, "{facts:?}");
+        let found = store.repository(&repository_id(1)).await.unwrap().unwrap();
+        assert_eq!(found.commits[0].pull_request, expected, "{facts:?}");
+    }
+}
+
+async fn facts_wait_for_their_repository(store: impl FactStore) {
+    store
+        .apply(&acme(), live(vec![Fact::Commit(commit(1, 1))]))
+        .await
+        .unwrap();
+    assert_eq!(store.repository(&repository_id(1)).await.unwrap(), None);
+    assert_eq!(store.inventory().await.unwrap(), Inventory::default());
+    store
+        .apply(&acme(), live(vec![Fact::Repository(repository(1))]))
+        .await
+        .unwrap();
+    let known = store.repository(&repository_id(1)).await.unwrap().unwrap();
+    assert_eq!(known.commits, [commit(1, 1)]);
+}
+
+async fn teams_replace_what_was_known_of_them_in_any_order(store: impl FactStore) {
+    let mut reversed = teams();
+    reversed.reverse();
+    for team in &mut reversed {
+        team.repositories.reverse();
+    }
+    for (of, teams, rows) in [
+        (acme(), teams(), 1),
+        (acme(), reversed, 0),
+        (other(), Vec::new(), 1),
+        (acme(), teams()[..1].to_vec(), 1),
+    ] {
+        let applied = store
+            .apply(&acme(), live(vec![Fact::Teams(of, teams)]))
+            .await
+            .unwrap();
+        assert_eq!(applied.rows_written, rows);
+    }
+    let known = store.inventory().await.unwrap().teams;
+    assert_eq!(known[&acme()], teams()[..1]);
+    assert_eq!(known[&other()], []);
+}
+
+async fn coverage_keeps_the_earliest(store: impl FactStore) {
+    let what = Coverage::Repository(repository_id(1));
+    for (since, kept, changed) in [
+        (vec![50, 60], 50, true),
+        (vec![70], 50, false),
+        (vec![50], 50, false),
+        (vec![-10, 20], -10, true),
+    ] {
+        let batch = Batch {
+            covered: since.iter().map(|seconds| (what.clone(), at(*seconds))).collect(),
+            ..Batch::default()
+        };
+        let applied = store.apply(&acme(), batch).await.unwrap();
+        assert_eq!(applied.inventory, changed, "{since:?}");
+        assert_eq!(
+            store.inventory().await.unwrap().covered[&what],
+            at(kept),
+            "{since:?}"
+        );
+    }
+}
+
+async fn a_cursor_can_be_forgotten_and_belongs_to_its_source(store: impl FactStore) {
+    let cursors = |cursors: &[(&str, Option<&str>)]| Batch {
+        cursors: cursors
+            .iter()
+            .map(|(scope, cursor)| ((*scope).to_owned(), cursor.map(str::to_owned)))
+            .collect(),
+        ..Batch::default()
+    };
+    let written = [("a", Some("1")), ("b", Some("2")), ("b", Some("3"))];
+    store.apply(&acme(), cursors(&written)).await.unwrap();
+    store
+        .apply(&other(), cursors(&[("a", Some("theirs"))]))
+        .await
+        .unwrap();
+    store
+        .apply(&acme(), cursors(&[("a", None), ("never", None)]))
+        .await
+        .unwrap();
+    assert_eq!(
+        store.cursors(&acme()).await.unwrap(),
+        [("b".to_owned(), "3".to_owned())]
+    );
+    assert_eq!(store.cursors(&other()).await.unwrap().len(), 1);
+}
+
+async fn counters_add_up_and_things_are_counted_once(store: impl FactStore) {
+    let key = |team: &str| CounterKey {
+        name: "dora_incidents_total".to_owned(),
+        labels: vec![team.to_owned(), "high".to_owned()],
+    };
+    let thing = CountedKey::Incident(acme(), ExternalId::new("1"));
+    let increments = vec![(key("b"), 1.0), (key("a"), 0.5), (key("b"), 2.0)];
+    store.count(increments, vec![thing.clone()]).await.unwrap();
+    store
+        .count(vec![(key("a"), 0.25)], vec![thing.clone()])
+        .await
+        .unwrap();
+    let counters = store.counters().await.unwrap();
+    assert_eq!(counters.values, [(key("a"), 0.75), (key("b"), 3.0)]);
+    assert_eq!(counters.counted, [thing]);
+}
+
+async fn rows_come_in_the_order_of_their_identities(store: impl FactStore) {
+    let ids = ["b", "10", "9", "010", "a", "18446744073709551615"];
+    let sorted = ["9", "010", "10", "18446744073709551615", "a", "b"].map(ExternalId::new);
+    let mut facts = vec![Fact::Repository(repository(2)), Fact::Repository(repository(1))];
+    facts.extend(ids.map(|id| Fact::Attempt(attempt(1, id))));
+    facts.extend(ids.map(|id| Fact::Incident(incident(id))));
+    facts.extend([u64::MAX, 3, 0].map(|number| Fact::Change(change(1, number))));
+    facts.extend([9, 1, 200].map(|n| Fact::Commit(commit(1, n))));
+    store.apply(&acme(), live(facts)).await.unwrap();
+    let dump = dump(&store).await;
+    let of = &dump.facts[0];
+    assert!(of.attempts.iter().map(|seen| &seen.fact.id).eq(sorted.iter()));
+    assert!(
+        dump.incidents
+            .iter()
+            .map(|stored| &stored.incident.id)
+            .eq(sorted.iter())
+    );
+    assert!(of.changes.iter().map(|change| change.number).eq([0, 3, u64::MAX]));
+    assert!(of.commits.iter().map(|commit| commit.id).eq([1, 9, 200].map(sha)));
+    let repositories: Vec<RepositoryId> = dump.facts.iter().map(|of| of.repository.id.clone()).collect();
+    assert_eq!(repositories, [repository_id(1), repository_id(2)]);
+}
+
+async fn many_can_write_at_once(store: impl FactStore) {
+    let write = async |repository_number: u64| {
+        let store = store.clone();
+        for n in 0..20 {
+            let facts = vec![
+                Fact::Repository(repository(repository_number)),
+                Fact::Commit(commit(repository_number, n)),
+            ];
+            let batch = Batch {
+                cursors: vec![(repository_number.to_string(), Some(n.to_string()))],
+                ..live(facts)
+            };
+            store.apply(&acme(), batch).await.unwrap();
+            let facts = store
+                .repository(&repository_id(repository_number))
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(
+                facts.commits.len(),
+                usize::from(n) + 1,
+                "what was stored can be read"
+            );
+        }
+    };
+    tokio::join!(write(1), write(2), write(3), write(4));
+    let dump = dump(&store).await;
+    assert_eq!(dump.counts[2], ("commit", 80));
+    assert!(dump.cursors.iter().all(|(_, cursor)| cursor == "19"));
+}

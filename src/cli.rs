@@ -94,7 +94,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Help and version are answers, not errors, and clap prints each where it belongs.
         Err(answer) => {
             let printed = answer.print();
-            return if answer.use_stderr() || printed.is_err() { EXIT_USAGE.into() } else { ExitCode::SUCCESS };
+            return if answer.use_stderr() || printed.is_err() {
+                EXIT_USAGE.into()
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     let format = match cli.log_format {
@@ -137,5 +141,8 @@ fn complain(text: &str) {
 
 /// The runtime of a command that serves. Two workers suffice for I/O; scrapes have their own.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?)
 }

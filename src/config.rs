@@ -187,8 +187,12 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
     for source in github {
         let github::Github { config, deployments } = source?;
         ownership.deployments.extend(deployments);
-        ownership.teams_from.insert(config.name.clone(), config.teams_from);
-        ownership.collected.insert(config.name.clone(), config.repositories.clone());
+        ownership
+            .teams_from
+            .insert(config.name.clone(), config.teams_from);
+        ownership
+            .collected
+            .insert(config.name.clone(), config.repositories.clone());
         github_configs.push(config);
     }
     let mut pagerduty_configs = Vec::new();

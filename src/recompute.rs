@@ -136,14 +136,23 @@ impl<F: FactStore> Recompute<F> {
         let started = Instant::now();
         self.absorb(stale).await?;
         let histories: Vec<_> = self.histories.values().flatten().map(Arc::clone).collect();
-        let incidents: Vec<_> = self.incidents.iter().map(|stored| self.ownership.incident(stored)).collect();
+        let incidents: Vec<_> = self
+            .incidents
+            .iter()
+            .map(|stored| self.ownership.incident(stored))
+            .collect();
         let linked = engine::link(&histories, &incidents, &self.settings);
         let countables = engine::countables(&linked, &self.settings);
         self.counters.count(&self.store, countables).await?;
         let at = Timestamp::from(self.clock.now());
         let mut snapshot = engine::snapshot(&linked, &self.collected_inventory(), &self.settings, at);
         for (team, info) in &self.ownership.teams {
-            snapshot.teams.entry(team.clone()).or_default().info.clone_from(info);
+            snapshot
+                .teams
+                .entry(team.clone())
+                .or_default()
+                .info
+                .clone_from(info);
         }
         Ok(Computed {
             snapshot: Arc::new(snapshot),
@@ -193,18 +202,27 @@ impl<F: FactStore> Recompute<F> {
 
     fn histories_of(&self, facts: &RepositoryFacts) -> Vec<Arc<ComponentHistory>> {
         let components = &self.ownership.components;
-        let own = components.iter().filter(|component| component.repository == facts.repository.id);
-        own.map(|component| Arc::new(engine::history(component, facts, &self.settings))).collect()
+        let own = components
+            .iter()
+            .filter(|component| component.repository == facts.repository.id);
+        own.map(|component| Arc::new(engine::history(component, facts, &self.settings)))
+            .collect()
     }
 
     fn owned_repositories(&self) -> BTreeSet<RepositoryId> {
-        self.ownership.components.iter().map(|component| component.repository.clone()).collect()
+        self.ownership
+            .components
+            .iter()
+            .map(|component| component.repository.clone())
+            .collect()
     }
 
     /// The inventory without what left the configuration.
     fn collected_inventory(&self) -> Inventory {
         let mut inventory = self.inventory.clone();
-        inventory.repositories.retain(|repository| self.rules.collects(repository));
+        inventory
+            .repositories
+            .retain(|repository| self.rules.collects(repository));
         inventory
     }
 }
@@ -214,11 +232,16 @@ fn moved_repositories(before: &Ownership, after: &Ownership) -> BTreeSet<Reposit
     let described = |ownership: &Ownership| -> BTreeMap<RepositoryId, Vec<String>> {
         let mut described = BTreeMap::<_, Vec<_>>::new();
         for component in &ownership.components {
-            described.entry(component.repository.clone()).or_default().push(format!("{component:?}"));
+            described
+                .entry(component.repository.clone())
+                .or_default()
+                .push(format!("{component:?}"));
         }
         described
     };
     let (before, after) = (described(before), described(after));
     let ids: BTreeSet<_> = before.keys().chain(after.keys()).cloned().collect();
-    ids.into_iter().filter(|id| before.get(id) != after.get(id)).collect()
+    ids.into_iter()
+        .filter(|id| before.get(id) != after.get(id))
+        .collect()
 }

@@ -122,9 +122,16 @@ fn scope(table: &mut Table<'_>) -> Option<ReadScope> {
     };
     let (owners, patterns) = (owners.as_mut()?, patterns?);
     // Patterns that name repositories of a listed organization narrow it down to them.
-    let narrowed = |owner: &str| patterns.iter().any(|pattern| owner_of(pattern).eq_ignore_ascii_case(owner));
-    let whole: Vec<String> =
-        owners.iter().filter(|owner| !narrowed(owner)).map(|owner| format!("{owner}/*")).collect();
+    let narrowed = |owner: &str| {
+        patterns
+            .iter()
+            .any(|pattern| owner_of(pattern).eq_ignore_ascii_case(owner))
+    };
+    let whole: Vec<String> = owners
+        .iter()
+        .filter(|owner| !narrowed(owner))
+        .map(|owner| format!("{owner}/*"))
+        .collect();
     let listed = patterns
         .iter()
         .filter(|pattern| !pattern.starts_with('!') && !is_exact(pattern));

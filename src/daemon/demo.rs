@@ -36,7 +36,8 @@ pub async fn run(listen: SocketAddr, say: fn(&str)) -> anyhow::Result<()> {
     let options = Options::default();
     let servers = serve(world.clone(), options.clone(), &tasks, stop.clone()).await?;
     let toml = configuration(&world, &servers, &options, &directory.0, listen)?;
-    let config = Config::parse(&toml, "demo.toml", &|_| None).map_err(|errors| anyhow::anyhow!("{errors}"))?;
+    let config =
+        Config::parse(&toml, "demo.toml", &|_| None).map_err(|errors| anyhow::anyhow!("{errors}"))?;
     let mut signals = Signals::new()?;
     let daemon = Daemon::start(config, clock.clone()).await?;
     tasks.spawn(live(world, clock, stop.clone()));
@@ -46,7 +47,9 @@ pub async fn run(listen: SocketAddr, say: fn(&str)) -> anyhow::Result<()> {
         let stop = stop.clone();
         async move {
             let read = computed.wait_for(|newest| {
-                newest.as_ref().is_some_and(|computed| computed.snapshot.organization.last_deployment_at.is_some())
+                newest
+                    .as_ref()
+                    .is_some_and(|computed| computed.snapshot.organization.last_deployment_at.is_some())
             });
             tokio::select! {
                 () = stop.cancelled() => {}

@@ -35,7 +35,9 @@ pub(super) async fn run(
             () = shutdown.cancelled() => return,
             changed = computed.changed() => if changed.is_err() { return },
         }
-        let Some(newest) = computed.borrow_and_update().clone() else { continue };
+        let Some(newest) = computed.borrow_and_update().clone() else {
+            continue;
+        };
         let (telemetry, rendering) = (telemetry.clone(), rendering.borrow().clone());
         let rendered = tokio::task::spawn_blocking(move || render(&telemetry, &rendering, &newest)).await;
         match rendered {
@@ -59,7 +61,14 @@ fn render(
     rendering: &Rendering,
     computed: &Computed,
 ) -> Result<Published, std::io::Error> {
-    let Computed { snapshot, linked: _, counters, facts, newest_fact, took } = computed;
+    let Computed {
+        snapshot,
+        linked: _,
+        counters,
+        facts,
+        newest_fact,
+        took,
+    } = computed;
     telemetry.snapshot(took.as_secs_f64());
     telemetry.facts(facts);
     for (name, kind) in &rendering.sources {
@@ -69,5 +78,11 @@ fn render(
         }
     }
     let organization = rendering.organization.clone();
-    Published::new(organization, Arc::clone(snapshot), counters, &telemetry.gather(), rendering.limits)
+    Published::new(
+        organization,
+        Arc::clone(snapshot),
+        counters,
+        &telemetry.gather(),
+        rendering.limits,
+    )
 }

@@ -124,6 +124,8 @@ struct Told {
     habits: &'static Habits,
     role: Role,
     service: Option<ServiceKey>,
+    /// The commit that was rolled out last; it may still be on its way.
+    sent: Option<CommitId>,
     /// The commits that reached the last environment, oldest first.
     deployed: Vec<CommitId>,
     /// The pull requests that landed, oldest first.
@@ -144,6 +146,7 @@ pub(super) struct Teller {
     hotfixes: usize,
     incidents: usize,
     remedies: usize,
+    closings: usize,
 }
 
 impl Teller {
@@ -163,6 +166,7 @@ impl Teller {
                 habits: place.habits,
                 role: place.role,
                 service: world.service_named(&service_name(place.name)),
+                sent: repository.deployments.last().map(|last| last.commit),
                 deployed: repository
                     .deployments
                     .last()
@@ -187,6 +191,7 @@ impl Teller {
             hotfixes: 0,
             incidents: 0,
             remedies: 0,
+            closings: 0,
         }
     }
 

@@ -31,7 +31,7 @@ const GITHUB_POINTS_PER_HOUR: u64 = 5_000;
 /// What the documentation grants a key of `PagerDuty` in a minute.
 const PAGERDUTY_REQUESTS_PER_MINUTE: u64 = 960;
 
-/// What the servers accept and how they behave.
+/// What the servers accept and how they behave. The tokens are invented, and no secrets.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The token of GitHub.

@@ -213,9 +213,7 @@ impl RepositoryPatterns {
         for pattern in patterns {
             let (glob, list) = match pattern.strip_prefix('!') {
                 Some(glob) => (glob, &mut parsed.exclude),
-                None => {
-                        (pattern, &mut parsed.include)
-                }
+                None => (pattern, &mut parsed.include),
             };
             let glob = GlobBuilder::new(glob)
                 .case_insensitive(true)

@@ -1,4 +1,4 @@
-//! The example organisation: repeatable, of the promised size, and with every awkward case in it.
+//! The example organisation: repeatable, of the promised size, never ahead of its time, and going on live.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,11 +7,8 @@ use sextant::demo::config::{Paths, config_toml};
 use sextant::demo::generate::{DAYS, REPOSITORY_COUNT, TEAM_COUNT, generate};
 use sextant::demo::live::Live;
 use sextant::demo::world::World;
-use sextant::demo::world::account::Account;
-use sextant::demo::world::deployment::{Deployment, State};
-use sextant::demo::world::incident::{IncidentState, Urgency};
-use sextant::demo::world::issue::StateReason;
-use sextant::demo::world::pull::{Method, PullRequest};
+use sextant::demo::world::deployment::State;
+use sextant::demo::world::pull::PullRequest;
 use sextant::demo::world::repository::Repository;
 use sextant::model::time::Span;
 
@@ -43,19 +40,18 @@ fn the_same_seed_and_instant_make_the_same_world() {
 
 #[test]
 fn it_has_the_promised_size() {
-    for seed in [1, SEED, 4_711, 5, 6, 7, 8] {
+    for seed in [1, SEED, 4_711] {
         let world = generate(seed, now());
         assert_eq!(world.repositories.len(), REPOSITORY_COUNT);
         assert_eq!(world.organizations[0].teams.len(), TEAM_COUNT);
         let month = merged_since(&world, 31);
-        eprintln!("{seed} {month} {}", merged_since(&world, DAYS));
         assert!(
-            (60..=8600).contains(&month),
+            (760..=860).contains(&month),
             "seed {seed}: {month} merged in 31 days"
         );
         let all = merged_since(&world, DAYS);
         assert!(
-            (4_300..=5_100).contains(&all),
+            (4_600..=5_200).contains(&all),
             "seed {seed}: {all} merged in {DAYS} days"
         );
     }
@@ -105,250 +101,6 @@ fn no_commit_is_older_than_its_parents_on_the_default_branch() {
     }
 }
 
-fn count(what: &str, found: usize, missing: &mut Vec<String>) {
-    if found == 0 {
-        missing.push(what.to_owned());
-    }
-}
-
-#[test]
-fn every_awkward_change_is_in_it() {
-    let world = generate(SEED, now());
-    let mut missing = Vec::new();
-    let mut pull = |what: &str, is: &dyn Fn(&PullRequest) -> bool| {
-        count(
-            what,
-            pulls(&world).filter(|(_, pull)| is(pull)).count(),
-            &mut missing,
-        );
-    };
-    let landed = |pull: &PullRequest| pull.landing.is_some();
-    for method in [Method::Merge, Method::Squash, Method::Rebase] {
-        pull(&format!("{method:?}"), &|it| {
-            it.landing
-                .as_ref()
-                .is_some_and(|landing| landing.method == method)
-        });
-    }
-    pull("an app", &|it| it.author == Account::Bot("dependabot".to_owned()));
-    pull("a bot that signs in as a person", &|it| {
-        it.author == Account::User("renovate-acme".to_owned())
-    });
-    pull("a deleted account", &|it| {
-        it.author == Account::Deleted && landed(it)
-    });
-    pull("merged without review", &|it| {
-        landed(it) && it.reviews.is_empty() && matches!(it.author, Account::User(_))
-    });
-    pull("a review by an app", &|it| {
-        it.reviews
-            .iter()
-            .any(|review| matches!(review.author, Account::Bot(_)))
-    });
-    pull("a remark by the author", &|it| {
-        it.reviews.iter().any(|review| review.author == it.author)
-    });
-    pull("a review after the merge", &|it| {
-        it.landing
-            .as_ref()
-            .is_some_and(|landing| it.reviews.iter().any(|review| review.at > landing.at))
-    });
-    pull("a draft that became ready", &|it| {
-        it.events.len() > 1 && landed(it)
-    });
-    pull("a draft still", &|it| it.draft);
-    pull("open", &|it| it.closed_at.is_none());
-    pull("from a fork", &|it| it.cross_repository && landed(it));
-    pull("reverted by the button", &|it| {
-        it.body.starts_with("Reverts acme/") && it.branch.starts_with("revert-")
-    });
-    pull("reverted by commit", &|it| {
-        it.body.contains("This reverts commit ") && !it.branch.starts_with("revert-")
-    });
-    pull("reverted by branch", &|it| {
-        it.branch.starts_with("revert-") && it.body.is_empty() && !it.title.starts_with("Revert")
-    });
-    pull("reverted by title", &|it| {
-        it.title.starts_with("Revert \"") && it.body.is_empty() && !it.branch.starts_with("revert-")
-    });
-    pull("a hotfix by branch", &|it| {
-        it.branch.starts_with("hotfix/") && landed(it)
-    });
-    pull("a hotfix by label", &|it| {
-        it.labels.contains(&"hotfix".to_owned()) && landed(it)
-    });
-    let direct = world
-        .repositories
-        .iter()
-        .flat_map(|repository| &repository.commits);
-    count(
-        "direct pushes",
-        direct
-            .filter(|commit| commit.pulls.is_empty())
-            .count()
-            .saturating_sub(REPOSITORY_COUNT),
-        &mut missing,
-    );
-    assert_eq!(missing, Vec::<String>::new());
-}
-
-#[test]
-fn every_awkward_deployment_is_in_it() {
-    let world = generate(SEED, now());
-    let mut missing = Vec::new();
-    let succeeded = |it: &Deployment| it.statuses.iter().any(|status| status.state == State::Success);
-    let mut pair = |what: &str, is: &dyn Fn(&Deployment, &Deployment) -> bool| {
-        let found = world.repositories.iter().flat_map(|repository| {
-            let deployments = &repository.deployments;
-            deployments
-                .iter()
-                .enumerate()
-                .filter(|(place, later)| deployments[..*place].iter().any(|earlier| is(earlier, later)))
-        });
-        count(what, found.count(), &mut missing);
-    };
-    pair("failed and tried again", &|a, b| {
-        a.commit == b.commit && a.environment == b.environment && !succeeded(a) && succeeded(b)
-    });
-    pair("the same again", &|a, b| {
-        a.commit == b.commit && a.environment == b.environment && succeeded(a) && succeeded(b)
-    });
-    pair("three regions", &|a, b| {
-        a.commit == b.commit && a.environment == "production-eu" && b.environment == "production-ap"
-    });
-    pair("staging first", &|a, b| {
-        a.commit == b.commit && a.environment == "staging" && b.environment == "prod"
-    });
-    let mut one = |what: &str, is: &dyn Fn(&Deployment) -> bool| {
-        let found = world
-            .repositories
-            .iter()
-            .flat_map(|it| &it.deployments)
-            .filter(|it| is(it))
-            .count();
-        count(what, found, &mut missing);
-    };
-    one("an error", &|it| it.state() == Some(State::Error));
-    one("inactive", &|it| it.state() == Some(State::Inactive));
-    one("left at a failure", &|it| it.state() == Some(State::Failure));
-    let went_back = world.repositories.iter().flat_map(|repository| {
-        let production = repository
-            .deployments
-            .iter()
-            .filter(|it| it.environment != "staging" && succeeded(it));
-        let places: Vec<_> = production.filter_map(|it| repository.place(it.commit)).collect();
-        places
-            .windows(2)
-            .filter(|pair| pair[1] < pair[0])
-            .map(<[usize]>::len)
-            .collect::<Vec<_>>()
-    });
-    count("rolled back", went_back.count(), &mut missing);
-    let named = |name: &str| world.at(world.find(name).unwrap());
-    assert!(
-        named("acme/legacy-billing").archived_at.is_some()
-            && !named("acme/legacy-billing").deployments.is_empty()
-    );
-    assert!(named("acme/openapi-spec").fork);
-    assert!(named("acme/new-idea").head().is_none());
-    assert!(named("acme/handbook").deployments.is_empty() && !named("acme/handbook").pulls.is_empty());
-    let owned: BTreeSet<_> = world.organizations[0]
-        .teams
-        .iter()
-        .flat_map(|team| &team.repositories)
-        .map(|held| held.0)
-        .collect();
-    let unowned = world.find("acme/sandbox-tools").unwrap();
-    assert!(!owned.contains(&unowned) && !world.at(unowned).deployments.is_empty());
-    assert_eq!(missing, Vec::<String>::new());
-}
-
-#[test]
-fn every_awkward_incident_is_in_it() {
-    let world = generate(SEED, now());
-    let incidents = &world.pagerduty.incidents;
-    let mut missing = Vec::new();
-    let shas: BTreeSet<String> = world
-        .repositories
-        .iter()
-        .flat_map(|it| &it.commits)
-        .map(|it| it.id.to_string().chars().take(10).collect())
-        .collect();
-    let mut some = |what: &str, found: usize| count(what, found, &mut missing);
-    some(
-        "merged",
-        incidents.iter().filter(|it| it.merged_into.is_some()).count(),
-    );
-    some(
-        "low urgency",
-        incidents.iter().filter(|it| it.urgency == Urgency::Low).count(),
-    );
-    some(
-        "a drill",
-        incidents
-            .iter()
-            .filter(|it| it.title.starts_with("Drill"))
-            .count(),
-    );
-    some(
-        "a commit in the title",
-        incidents
-            .iter()
-            .filter(|it| {
-                it.title
-                    .split(' ')
-                    .next_back()
-                    .is_some_and(|word| shas.contains(word))
-            })
-            .count(),
-    );
-    some(
-        "a pull request in the title",
-        incidents.iter().filter(|it| it.title.contains("/pull/")).count(),
-    );
-    some(
-        "a deployment in the title",
-        incidents
-            .iter()
-            .filter(|it| it.title.contains("/deployments/"))
-            .count(),
-    );
-    some(
-        "nobody's service",
-        incidents
-            .iter()
-            .filter(|it| world.pagerduty.service(it.service).unwrap().team.is_none())
-            .count(),
-    );
-    some(
-        "no priority",
-        incidents.iter().filter(|it| it.priority.is_none()).count(),
-    );
-    let issues = || {
-        world
-            .repositories
-            .iter()
-            .flat_map(|it| &it.issues)
-            .filter(|it| it.labels.contains(&"incident".to_owned()))
-    };
-    for reason in [
-        StateReason::Completed,
-        StateReason::NotPlanned,
-        StateReason::Duplicate,
-    ] {
-        some(
-            &format!("{reason:?} issue"),
-            issues().filter(|it| it.state_reason == Some(reason)).count(),
-        );
-    }
-    assert_eq!(missing, Vec::<String>::new());
-    let open = incidents
-        .iter()
-        .filter(|it| it.state != IncidentState::Resolved)
-        .count();
-    assert!(open < incidents.len() / 20, "{open} of {} open", incidents.len());
-}
-
 #[test]
 fn weekends_are_quiet_and_teams_differ() {
     let world = generate(SEED, now());
@@ -362,7 +114,7 @@ fn weekends_are_quiet_and_teams_differ() {
             > 5
     };
     let all: Vec<_> = pulls(&world).map(|(_, pull)| pull).collect();
-    assert!(all.iter().copied().filter(|pull| on_weekend(&pull)).count() * 12 < all.len());
+    assert!(all.iter().copied().filter(on_weekend).count() * 12 < all.len());
     let deployments = |name: &str| world.at(world.find(name).unwrap()).deployments.len();
     assert!(deployments("acme/checkout-api") > 5 * deployments("acme/app-ios"));
 }

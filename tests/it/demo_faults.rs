@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sextant::demo::faults::{Fault, Which};
-use sextant::demo::world::World;
+use sextant::demo::serve::{Options, serve};
 use sextant::demo::world::deployment::State;
+use sextant::demo::world::{SharedWorld, World};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::demo_stage::{Stage, acme, ago};
 
@@ -129,4 +133,32 @@ async fn pagerduty_can_go_wrong_too() {
         stage.page("/incidents", &[]).await.1["incidents"][0]["status"],
         "triggered"
     );
+}
+
+#[tokio::test]
+async fn servers_stop_when_told_though_a_client_keeps_its_connection_and_a_request_hangs() {
+    let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+    let world = SharedWorld::new(shop());
+    let servers = serve(world, Options::default(), &tracker, stop.clone())
+        .await
+        .unwrap();
+    let client = reqwest::Client::builder().user_agent("stage").build().unwrap();
+    let url = format!("{}/meta", servers.github.url);
+    let ask = || client.get(&url).bearer_auth("demo-github-token").send();
+    assert_eq!(ask().await.unwrap().status(), 200);
+    servers.github.faults.next(1, Which::Any, Fault::Hang);
+    let hanging = async {
+        let answer = ask().await;
+        assert_eq!(answer.unwrap().status(), 200, "it is answered after all");
+    };
+    let stopping = async {
+        while servers.github.faults.pending() > 0 {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        tracker.close();
+        tracker.wait().await;
+    };
+    tokio::join!(hanging, stopping);
+    assert!(ask().await.is_err(), "nobody listens any more");
 }

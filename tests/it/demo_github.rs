@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sextant::demo::serve::Options;
 use sextant::demo::world::World;
 use sextant::demo::world::deployment::State;
-use sextant::demo::world::pull::{Method, Proposal, Verdict};
+use sextant::demo::world::pull::{Method, Proposal, PullKey, Verdict};
 
 use super::demo_stage::{Stage, acme, ago, now};
 use sextant::model::time::Span;
@@ -375,4 +375,38 @@ async fn deployments_come_oldest_first_unless_asked_and_never_hide_their_history
         )
         .await;
     assert_eq!(down["repository"]["deployments"]["nodes"][0]["state"], "ACTIVE");
+}
+
+#[tokio::test]
+async fn an_update_between_two_pages_moves_its_item_to_the_end_or_out_of_reach() {
+    for (direction, expected) in [
+        // Up: what is updated comes again at the end, so nothing is missed.
+        ("ASC", vec![1, 2, 3, 4, 5, 6, 7, 9, 10, 8, 1]),
+        // Down: what is updated jumps in front of the cursor, and 1 is missed.
+        ("DESC", vec![10, 9, 8, 7, 6, 5, 4, 3, 2]),
+    ] {
+        let stage = Stage::of(shop(10)).await;
+        let mut walked = Vec::new();
+        let mut after = Value::Null;
+        loop {
+            let data = stage
+                .data(PULLS, json!({"first": 4, "after": after, "down": direction}))
+                .await;
+            let page = &data["repository"]["pullRequests"];
+            walked.extend(numbers(page));
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+            if after.is_null() {
+                stage.world.tell(|world| {
+                    for (place, hours) in [(7, 2), (0, 1)] {
+                        let repository = world.find("acme/shop").unwrap();
+                        world.edit_pull(PullKey { repository, place }, ago(hours), |_| {});
+                    }
+                });
+            }
+            after = page["pageInfo"]["endCursor"].clone();
+        }
+        assert_eq!(walked, expected, "{direction}");
+    }
 }

@@ -1,5 +1,4 @@
 //! A stage for tests of the simulated servers: a world served on loopback, and a plain client.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 use reqwest::{Client, Response, Url};
 use serde_json::{Value, json};

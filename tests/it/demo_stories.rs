@@ -251,3 +251,67 @@ async fn files_tags_and_releases_are_where_git_keeps_them() {
     let expected = json!([{"tagName": "v1.0.0", "isLatest": true, "publishedAt": ago(300).to_string(), "tagCommit": {"oid": first.to_string()}}]);
     assert_eq!(data["releases"]["nodes"], expected);
 }
+
+#[tokio::test]
+async fn whatever_happens_to_a_pull_request_moves_when_it_was_updated_and_only_pushes_move_the_repository() {
+    let mut world = acme();
+    let shop = world.repository("acme/shop", ago(500));
+    world.push(shop, "ada", "Begin", ago(400), ago(399));
+    let pull = world.open_pull(shop, Proposal::new("Change", "ada").branch("topic"), ago(90));
+    let stage = Stage::of(world).await;
+    let query = "{ repository(owner: \"acme\", name: \"shop\") { pushedAt pullRequest(number: 1) { updatedAt isDraft state headRefOid headRef { target { oid } } labels(first: 3) { nodes { name } } } } }";
+    let read = async || {
+        let data = stage.data(query, json!({})).await["repository"].clone();
+        let at = |value: &Value| value.as_str().unwrap().to_owned();
+        let pull = &data["pullRequest"];
+        if pull["state"] == "OPEN" {
+            assert_eq!(pull["headRefOid"], pull["headRef"]["target"]["oid"]);
+        }
+        (at(&pull["updatedAt"]), at(&data["pushedAt"]))
+    };
+    let expect = |updated: i64, pushed: i64| (ago(updated).to_string(), ago(pushed).to_string());
+    assert_eq!(read().await, expect(90, 90));
+    stage.world.tell(|world| world.convert_to_draft(pull, ago(80)));
+    assert_eq!(read().await, expect(80, 90));
+    stage
+        .world
+        .tell(|world| world.push_to_pull(pull, "More", ago(70)));
+    assert_eq!(read().await, expect(70, 70));
+    stage
+        .world
+        .tell(|world| world.edit_pull(pull, ago(60), |pull| pull.labels.push("hotfix".to_owned())));
+    assert_eq!(read().await, expect(60, 70));
+    stage
+        .world
+        .tell(|world| world.review(pull, "bela", Verdict::ChangesRequested, ago(50)));
+    assert_eq!(read().await, expect(50, 70));
+    stage
+        .world
+        .tell(|world| world.merge(pull, Method::Merge, ago(40)));
+    assert_eq!(read().await, expect(40, 40));
+    stage
+        .world
+        .tell(|world| world.review(pull, "bela", Verdict::Approved, ago(30)));
+    assert_eq!(read().await, expect(30, 40));
+}
+
+#[tokio::test]
+async fn an_enterprise_server_answers_under_its_own_path() {
+    let stage = Stage::of(acme()).await;
+    for path in ["/graphql", "/api/graphql"] {
+        let request = stage
+            .client
+            .post(format!("{}{path}", stage.servers.github.url))
+            .bearer_auth("demo-github-token");
+        let response = request
+            .body(json!({"query": "{ viewer { login __typename } }"}).to_string())
+            .send()
+            .await
+            .unwrap();
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(
+            body,
+            json!({"data": {"viewer": {"login": "acme-sextant", "__typename": "User"}}})
+        );
+    }
+}

@@ -37,7 +37,12 @@ pub(crate) fn repository(world: &mut World, name: &str) -> RepositoryKey {
 }
 
 /// Opens a pull request at `opened`, has it reviewed an hour later, and merges it another hour later.
-pub(crate) fn merged(world: &mut World, key: RepositoryKey, title: &str, opened: Timestamp) -> (PullKey, CommitId) {
+pub(crate) fn merged(
+    world: &mut World,
+    key: RepositoryKey,
+    title: &str,
+    opened: Timestamp,
+) -> (PullKey, CommitId) {
     let proposal = Proposal::new(title, "uma").commit(opened.minus(Span::from_hours(3)), title);
     let pull = world.open_pull(key, proposal, opened);
     world.review(pull, "vera", Verdict::Approved, opened.plus(Span::from_hours(1)));
@@ -46,7 +51,12 @@ pub(crate) fn merged(world: &mut World, key: RepositoryKey, title: &str, opened:
 }
 
 /// Deploys to production: created at `at`, a success ten minutes later.
-pub(crate) fn deploy(world: &mut World, key: RepositoryKey, commit: CommitId, at: Timestamp) -> DeploymentKey {
+pub(crate) fn deploy(
+    world: &mut World,
+    key: RepositoryKey,
+    commit: CommitId,
+    at: Timestamp,
+) -> DeploymentKey {
     let deployment = world.deploy(key, commit, "production", at);
     world.status(deployment, State::InProgress, at.plus(Span::from_minutes(1)));
     world.status(deployment, State::Success, at.plus(Span::from_minutes(10)));

@@ -37,7 +37,10 @@ pub(crate) fn example_toml(world: &World) -> String {
 fn told(world: &World, rig: &Rig) -> Told {
     let mut services = BTreeMap::new();
     for service in &world.pagerduty.services {
-        let named = world.keys().map(|key| world.at(key)).find(|one| one.name.eq_ignore_ascii_case(&service.name));
+        let named = world
+            .keys()
+            .map(|key| world.at(key))
+            .find(|one| one.name.eq_ignore_ascii_case(&service.name));
         if let Some(repository) = named {
             services.insert(service.id.clone(), repository.name_with_owner());
         }
@@ -80,28 +83,54 @@ fn compare(snapshot: &Snapshot, said: &BTreeMap<String, Said>) -> usize {
             // Incidents may belong to a team without a component, which the oracle does not follow.
             let found = differing(&without_incidents(&values.values.windows[index]), &own, from, to);
             agreed += found.0;
-            differences.extend(found.1.into_iter().map(|text| format!("{team} {}: {text}", window.label)));
+            differences.extend(
+                found
+                    .1
+                    .into_iter()
+                    .map(|text| format!("{team} {}: {text}", window.label)),
+            );
         }
     }
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
     agreed
 }
 
 fn without_incidents(values: &WindowValues) -> WindowValues {
-    WindowValues { incidents: None, ..values.clone() }
+    WindowValues {
+        incidents: None,
+        ..values.clone()
+    }
 }
 
 /// How many numbers agree, and those that do not.
 fn differing(values: &WindowValues, said: &[&Said], from: Timestamp, to: Timestamp) -> (usize, Vec<String>) {
     let within = |at: Timestamp| from <= at && at < to;
-    let ever = said.iter().flat_map(|said| &said.rollouts).any(|rollout| rollout.at < to);
+    let ever = said
+        .iter()
+        .flat_map(|said| &said.rollouts)
+        .any(|rollout| rollout.at < to);
     let mut checks: Vec<(&str, String, String)> = Vec::new();
     let mut check = |what, ours: String, theirs: String| checks.push((what, ours, theirs));
-    check("delivery", values.delivery.is_some().to_string(), ever.to_string());
+    check(
+        "delivery",
+        values.delivery.is_some().to_string(),
+        ever.to_string(),
+    );
     if let Some(delivery) = &values.delivery {
-        let rollouts: Vec<_> =
-            said.iter().flat_map(|said| &said.rollouts).filter(|rollout| within(rollout.at)).collect();
-        let times: Vec<Span> = rollouts.iter().flat_map(|rollout| rollout.lead_times.clone()).collect();
+        let rollouts: Vec<_> = said
+            .iter()
+            .flat_map(|said| &said.rollouts)
+            .filter(|rollout| within(rollout.at))
+            .collect();
+        let times: Vec<Span> = rollouts
+            .iter()
+            .flat_map(|rollout| rollout.lead_times.clone())
+            .collect();
         let recoveries: Vec<Span> = said
             .iter()
             .flat_map(|said| &said.rollouts)
@@ -112,28 +141,86 @@ fn differing(values: &WindowValues, said: &[&Said], from: Timestamp, to: Timesta
             .collect();
         let attempts = |success| {
             let all = said.iter().flat_map(|said| &said.attempts);
-            all.filter(|(at, outcome)| within(*at) && *outcome == success).count().to_string()
+            all.filter(|(at, outcome)| within(*at) && *outcome == success)
+                .count()
+                .to_string()
         };
         let count = |predicate: &dyn Fn(&oracle::Rollout) -> bool| {
-            rollouts.iter().filter(|rollout| predicate(rollout)).count().to_string()
+            rollouts
+                .iter()
+                .filter(|rollout| predicate(rollout))
+                .count()
+                .to_string()
         };
         let sum = |value: &dyn Fn(&oracle::Rollout) -> usize| {
-            rollouts.iter().map(|rollout| value(rollout)).sum::<usize>().to_string()
+            rollouts
+                .iter()
+                .map(|rollout| value(rollout))
+                .sum::<usize>()
+                .to_string()
         };
-        check("deployments", delivery.deployments.to_string(), rollouts.len().to_string());
-        check("attempts succeeded", delivery.attempts_succeeded.to_string(), attempts(true));
-        check("attempts failed", delivery.attempts_failed.to_string(), attempts(false));
+        check(
+            "deployments",
+            delivery.deployments.to_string(),
+            rollouts.len().to_string(),
+        );
+        check(
+            "attempts succeeded",
+            delivery.attempts_succeeded.to_string(),
+            attempts(true),
+        );
+        check(
+            "attempts failed",
+            delivery.attempts_failed.to_string(),
+            attempts(false),
+        );
         check("changes", delivery.changes.to_string(), times.len().to_string());
-        check("bots", delivery.bot_changes.to_string(), sum(&|rollout| rollout.bot_changes));
-        check("unreviewed", delivery.unreviewed_changes.to_string(), sum(&|rollout| rollout.unreviewed));
-        check("lead time p50", format!("{:?}", delivery.lead_time.p50), format!("{:?}", quantile(&times, 50)));
-        check("lead time p90", format!("{:?}", delivery.lead_time.p90), format!("{:?}", quantile(&times, 90)));
-        check("failed", delivery.failed_deployments.to_string(), count(&oracle::Rollout::failed));
-        check("rework", delivery.rework_deployments.to_string(), count(&|rollout| rollout.unplanned));
-        check("recovered", delivery.recovered_deployments.to_string(), recoveries.len().to_string());
+        check(
+            "bots",
+            delivery.bot_changes.to_string(),
+            sum(&|rollout| rollout.bot_changes),
+        );
+        check(
+            "unreviewed",
+            delivery.unreviewed_changes.to_string(),
+            sum(&|rollout| rollout.unreviewed),
+        );
+        check(
+            "lead time p50",
+            format!("{:?}", delivery.lead_time.p50),
+            format!("{:?}", quantile(&times, 50)),
+        );
+        check(
+            "lead time p90",
+            format!("{:?}", delivery.lead_time.p90),
+            format!("{:?}", quantile(&times, 90)),
+        );
+        check(
+            "failed",
+            delivery.failed_deployments.to_string(),
+            count(&oracle::Rollout::failed),
+        );
+        check(
+            "rework",
+            delivery.rework_deployments.to_string(),
+            count(&|rollout| rollout.unplanned),
+        );
+        check(
+            "recovered",
+            delivery.recovered_deployments.to_string(),
+            recoveries.len().to_string(),
+        );
         let recovery = delivery.recovery_time;
-        check("recovery p50", format!("{:?}", recovery.p50), format!("{:?}", quantile(&recoveries, 50)));
-        check("recovery p90", format!("{:?}", recovery.p90), format!("{:?}", quantile(&recoveries, 90)));
+        check(
+            "recovery p50",
+            format!("{:?}", recovery.p50),
+            format!("{:?}", quantile(&recoveries, 50)),
+        );
+        check(
+            "recovery p90",
+            format!("{:?}", recovery.p90),
+            format!("{:?}", quantile(&recoveries, 90)),
+        );
     }
     if let Some(incidents) = &values.incidents {
         let all = || said.iter().flat_map(|said| &said.incidents);
@@ -141,10 +228,22 @@ fn differing(values: &WindowValues, said: &[&Said], from: Timestamp, to: Timesta
         let resolved: Vec<Span> = all()
             .filter_map(|(start, end)| end.filter(|end| within(*end)).map(|end| end.since(*start)))
             .collect();
-        check("incidents", incidents.started.values().sum::<u64>().to_string(), started.to_string());
-        check("resolved", incidents.resolved.to_string(), resolved.len().to_string());
+        check(
+            "incidents",
+            incidents.started.values().sum::<u64>().to_string(),
+            started.to_string(),
+        );
+        check(
+            "resolved",
+            incidents.resolved.to_string(),
+            resolved.len().to_string(),
+        );
         let resolution = incidents.resolution_time.p50;
-        check("resolution p50", format!("{resolution:?}"), format!("{:?}", quantile(&resolved, 50)));
+        check(
+            "resolution p50",
+            format!("{resolution:?}"),
+            format!("{:?}", quantile(&resolved, 50)),
+        );
     }
     let all = checks.len();
     let wrong: Vec<_> = checks
@@ -193,9 +292,16 @@ async fn a_restart_shows_the_same_numbers() {
     let mut rig = rig.restart().await;
     let after = rig.compute().await.snapshot;
     assert_eq!(before, after);
-    assert_eq!(rig.servers.github.tally.requests(), asked, "a restart asks nobody");
+    assert_eq!(
+        rig.servers.github.tally.requests(),
+        asked,
+        "a restart asks nobody"
+    );
     rig.poll().await;
     let polled = rig.servers.github.tally.requests() - asked;
-    assert!(polled <= 10, "{polled} requests after a restart: it begins again instead of going on");
+    assert!(
+        polled <= 10,
+        "{polled} requests after a restart: it begins again instead of going on"
+    );
     assert_eq!(rig.compute().await.snapshot, before);
 }

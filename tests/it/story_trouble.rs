@@ -46,7 +46,11 @@ async fn a_wrong_token_is_tried_once_and_the_last_values_stay() {
     let asked = rig.servers.github.tally.requests();
     let failed = rig.poll_github().await;
     assert!(matches!(failed, Err(PollError::Source(failure)) if failure.reason == Reason::Auth));
-    assert_eq!(rig.servers.github.tally.requests() - asked, 1, "a retry cannot help");
+    assert_eq!(
+        rig.servers.github.tally.requests() - asked,
+        1,
+        "a retry cannot help"
+    );
     assert_eq!(rig.own("sextant_source_up", &["acme-github"]), Some(0.0));
     let failures = rig.own("sextant_source_request_failures_total", &["acme-github", "auth"]);
     assert_eq!(failures, Some(1.0));
@@ -75,7 +79,8 @@ async fn a_repository_that_is_gone_does_not_spoil_its_batch_and_keeps_its_histor
     }
     let after = rig.look().await;
     let (was, is) = (organization(&before, "30d"), organization(&after, "30d"));
-    let deployments = |values: &sextant::engine::snapshot::WindowValues| values.delivery.clone().unwrap().deployments;
+    let deployments =
+        |values: &sextant::engine::snapshot::WindowValues| values.delivery.clone().unwrap().deployments;
     assert_eq!(deployments(is), deployments(was) + 1);
     let inaccessible = sextant::engine::snapshot::RepositoryState::Inaccessible;
     assert_eq!(after.repositories[&("acme-github".into(), inaccessible)], 1);
@@ -105,7 +110,8 @@ async fn every_fault_of_the_wire_is_survived_and_the_numbers_are_the_same() {
             rig.later(Span::from_seconds(1));
             let (snapshot, expected) = (rig.compute().await.snapshot, undisturbed(&rig).await);
             assert_eq!(
-                snapshot.organization, expected.organization,
+                snapshot.organization,
+                expected.organization,
                 "after {name} at request {nth}: {:?}",
                 rig.servers.github.tally.by_operation()
             );
@@ -116,7 +122,10 @@ async fn every_fault_of_the_wire_is_survived_and_the_numbers_are_the_same() {
 #[tokio::test]
 async fn an_unknown_status_is_left_out_and_counted() {
     let mut rig = Rig::new(small(), ACME).await;
-    rig.servers.github.faults.always(Which::Any, Fault::Word("\"SUCCESS\"", "\"TRANSMOGRIFIED\""));
+    rig.servers
+        .github
+        .faults
+        .always(Which::Any, Fault::Word("\"SUCCESS\"", "\"TRANSMOGRIFIED\""));
     let snapshot = rig.look().await;
     assert!(snapshot.suspects.unknown_value > 0, "{:?}", snapshot.suspects);
 }
@@ -126,7 +135,10 @@ async fn null_items_are_survived() {
     for list in ["nodes"] {
         for place in 0..2 {
             let mut rig = Rig::new(small(), ACME).await;
-            rig.servers.github.faults.nth(3, Which::Any, Fault::NullItem(list, place));
+            rig.servers
+                .github
+                .faults
+                .nth(3, Which::Any, Fault::NullItem(list, place));
             persist(&mut rig).await;
         }
     }
@@ -138,7 +150,10 @@ async fn endless_pages_end() {
     rig.servers.github.faults.always(Which::Any, Fault::EndlessPages);
     let outcome = rig.poll_github().await;
     let asked = rig.servers.github.tally.requests();
-    assert!(asked < 60, "{asked} requests against pages without end ({outcome:?})");
+    assert!(
+        asked < 60,
+        "{asked} requests against pages without end ({outcome:?})"
+    );
     rig.servers.github.faults.clear();
     for _ in 0..3 {
         rig.later(Span::from_hours(1));
@@ -146,16 +161,27 @@ async fn endless_pages_end() {
     }
     let snapshot = rig.compute().await.snapshot;
     let expected = undisturbed(&rig).await;
-    let deployments = |snapshot: &Snapshot| organization(snapshot, "30d").delivery.clone().unwrap().deployments;
+    let deployments = |snapshot: &Snapshot| {
+        organization(snapshot, "30d")
+            .delivery
+            .clone()
+            .unwrap()
+            .deployments
+    };
     assert_eq!(deployments(&snapshot), deployments(&expected));
 }
 
 #[tokio::test]
 async fn a_secondary_limit_without_a_time_is_respected() {
     let mut rig = Rig::new(small(), ACME).await;
-    rig.servers.github.faults.always(Which::Any, Fault::secondary_limit(None));
+    rig.servers
+        .github
+        .faults
+        .always(Which::Any, Fault::secondary_limit(None));
     let asked = rig.servers.github.tally.requests();
-    let Err(PollError::Source(failure)) = rig.poll_github().await else { panic!("it is limited") };
+    let Err(PollError::Source(failure)) = rig.poll_github().await else {
+        panic!("it is limited")
+    };
     assert_eq!(failure.reason, Reason::RateLimited);
     let wait = failure.retry_at.map(|at| Timestamp::from(at).since(rig.now()));
     assert!(wait >= Some(Span::from_seconds(60)), "{wait:?}");
@@ -164,7 +190,10 @@ async fn a_secondary_limit_without_a_time_is_respected() {
 
 #[tokio::test]
 async fn the_share_of_the_budget_is_never_exceeded() {
-    let options = Options { github_points_per_hour: 20, ..Options::default() };
+    let options = Options {
+        github_points_per_hour: 20,
+        ..Options::default()
+    };
     let mut rig = Rig::with(small(), ACME, options).await;
     let mut polls = 0;
     while rig.poll_github().await.is_ok() && polls < 40 {
@@ -172,8 +201,14 @@ async fn the_share_of_the_budget_is_never_exceeded() {
         rig.later(Span::from_seconds(60));
     }
     let points = rig.servers.github.tally.points();
-    assert!(points <= 16, "{points} points of 20 with a share of 0.8, in {polls} polls");
-    assert!(points >= 10, "only {points} points were used: it gives up too early");
+    assert!(
+        points <= 16,
+        "{points} points of 20 with a share of 0.8, in {polls} polls"
+    );
+    assert!(
+        points >= 10,
+        "only {points} points were used: it gives up too early"
+    );
     // The next hour has a budget of its own.
     rig.later(Span::from_minutes(61));
     rig.poll_github().await.unwrap();
@@ -202,6 +237,9 @@ async fn a_poll_that_is_dropped_anywhere_goes_on_where_it_was() {
         rig.poll().await;
         rig.later(Span::from_seconds(1));
         let (snapshot, expected) = (rig.compute().await.snapshot, undisturbed(&rig).await);
-        assert_eq!(snapshot.organization, expected.organization, "after request {after} (dropped: {dropped})");
+        assert_eq!(
+            snapshot.organization, expected.organization,
+            "after request {after} (dropped: {dropped})"
+        );
     }
 }

@@ -12,6 +12,8 @@ mod config_meaning;
 mod exposition;
 mod exposition_fixture;
 mod github_operations;
+mod github_source;
+mod github_stand;
 mod http;
 mod server;
 mod store;

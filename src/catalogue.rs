@@ -38,7 +38,7 @@ pub enum Kind {
     Gauge,
     /// It only goes up.
     Counter,
-    /// Counts by upper bound: [`BUCKETS_SECONDS`].
+    /// Counts by upper bound: [`BUCKETS_SECONDS`](crate::model::settings::BUCKETS_SECONDS).
     Histogram,
 }
 
@@ -136,11 +136,6 @@ pub fn metrics() -> impl Iterator<Item = &'static Metric> {
         .chain(derived(Tier::Component))
         .chain(Closing::ALL.iter().map(|closing| closing.metric()))
 }
-
-/// Upper bounds of histogram buckets in seconds, 15 minutes to 90 days: edges that people speak of.
-pub const BUCKETS_SECONDS: [u32; 12] = [
-    900, 3_600, 14_400, 28_800, 86_400, 172_800, 345_600, 604_800, 1_209_600, 2_592_000, 5_184_000, 7_776_000,
-];
 
 /// The values of the label `outcome`.
 pub const OUTCOMES: [&str; 2] = ["success", "failure"];

@@ -1,1 +1,148 @@
-//! To be written.
+//! The command line: clap types, exit codes, and one file per command.
+//!
+//! Exit codes (`interfaces.md` §1): 0 ok, 1 failed, 64 wrong usage or configuration.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::telemetry::{LogFormat, init_logs};
+
+mod check;
+mod demo;
+mod health;
+mod run;
+
+/// Something failed that a change of the command line or the configuration would not mend.
+const EXIT_FAILED: u8 = 1;
+/// Wrong usage or configuration (`EX_USAGE` of sysexits.h).
+const EXIT_USAGE: u8 = 64;
+
+/// Engineering metrics as a feedback loop: the five DORA metrics per team, for Prometheus.
+#[derive(Debug, Parser)]
+#[command(name = "sextant", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// How log lines look; by default for people on a terminal, else JSON.
+    #[arg(long, global = true, value_enum)]
+    log_format: Option<Format>,
+
+    /// What is logged: error, warn, info, debug, trace, or a filter as `RUST_LOG` has it, which it overrides.
+    #[arg(long, global = true)]
+    log_level: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The daemon: polls, stores, computes, serves.
+    Run {
+        /// The configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// An example organisation behind simulated APIs, polled by the real daemon; no token, no network.
+    Demo {
+        /// Where to serve.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9469")]
+        listen: SocketAddr,
+    },
+    /// Validates a configuration: every error with its line, all at once.
+    Check {
+        /// The configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Asks a running daemon whether it is ready; exit 0 or 1, for container health checks.
+    Health {
+        /// Where it serves.
+        #[arg(long, default_value = "http://127.0.0.1:9469")]
+        url: String,
+    },
+}
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+enum Failure {
+    /// The configuration is wrong: what to print.
+    Usage(String),
+    /// Everything else.
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Runs the command that the arguments (the program's name first) ask for.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        // Help and version are answers, not errors, and clap prints each where it belongs.
+        Err(answer) => {
+            let printed = answer.print();
+            return if answer.use_stderr() || printed.is_err() {
+                EXIT_USAGE.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let format = match cli.log_format {
+        None => LogFormat::Auto,
+        Some(Format::Human) => LogFormat::Human,
+        Some(Format::Json) => LogFormat::Json,
+    };
+    if let Err(error) = init_logs(format, cli.log_level.as_deref()) {
+        complain(&format!("error: {error}"));
+        return EXIT_USAGE.into();
+    }
+    let outcome = match cli.command {
+        Command::Run { config } => run::run(&config),
+        Command::Demo { listen } => demo::run(listen),
+        Command::Check { config } => check::run(&config),
+        Command::Health { url } => health::run(&url),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(text)) => {
+            complain(&text);
+            EXIT_USAGE.into()
+        }
+        Err(Failure::Failed(error)) => {
+            complain(&format!("error: {error:#}"));
+            EXIT_FAILED.into()
+        }
+    }
+}
+
+/// Prints an answer. A closed pipe is the reader's choice, not a failure.
+fn say(text: &str) {
+    drop(writeln!(std::io::stdout().lock(), "{text}"));
+}
+
+/// Prints what went wrong.
+fn complain(text: &str) {
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+/// The runtime of a command that serves. Two workers suffice for I/O; scrapes have their own.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?)
+}

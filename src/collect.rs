@@ -1,1 +1,161 @@
-//! To be written.
+//! One task per source: due? → poll → store → tell recompute; back off when it fails.
+//!
+//! The task owns its source's back-off and nothing else: facts and cursors are the store's, so it may be stopped at
+//! any await and goes on where it was. It must never compute a number, and never retry inside a poll: that is what
+//! `http.rs` does, once.
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::SharedClock;
+use crate::model::batch::Changes;
+use crate::model::time::{Span, Timestamp};
+use crate::source::{Backfill, PollError, Polled, Request, Sink, Source};
+use crate::store::FactStore;
+use crate::telemetry::SourceTelemetry;
+
+/// The longest pause after repeated failures: a source that recovers is noticed within that.
+const BACKOFF_MAX: Span = Span::from_minutes(15);
+/// Problems of single repositories that one poll logs; the rest is in their count.
+const PROBLEMS_LOGGED_MAX: usize = 10;
+
+/// Everything a collect task needs besides its source.
+#[derive(Debug)]
+pub struct Collector<F> {
+    /// Where facts go.
+    pub store: F,
+    /// The time.
+    pub clock: SharedClock,
+    /// The source's own metrics.
+    pub telemetry: SourceTelemetry,
+    /// How long from the start of one poll to the next.
+    pub poll_interval: Span,
+    /// Where changes are told.
+    pub changes: mpsc::Sender<Changes>,
+}
+
+impl<F: FactStore> Collector<F> {
+    /// Polls until it is cancelled.
+    pub async fn run(self, mut source: impl Source, shutdown: CancellationToken) {
+        let mut failures = 0;
+        loop {
+            let started = Instant::now();
+            let now: Timestamp = self.clock.now().into();
+            let outcome = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                outcome = self.poll_once(&mut source, now) => outcome,
+            };
+            let pause = match outcome {
+                Ok(()) => {
+                    failures = 0;
+                    self.poll_interval
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.pause_after(&error, failures)
+                }
+            };
+            let due = started + pause.duration();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep_until(due) => {}
+            }
+        }
+    }
+
+    /// One poll from beginning to end, with its metrics and its log line.
+    pub async fn poll_once(&self, source: &mut impl Source, now: Timestamp) -> Result<(), PollError> {
+        let identity = source.identity().clone();
+        let started = Instant::now();
+        let outcome = self.drive(source, now).await;
+        let ended_at: Timestamp = self.clock.now().into();
+        self.telemetry.polled(
+            outcome.is_ok(),
+            ended_at.seconds(),
+            started.elapsed().as_secs_f64(),
+        );
+        match &outcome {
+            Ok(polled) => {
+                self.telemetry.backfill(polled.backfill == Backfill::Complete);
+                for problem in polled.problems.iter().take(PROBLEMS_LOGGED_MAX) {
+                    tracing::warn!(source = %identity.name, "a part of the poll failed: {problem}");
+                }
+                tracing::debug!(source = %identity.name, problems = polled.problems.len(), "polled");
+            }
+            Err(error) => {
+                tracing::warn!(source = %identity.name, "the poll failed, the last values stay: {error}");
+            }
+        }
+        self.tell(Changes {
+            polled: true,
+            ..Changes::default()
+        })
+        .await;
+        outcome.map(|_| ())
+    }
+
+    /// Runs the poll and answers its requests until it is through.
+    async fn drive(&self, source: &mut impl Source, now: Timestamp) -> Result<Polled, PollError> {
+        let name = source.identity().name.clone();
+        let (sink, mut requests) = Sink::channel();
+        let poll = source.poll(&sink, now);
+        tokio::pin!(poll);
+        loop {
+            let request = tokio::select! {
+                biased;
+                Some(request) = requests.recv() => request,
+                outcome = &mut poll => return outcome,
+            };
+            let answered = match request {
+                Request::Apply(batch, answer) => match self.store.apply(&name, batch).await {
+                    Ok(applied) => {
+                        self.tell(Changes::from(&applied)).await;
+                        answer.send(applied).is_ok()
+                    }
+                    Err(error) => {
+                        tracing::error!(source = %name, "facts were not stored, nothing is lost: {error}");
+                        return Err(PollError::NotStored);
+                    }
+                },
+                Request::Cursors(answer) => match self.store.cursors(&name).await {
+                    Ok(cursors) => answer.send(cursors).is_ok(),
+                    Err(error) => {
+                        tracing::error!(source = %name, "cursors were not read: {error}");
+                        return Err(PollError::NotStored);
+                    }
+                },
+            };
+            if !answered {
+                tracing::debug!(source = %name, "the poll did not wait for its answer");
+            }
+        }
+    }
+
+    async fn tell(&self, changes: Changes) {
+        if changes.is_empty() {
+            return;
+        }
+        // The receiver is gone only while the daemon shuts down; the store has everything.
+        if self.changes.send(changes).await.is_err() {
+            tracing::debug!("nobody recomputes any more");
+        }
+    }
+
+    /// Doubles from the poll interval up to [`BACKOFF_MAX`]; not before the source allows it again.
+    fn pause_after(&self, error: &PollError, failures: u32) -> Span {
+        let doubled = self
+            .poll_interval
+            .millis()
+            .saturating_mul(1_i64 << failures.min(16));
+        let pause = Span::from_millis(doubled).min(BACKOFF_MAX.max(self.poll_interval));
+        let allowed = match error {
+            PollError::Source(failure) => failure.retry_at.map(Timestamp::from),
+            PollError::NotStored => None,
+        };
+        let until_allowed = allowed.map_or(Span::ZERO, |at| at.since(self.clock.now().into()));
+        pause.max(until_allowed)
+    }
+}

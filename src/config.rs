@@ -190,6 +190,9 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
         ownership
             .teams_from
             .insert(config.name.clone(), config.teams_from);
+        ownership
+            .collected
+            .insert(config.name.clone(), config.repositories.clone());
         github_configs.push(config);
     }
     let mut pagerduty_configs = Vec::new();

@@ -1,1 +1,182 @@
-//! To be written.
+//! The composition root: builds everything, owns the tasks, reloads, and stops in order.
+//!
+//! A *generation* is everything that a configuration decides: one collect task for each source, and recompute. A
+//! reload stops one generation and starts the next; the store, the listener and the last snapshot outlive it.
+//! Order of the end: the generation (no new facts), then the renderer and the server, then the store.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::{Config, Store};
+use crate::recompute::Computed;
+use crate::source::Provider;
+use crate::store::sqlite::SqliteStore;
+use crate::telemetry::Telemetry;
+
+mod demo;
+mod generation;
+mod render;
+mod serving;
+mod signals;
+
+pub use self::demo::run as demo;
+use self::generation::Generation;
+use self::render::Rendering;
+use self::serving::Serving;
+use self::signals::{Asked, Signals};
+
+/// The clock of a daemon that is not under test.
+pub fn system_clock() -> SharedClock {
+    Arc::new(SystemClock)
+}
+
+/// Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+pub async fn run(config: Config, path: &Path, clock: SharedClock) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let mut daemon = Daemon::start(config, clock).await?;
+    tracing::info!("serving on http://{}", daemon.address());
+    loop {
+        match signals.next().await {
+            Asked::Stop => break,
+            Asked::Reload => daemon.reload_file(path).await,
+        }
+    }
+    tracing::info!("stopping");
+    daemon.stop().await
+}
+
+/// A running daemon.
+#[derive(Debug)]
+pub struct Daemon {
+    config: Config,
+    clock: SharedClock,
+    store: SqliteStore,
+    telemetry: Telemetry,
+    computed: watch::Sender<Option<Arc<Computed>>>,
+    rendering: watch::Sender<Rendering>,
+    generation: Generation,
+    serving: Serving,
+    address: SocketAddr,
+}
+
+impl Daemon {
+    /// Opens the store, reads it, and serves; then collects. Fails before anything runs.
+    pub async fn start(config: Config, clock: SharedClock) -> anyhow::Result<Self> {
+        let listen = config.server.listen;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}"))?;
+        let address = listener.local_addr()?;
+        let Store::Sqlite(path) = &config.store;
+        let store = SqliteStore::open(path).await?;
+        let telemetry = Telemetry::new();
+        telemetry.config_reloaded(true, now_seconds(&clock));
+        let (computed, newest) = watch::channel(None);
+        let (rendering, how) = watch::channel(rendering_of(&config));
+        let serving = Serving::start(listener, telemetry.clone(), newest, how)?;
+        let generation = Generation::start(&config, &store, &clock, &telemetry, &computed).await?;
+        Ok(Self {
+            config,
+            clock,
+            store,
+            telemetry,
+            computed,
+            rendering,
+            generation,
+            serving,
+            address,
+        })
+    }
+
+    /// Where it serves.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it computes, as it changes.
+    pub fn computed(&self) -> watch::Receiver<Option<Arc<Computed>>> {
+        self.computed.subscribe()
+    }
+
+    /// Reads the configuration again; a bad file keeps the running one and says so.
+    pub async fn reload_file(&mut self, path: &Path) {
+        let outcome = match Config::load(path) {
+            Ok(config) => self.reload(config).await.map_err(|error| format!("{error:#}")),
+            Err(errors) => Err(errors.to_string()),
+        };
+        self.telemetry
+            .config_reloaded(outcome.is_ok(), now_seconds(&self.clock));
+        match outcome {
+            Ok(()) => tracing::info!("the configuration was read again"),
+            Err(error) => tracing::error!("the running configuration stays:\n{error}"),
+        }
+    }
+
+    /// Goes on with another configuration. The store and the address stay what they are until a restart.
+    pub async fn reload(&mut self, config: Config) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            config.store == self.config.store,
+            "`store.url` changes only with a restart"
+        );
+        anyhow::ensure!(
+            config.server.listen == self.config.server.listen,
+            "`server.listen` changes only with a restart"
+        );
+        self.generation.end().await;
+        let (before, after) = (rendering_of(&self.config), rendering_of(&config));
+        for (name, kind) in before
+            .sources
+            .iter()
+            .filter(|source| !after.sources.contains(source))
+        {
+            self.telemetry.source(name, kind).retire();
+        }
+        self.rendering.send_replace(after);
+        self.config = config;
+        self.generation = Generation::start(
+            &self.config,
+            &self.store,
+            &self.clock,
+            &self.telemetry,
+            &self.computed,
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Ends everything in order; what was read and not stored is read again next time.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.generation.end().await;
+        self.serving.end().await?;
+        self.store.close().await?;
+        Ok(())
+    }
+}
+
+fn rendering_of(config: &Config) -> Rendering {
+    let github = config
+        .github
+        .iter()
+        .map(|source| (source.name.to_string(), Provider::Github.kind()));
+    let pagerduty = config
+        .pagerduty
+        .iter()
+        .map(|source| (source.name.to_string(), Provider::Pagerduty.kind()));
+    Rendering {
+        organization: config.organization.clone(),
+        limits: crate::exposition::Limits {
+            series_max: config.max_series,
+        },
+        sources: github.chain(pagerduty).collect(),
+    }
+}
+
+fn now_seconds(clock: &SharedClock) -> f64 {
+    crate::model::time::Timestamp::from(clock.now()).seconds()
+}

@@ -2,12 +2,12 @@
 //!
 //! In three steps, each a function of what it is given and nothing else:
 //!
-//! 1. [`history`] – what one repository's facts say about one component: attempts become deployments ([`rollout`]),
+//! 1. [`history()`] – what one repository's facts say about one component: attempts become deployments ([`rollout`]),
 //!    deployments get a kind ([`kind`], by [`ancestry`]) and their changes ([`change`], [`revert`]), and failures that
 //!    deployments alone show are noted ([`failure`]). To be kept for as long as the facts stay the same.
-//! 2. [`link`] – all components with all incidents: which count ([`sift`]) and which deployment each belongs to
+//! 2. [`link()`] – all components with all incidents: which count ([`sift`]) and which deployment each belongs to
 //!    ([`attribution`]).
-//! 3. [`snapshot`](fn@snapshot) – everything at one instant, of what had happened before it ([`measure`], [`tally`],
+//! 3. [`snapshot()`] – everything at one instant, of what had happened before it ([`measure`], [`tally`],
 //!    [`assessment`], [`completeness`]). [`countables`] are the same events for persistent counters.
 //!
 //! Every number is a count or a quantile over what [`Linked`] holds, so that it can be explained down to its facts.
@@ -27,6 +27,7 @@ pub mod ancestry;
 pub mod assessment;
 pub mod attribution;
 pub mod change;
+pub mod commit_index;
 pub mod completeness;
 pub mod countable;
 pub mod failure;

@@ -121,7 +121,17 @@ fn scope(table: &mut Table<'_>) -> Option<ReadScope> {
         None => Some(Vec::new()),
     };
     let (owners, patterns) = (owners.as_mut()?, patterns?);
-    let whole: Vec<String> = owners.iter().map(|owner| format!("{owner}/*")).collect();
+    // Patterns that name repositories of a listed organization narrow it down to them.
+    let narrowed = |owner: &str| {
+        patterns
+            .iter()
+            .any(|pattern| owner_of(pattern).eq_ignore_ascii_case(owner))
+    };
+    let whole: Vec<String> = owners
+        .iter()
+        .filter(|owner| !narrowed(owner))
+        .map(|owner| format!("{owner}/*"))
+        .collect();
     let listed = patterns
         .iter()
         .filter(|pattern| !pattern.starts_with('!') && !is_exact(pattern));
@@ -144,9 +154,8 @@ fn scope(table: &mut Table<'_>) -> Option<ReadScope> {
 
 /// Patterns that say what is read. Where the organizations are wrong, what they take in is not asked.
 fn read_patterns<'a>(value: &Value<'a>, organizations: Option<&[String]>) -> Option<Vec<&'a str>> {
-    let whole = organizations.unwrap_or_default();
     let patterns = value.patterns(|item, pattern| {
-        let owner = pattern.split('/').next().unwrap_or(pattern);
+        let owner = owner_of(pattern);
         if pattern.starts_with('!') {
             return true;
         }
@@ -154,16 +163,6 @@ fn read_patterns<'a>(value: &Value<'a>, organizations: Option<&[String]>) -> Opt
             item.refuse_with(
                 format!("{} does not name its owner", quoted(pattern)),
                 "name the owner, so that its repositories can be listed: \"acme/*\"",
-            );
-            return false;
-        }
-        if holds(whole, owner) && !pattern.ends_with("/*") {
-            item.refuse_with(
-                format!(
-                    "{} adds nothing: `organizations` takes in all of it",
-                    quoted(pattern)
-                ),
-                "keep one of the two; to leave some out write a pattern with `!`",
             );
             return false;
         }
@@ -179,6 +178,11 @@ fn read_patterns<'a>(value: &Value<'a>, organizations: Option<&[String]>) -> Opt
         return None;
     }
     Some(patterns)
+}
+
+/// The owner that a pattern names; one that only leaves out names `!owner`, which is nobody.
+fn owner_of(pattern: &str) -> &str {
+    pattern.split('/').next().unwrap_or(pattern)
 }
 
 /// Names of owners, which do not differ by case.

@@ -9,8 +9,8 @@ use crate::model::time::Span;
 
 /// Default of `poll_interval`.
 const DEFAULT_POLL_INTERVAL: Span = Span::from_seconds(60);
-/// Polling more often spends the rate limit and shows nothing sooner than a scrape does.
-const POLL_INTERVAL_MIN: Span = Span::from_seconds(10);
+/// Snapshots are not made more often than that either. Whether the rate limit allows it, the budget decides.
+const POLL_INTERVAL_MIN: Span = Span::from_seconds(1);
 /// A source that is read less than once a day is out of date whenever somebody looks.
 const POLL_INTERVAL_MAX: Span = Span::from_days(1);
 /// Default of `history`.

@@ -139,7 +139,7 @@ fn write_pagerduty(out: &mut String, source: &PagerdutyConfig, config: &Config) 
 fn write_team(out: &mut String, team: &TeamRule) -> fmt::Result {
     write!(out, "team         {}", team.slug)?;
     let mut separator = ": ";
-    let mut part = |out: &mut String, what: &str| {
+    let mut part = |out: &mut String, what: &str| -> fmt::Result {
         write!(out, "{separator}{what}")?;
         separator = "; ";
         Ok(())

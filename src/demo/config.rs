@@ -26,106 +26,111 @@ pub struct Paths<'a> {
 
 /// The configuration, in TOML. `PagerDuty` services that are not called like their repository are mapped by id.
 pub fn config_toml(world: &World, paths: &Paths<'_>) -> String {
-    let mut text = head(paths);
+    let mut tables = vec![
+        table(
+            "[organization]",
+            &[text("name", ORGANIZATION), text("timezone", "Europe/Berlin")],
+        ),
+        table("[store]", &[text("url", paths.store_url)]),
+        table("[server]", &[text("listen", paths.listen)]),
+        table(
+            "[metrics]",
+            &[
+                list("windows", &["7d", "30d", "90d"]),
+                list("bots", &["^renovate"]),
+            ],
+        ),
+    ];
+    tables.extend(github(paths));
+    tables.push(pagerduty(paths));
     for habits in &TEAMS {
-        let team = habits.team;
-        text += &format!("\n[[teams]]\nname = \"{team}\"\ngithub_teams = [\"{team}\"]\n");
+        let lines = [text("name", habits.team), list("github_teams", &[habits.team])];
+        tables.push(table("[[teams]]", &lines));
     }
-    for repository in &world.repositories {
-        let name = &repository.name;
-        let service = service_name(name);
-        if service == *name {
-            continue;
-        }
-        let known = world
+    let services = world
+        .repositories
+        .iter()
+        .filter(|repository| repository.archived_at.is_none());
+    tables.extend(services.filter_map(|repository| {
+        let service = service_name(&repository.name);
+        let key = world
             .service_named(&service)
-            .and_then(|key| world.pagerduty.service(key));
-        if let (Some(known), None) = (known, repository.archived_at) {
-            text += &format!(
-                "\n[[components]]\nname = \"{name}\"\nrepository = \"{ORGANIZATION}/{name}\"\npagerduty_services = [\"{}\"]\n",
-                known.id
-            );
-        }
-    }
-    text
+            .filter(|_| service != repository.name)?;
+        let lines = [
+            text("name", &repository.name),
+            text("repository", &repository.name_with_owner()),
+            list("pagerduty_services", &[&world.pagerduty.service(key)?.id]),
+        ];
+        Some(table("[[components]]", &lines))
+    }));
+    tables.join("\n")
 }
 
-fn head(paths: &Paths<'_>) -> String {
-    let Paths {
-        github_url,
-        pagerduty_url,
-        github_token_file,
-        pagerduty_token_file,
-        listen,
-        store_url,
-        poll_interval,
-    } = paths;
-    let mut text = String::new();
-    let mut table = |name: &str, lines: &[String]| {
-        let joined = lines.join("\n");
-        let separator = if text.is_empty() { "" } else { "\n" };
-        text += &format!("{separator}{name}\n{joined}\n");
-    };
-    let quoted = |key: &str, value: &str| format!("{key} = {}", toml::Value::String(value.to_owned()));
-    let file = |path: &Path| quoted("token_file", &path.to_string_lossy());
-    table(
-        "[organization]",
-        &[quoted("name", ORGANIZATION), quoted("timezone", "Europe/Berlin")],
-    );
-    table("[store]", &[quoted("url", store_url)]);
-    table("[server]", &[quoted("listen", listen)]);
-    table(
-        "[metrics]",
-        &[
-            "windows = [\"7d\", \"30d\", \"90d\"]".to_owned(),
-            "bots = [\"^renovate\"]".to_owned(),
-        ],
-    );
-    table(
-        "[[github]]",
-        &[
-            quoted("name", "demo-github"),
-            quoted("api_url", github_url),
-            file(github_token_file),
-            format!("organizations = [\"{ORGANIZATION}\"]"),
-            quoted("poll_interval", poll_interval),
-            quoted("history", "180d"),
-            quoted("teams_from", "github_teams"),
-        ],
-    );
-    table(
-        "[[github.deployments]]",
-        &[
-            format!("repositories = [\"{ORGANIZATION}/website\"]"),
-            quoted("from", "merges"),
-        ],
-    );
-    table(
-        "[[github.deployments]]",
-        &[
-            format!("repositories = [\"{ORGANIZATION}/*\"]"),
-            quoted("from", "deployments"),
-            quoted("environment", "^prod"),
-        ],
-    );
-    table(
-        "[github.incidents]",
-        &[
-            "labels = [\"incident\"]".to_owned(),
-            "severity_label = '^sev[-:/ ]?(?<severity>\\d)$'".to_owned(),
-        ],
-    );
+fn github(paths: &Paths<'_>) -> [String; 4] {
+    [
+        table(
+            "[[github]]",
+            &[
+                text("name", "demo-github"),
+                text("api_url", paths.github_url),
+                text("token_file", &paths.github_token_file.to_string_lossy()),
+                list("organizations", &[ORGANIZATION]),
+                text("poll_interval", paths.poll_interval),
+                text("history", "180d"),
+                text("teams_from", "github_teams"),
+            ],
+        ),
+        table(
+            "[[github.deployments]]",
+            &[
+                list("repositories", &[&format!("{ORGANIZATION}/website")]),
+                text("from", "merges"),
+            ],
+        ),
+        table(
+            "[[github.deployments]]",
+            &[
+                list("repositories", &[&format!("{ORGANIZATION}/*")]),
+                text("from", "deployments"),
+                text("environment", "^prod"),
+            ],
+        ),
+        table(
+            "[github.incidents]",
+            &[
+                list("labels", &["incident"]),
+                text("severity_label", r"^sev[-:/ ]?(?<severity>\d)$"),
+            ],
+        ),
+    ]
+}
+
+fn pagerduty(paths: &Paths<'_>) -> String {
     table(
         "[[pagerduty]]",
         &[
-            quoted("name", "demo-pagerduty"),
-            quoted("api_url", pagerduty_url),
-            file(pagerduty_token_file),
-            quoted("poll_interval", poll_interval),
-            "urgencies = [\"high\"]".to_owned(),
-            "exclude_title = '(?i)\\b(test|drill)\\b'".to_owned(),
-            quoted("history", "180d"),
+            text("name", "demo-pagerduty"),
+            text("api_url", paths.pagerduty_url),
+            text("token_file", &paths.pagerduty_token_file.to_string_lossy()),
+            text("poll_interval", paths.poll_interval),
+            list("urgencies", &["high"]),
+            text("exclude_title", r"(?i)\b(test|drill)\b"),
+            text("history", "180d"),
         ],
-    );
-    text
+    )
+}
+
+fn table(name: &str, lines: &[String]) -> String {
+    format!("{name}\n{}\n", lines.join("\n"))
+}
+
+fn text(key: &str, value: &str) -> String {
+    format!("{key} = {}", toml::Value::String(value.to_owned()))
+}
+
+fn list(key: &str, values: &[&str]) -> String {
+    let values = values
+        .iter()
+        .map(|value| toml::Value::String((*value).to_owned()));
+    format!("{key} = {}", toml::Value::Array(values.collect()))
 }

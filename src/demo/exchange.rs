@@ -36,6 +36,14 @@ impl Request {
             .any(|scheme| authorization.strip_prefix(scheme) == Some(token))
     }
 
+    /// The path with everything after its first part left out, so that there are few of them.
+    fn resource(&self) -> String {
+        let mut parts = self.path.trim_start_matches('/').splitn(2, '/');
+        let first = parts.next().unwrap_or_default();
+        let more = if parts.next().is_some() { "/…" } else { "" };
+        format!("/{first}{more}")
+    }
+
     /// The values of a parameter, which may be repeated.
     pub(super) fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let is_asked = move |pair: &&'a (String, String)| pair.0 == name;
@@ -116,7 +124,8 @@ impl Tally {
         self.points.load(Ordering::Relaxed)
     }
 
-    /// Requests by GraphQL operation, or by path where there is none.
+    /// Requests by GraphQL operation, or by the first part of the path where there is none: `/incidents`,
+    /// `/incidents/…`.
     pub fn by_operation(&self) -> BTreeMap<String, u64> {
         self.by_operation
             .lock()
@@ -126,7 +135,7 @@ impl Tally {
 
     pub(super) fn arrived(&self, request: &Request) {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let name = request.operation.as_ref().unwrap_or(&request.path).clone();
+        let name = request.operation.clone().unwrap_or_else(|| request.resource());
         let mut counts = self.by_operation.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry(name).or_default() += 1;
     }

@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveTime, Weekday};
 
-pub(super) use self::plan::{SERVICE_OF_NOBODY, TEAMS, service_name};
 pub use self::plan::{DAYS, ORGANIZATION, REPOSITORY_COUNT, TEAM_COUNT};
 use self::plan::{Habits, Role};
+pub(super) use self::plan::{SERVICE_OF_NOBODY, TEAMS, service_name};
 use super::random::Random;
 use super::world::World;
 use super::world::deployment::DeploymentKey;
@@ -81,11 +81,12 @@ fn found(world: &mut World, begin: Timestamp) {
 }
 
 /// What happens next.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Event {
     Open(usize),
     Review(PullKey, &'static str, Verdict),
     Ready(PullKey),
+    Close(PullKey),
     Merge(usize, PullKey, Method),
     Push(usize),
     Archive(usize),
@@ -123,6 +124,8 @@ struct Told {
     habits: &'static Habits,
     role: Role,
     service: Option<ServiceKey>,
+    /// The commit that was rolled out last; it may still be on its way.
+    sent: Option<CommitId>,
     /// The commits that reached the last environment, oldest first.
     deployed: Vec<CommitId>,
     /// The pull requests that landed, oldest first.
@@ -143,6 +146,7 @@ pub(super) struct Teller {
     hotfixes: usize,
     incidents: usize,
     remedies: usize,
+    closings: usize,
 }
 
 impl Teller {
@@ -162,6 +166,7 @@ impl Teller {
                 habits: place.habits,
                 role: place.role,
                 service: world.service_named(&service_name(place.name)),
+                sent: repository.deployments.last().map(|last| last.commit),
                 deployed: repository
                     .deployments
                     .last()
@@ -186,6 +191,7 @@ impl Teller {
             hotfixes: 0,
             incidents: 0,
             remedies: 0,
+            closings: 0,
         }
     }
 
@@ -206,6 +212,7 @@ impl Teller {
             Event::Open(place) => self.open(world, place, at),
             Event::Review(pull, reviewer, verdict) => world.review(pull, reviewer, verdict, at),
             Event::Ready(pull) => world.ready_for_review(pull, at),
+            Event::Close(pull) => world.close_pull(pull, at),
             Event::Merge(place, pull, method) => self.merge(world, place, pull, method, at),
             Event::Push(place) => self.push(world, place, at),
             Event::Archive(place) => self.archive(world, place, at),
@@ -220,7 +227,7 @@ impl Teller {
             Event::Acknowledge(incident) => world.acknowledge_incident(incident, at),
             Event::Resolve(incident) => world.resolve_incident(incident, at),
             Event::Reopen(incident) => self.reopen(world, incident, at),
-            Event::Duplicate(incident) => self.duplicate(world, incident, at),
+            Event::Duplicate(incident) => Self::duplicate(world, incident, at),
             Event::Issue(place) => self.issue(world, place, at),
             Event::CloseIssue(issue, reason) => world.close_issue(issue, reason, at),
         }

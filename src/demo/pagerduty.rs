@@ -91,7 +91,7 @@ impl PagerDutyApi {
 fn route(world: &World, request: &Request) -> Result<Value, Refusal> {
     let path: Vec<_> = request.path.trim_matches('/').split('/').collect();
     match (request.method.as_str(), path.as_slice()) {
-        ("GET", ["incidents"]) => incidents(world, &Query::read(world, request)?),
+        ("GET", ["incidents"]) => Ok(incidents(world, &Query::read(world, request)?)),
         ("GET", ["incidents", id]) => {
             let zone = query::zone(world, request)?;
             let found = world
@@ -107,7 +107,7 @@ fn route(world: &World, request: &Request) -> Result<Value, Refusal> {
     }
 }
 
-fn incidents(world: &World, query: &Query) -> Result<Value, Refusal> {
+fn incidents(world: &World, query: &Query) -> Value {
     let pagerduty = &world.pagerduty;
     let mut found: Vec<&Incident> = pagerduty
         .incidents
@@ -122,7 +122,7 @@ fn incidents(world: &World, query: &Query) -> Result<Value, Refusal> {
         .take(query.page.limit)
         .map(|incident| record::incident(pagerduty, incident, query.zone))
         .collect();
-    Ok(query.page.body("incidents", shown, total))
+    query.page.body("incidents", &shown, total)
 }
 
 fn services(world: &World, request: &Request) -> Result<Value, Refusal> {
@@ -136,10 +136,10 @@ fn services(world: &World, request: &Request) -> Result<Value, Refusal> {
     let found: Vec<_> = named.collect();
     let total = found.len();
     let shown = found.into_iter().skip(page.offset).take(page.limit);
-    let shown = shown
+    let shown: Vec<_> = shown
         .map(|service| record::service(&world.pagerduty, service, zone))
         .collect();
-    Ok(page.body("services", shown, total))
+    Ok(page.body("services", &shown, total))
 }
 
 fn not_found() -> Refusal {

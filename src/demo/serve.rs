@@ -31,7 +31,7 @@ const GITHUB_POINTS_PER_HOUR: u64 = 5_000;
 /// What the documentation grants a key of `PagerDuty` in a minute.
 const PAGERDUTY_REQUESTS_PER_MINUTE: u64 = 960;
 
-/// What the servers accept and how they behave.
+/// What the servers accept and how they behave. The tokens are invented, and no secrets.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The token of GitHub.
@@ -137,8 +137,8 @@ impl Stage<'_> {
         let router = Router::new().fallback(handle).with_state(desk);
         let stop = self.stop.clone();
         self.tracker.spawn(async move {
-            let served = serve_on(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-            if let Err(error) = served.await {
+            let until_stopped = serve_on(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+            if let Err(error) = until_stopped.await {
                 tracing::warn!(%error, "a simulated server stopped");
             }
         });
@@ -231,7 +231,10 @@ fn respond(answer: Answer, delivery: Delivery) -> Response {
         Delivery::Whole | Delivery::Never => Body::from(body),
         Delivery::Broken => {
             let half = Bytes::copy_from_slice(body.get(..body.len() / 2).unwrap_or_default());
-            Body::new(BrokenBody(Some(half)))
+            Body::new(BrokenBody {
+                half: Some(half),
+                flushed: false,
+            })
         }
     };
     let mut response = Response::new(body);
@@ -248,7 +251,10 @@ fn respond(answer: Answer, delivery: Delivery) -> Response {
 }
 
 /// Half a body, and then the connection breaks.
-struct BrokenBody(Option<Bytes>);
+struct BrokenBody {
+    half: Option<Bytes>,
+    flushed: bool,
+}
 
 impl HttpBody for BrokenBody {
     type Data = Bytes;
@@ -256,11 +262,17 @@ impl HttpBody for BrokenBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Poll::Ready(Some(match self.0.take() {
-            Some(half) => Ok(Frame::data(half)),
-            None => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
-        }))
+        if let Some(half) = self.half.take() {
+            return Poll::Ready(Some(Ok(Frame::data(half))));
+        }
+        if !self.flushed {
+            // The half is sent before the next poll; broken at once, nothing would ever leave.
+            self.flushed = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::ConnectionReset))))
     }
 }

@@ -4,6 +4,24 @@
 //! `pushed_at` with pushes, an older success becomes inactive when a newer one succeeds, acknowledgements vanish when
 //! an incident is resolved. Tell stories of one repository in the order of time.
 //!
+//! ```
+//! use sextant::demo::world::World;
+//! use sextant::demo::world::deployment::State;
+//! use sextant::demo::world::pull::{Method, Proposal};
+//! use sextant::model::time::{Span, Timestamp};
+//!
+//! let at = |hours| Timestamp::from_seconds(1_790_000_000).plus(Span::from_hours(hours));
+//! let mut world = World::new("acme", at(0));
+//! let shop = world.repository("acme/shop", at(0));
+//! world.push(shop, "ada", "Begin", at(1), at(1));
+//! let pull = world.open_pull(shop, Proposal::new("Add a basket", "ada"), at(2));
+//! let commit = world.merge(pull, Method::Squash, at(3));
+//! let deployment = world.deploy(shop, commit, "production", at(4));
+//! world.status(deployment, State::Success, at(5));
+//! assert_eq!(world.head(shop), Some(commit));
+//! assert_eq!(world.now, at(5));
+//! ```
+//!
 //! It must never know HTTP, GraphQL, JSON or a clock.
 
 pub mod account;

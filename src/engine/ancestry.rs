@@ -3,101 +3,9 @@
 //! Everything here is linear in commits and their parents, needs no recursion, and ends on any input: a parent that
 //! is not known is the end of the known history, a cycle (which git cannot have) is walked once.
 
+use crate::engine::commit_index::{CommitIndex, Node, narrow};
 use crate::model::fact::Commit;
-use crate::model::name::{CommitId, CommitPrefix};
-
-/// A commit's place in its graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Node(u32);
-
-impl Node {
-    /// In the place of a parent that is not known, and of a deployment that there is not.
-    const NONE: u32 = u32::MAX;
-
-    /// As an index.
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// From an index; beyond four billion commits there is no graph to speak of.
-    fn at(index: usize) -> Self {
-        Self(narrow(index))
-    }
-}
-
-fn narrow(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(Node::NONE)
-}
-
-/// Sorted commits with a table of where each beginning starts, so that finding one takes the same time among ten and
-/// among a million: SHA-1 is uniform.
-#[derive(Debug, Default)]
-pub struct CommitIndex {
-    ids: Vec<CommitId>,
-    starts: Vec<u32>,
-    shift: u32,
-}
-
-impl CommitIndex {
-    /// At most so many bits of a commit choose its place in the table: 64 MiB of table.
-    const BITS_MAX: u32 = 24;
-
-    /// Of commits that are sorted and distinct.
-    fn new(ids: Vec<CommitId>) -> Self {
-        let bits = ids.len().checked_ilog2().unwrap_or(0).clamp(1, Self::BITS_MAX);
-        let shift = u32::BITS - bits;
-        let buckets = 1_u32 << bits;
-        let mut starts = Vec::with_capacity(buckets as usize + 1);
-        let mut next = 0_usize;
-        for bucket in 0..buckets {
-            starts.push(narrow(next));
-            while ids.get(next).is_some_and(|id| beginning(*id) >> shift == bucket) {
-                next += 1;
-            }
-        }
-        starts.push(narrow(ids.len()));
-        Self { ids, starts, shift }
-    }
-
-    /// Where a commit is, if it is known.
-    pub fn find(&self, id: CommitId) -> Option<Node> {
-        let from = self.first_not_before(id);
-        (self.ids.get(from) == Some(&id)).then(|| Node::at(from))
-    }
-
-    /// The commits from `low` to `high`, with their places.
-    pub fn between(&self, low: CommitId, high: CommitId) -> impl Iterator<Item = (CommitId, Node)> {
-        let from = self.first_not_before(low);
-        let known = self.ids.get(from..).unwrap_or_default().iter().copied();
-        known
-            .take_while(move |id| *id <= high)
-            .enumerate()
-            .map(move |(offset, id)| (id, Node::at(from + offset)))
-    }
-
-    /// The commits that begin like `prefix`.
-    pub fn named(&self, prefix: &CommitPrefix) -> impl Iterator<Item = (CommitId, Node)> {
-        let (low, high) = prefix.bounds();
-        self.between(low, high)
-    }
-
-    fn first_not_before(&self, id: CommitId) -> usize {
-        let bucket = (beginning(id) >> self.shift) as usize;
-        let bound = |at: usize| {
-            self.starts
-                .get(at)
-                .map_or(self.ids.len(), |start| *start as usize)
-        };
-        let (from, to) = (bound(bucket), bound(bucket + 1));
-        let within = self.ids.get(from..to).unwrap_or_default();
-        from + within.partition_point(|known| *known < id)
-    }
-}
-
-fn beginning(id: CommitId) -> u32 {
-    let [a, b, c, d, ..] = *id.bytes();
-    u32::from_be_bytes([a, b, c, d])
-}
+use crate::model::name::CommitId;
 
 /// The graph. A commit is in it if it is known itself, not if it is only named as somebody's parent.
 #[derive(Debug)]
@@ -120,7 +28,7 @@ impl CommitGraph {
         for commit in commits {
             parent_starts.push(narrow(parents.len()));
             let found = commit.parents.iter().map(|parent| index.find(*parent));
-            parents.extend(found.map(|node| node.map_or(Node::NONE, |node| node.0)));
+            parents.extend(found.map(|node| node.map_or(Node::NONE, Node::number)));
         }
         parent_starts.push(narrow(parents.len()));
         let mut graph = Self {
@@ -143,7 +51,7 @@ impl CommitGraph {
         self.parents_of(node)
             .first()
             .filter(|parent| **parent != Node::NONE)
-            .map(|parent| Node(*parent))
+            .map(|parent| Node::of(*parent))
     }
 
     /// What is left of the graph when nobody asks for ancestors any more.
@@ -170,7 +78,7 @@ impl CommitGraph {
 
     fn known_parents(&self, node: Node) -> impl Iterator<Item = Node> {
         let parents = self.parents_of(node).iter().copied();
-        parents.filter(|parent| *parent != Node::NONE).map(Node)
+        parents.filter(|parent| *parent != Node::NONE).map(Node::of)
     }
 
     fn generation(&self, node: Node) -> u32 {
@@ -409,19 +317,5 @@ mod tests {
         let at = |number| graph.find(id(number)).unwrap();
         assert_eq!(graph.first_parent(at(1)), None);
         assert_eq!(graph.first_parent(at(2)), Some(at(0)));
-    }
-
-    #[test]
-    fn commits_are_found_by_their_beginning() {
-        let graph = graph(&vec![vec![]; 300]);
-        for number in 0..300 {
-            let text: String = id(number).to_string().chars().take(12).collect();
-            let prefix = CommitPrefix::parse(&text).unwrap();
-            let named: Vec<_> = graph.index.named(&prefix).collect();
-            assert_eq!(named, [(id(number), graph.find(id(number)).unwrap())]);
-        }
-        assert_eq!(graph.find(id(300)), None);
-        assert_eq!(CommitIndex::new(Vec::new()).find(id(0)), None);
-        assert_eq!(CommitIndex::default().find(id(0)), None);
     }
 }

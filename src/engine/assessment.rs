@@ -2,7 +2,7 @@
 //! (`definitions.md` 3.3 to 3.5). The numbers and their explanations are both made of this.
 
 use crate::engine::change::Unplanned;
-use crate::engine::failure::{Blame, Remedy};
+use crate::engine::failure::Blame;
 use crate::engine::history::Deployment;
 use crate::engine::kind::Kind;
 use crate::engine::link::{Linked, LinkedComponent, LinkedIncident};
@@ -134,12 +134,9 @@ fn recovery(
     let last = resolutions.and_then(|resolutions| resolutions.into_iter().max_by_key(|(at, _)| *at));
     let resolved = last.map(|(at, contact)| (at, contact, RecoveredBy::Resolution));
 
-    let remedied = failed.blamed.iter().filter(|blame| match blame.remedy {
-        // Which one a rollback blames is a choice; which ones it remedies is not.
-        Remedy::Rollback => false,
-        Remedy::Revert | Remedy::Hotfix => true,
-    });
-    let remedied = remedied.map(|blame| blame.by).chain(failed.taken_back_by).min();
+    // Which deployment a rollback blames is a choice; which ones it takes back is not.
+    let remedied = failed.blamed.iter().map(|blame| blame.by);
+    let remedied = remedied.chain(failed.taken_back_by).min();
     let remedied = remedied.and_then(|by| {
         let remedy = before.get(by)?;
         Some((remedy.deployed_at, remedy.contact, RecoveredBy::Deployment(by)))

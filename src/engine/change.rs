@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::engine::ancestry::{CommitGraph, Node};
+use crate::engine::ancestry::CommitGraph;
+use crate::engine::commit_index::Node;
 use crate::model::batch::RepositoryFacts;
 use crate::model::fact::{Author, Change, Commit};
 use crate::model::name::CommitId;
@@ -122,10 +123,8 @@ impl<'f> Changes<'f> {
 fn rewritten_by(change: &Change, commits: &Commits<'_>) -> impl Iterator<Item = CommitId> {
     let landing = change.landing.and_then(|id| commits.graph.find(id));
     let landing = landing.filter(|landing| {
-        change.own_commits.len() >= 2
-            && commits
-                .at(*landing)
-                .is_some_and(|commit| commit.parents.len() == 1)
+        let landed = commits.at(*landing);
+        landed.is_some_and(|landed| landed.parents.len() == 1)
     });
     let backwards = std::iter::successors(landing, |node| commits.graph.first_parent(*node));
     backwards

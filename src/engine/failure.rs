@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
-use crate::engine::ancestry::{Ancestry, CommitGraph, Node};
+use crate::engine::ancestry::{Ancestry, CommitGraph};
 use crate::engine::change::{ChangeName, Unplanned};
+use crate::engine::commit_index::Node;
 use crate::engine::history::Deployment;
 use crate::engine::kind::Kind;
 use crate::model::settings::{FailOn, MetricSettings, RollbackBlames};

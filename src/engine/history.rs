@@ -1,8 +1,9 @@
 //! What the facts of one repository say about one component: its deployments with their kinds, changes and
 //! failures. Computed once for as long as the facts stay the same, and holding no raw facts.
 
-use crate::engine::ancestry::{CommitIndex, Containment, Node};
+use crate::engine::ancestry::Containment;
 use crate::engine::change::{self, Changes, Commits, DeployedChange, Landed, Unplanned};
+use crate::engine::commit_index::{CommitIndex, Node};
 use crate::engine::failure::{self, Blame};
 use crate::engine::kind::{self, Kind};
 use crate::engine::revert::Reverts;

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::engine::ancestry::{Ancestry, CommitGraph, Node};
+use crate::engine::ancestry::{Ancestry, CommitGraph};
+use crate::engine::commit_index::Node;
 use crate::engine::rollout::Rollout;
 
 /// What a deployment is in relation to the previous one of its component.

@@ -5,16 +5,26 @@ use crate::model::time::Span;
 
 /// Median and 90th percentile of a sample, whose order is lost.
 pub fn quantiles(sample: &mut [Span]) -> Quantiles {
+    let (Some(median), Some(high)) = (place(sample, 50), place(sample, 90)) else {
+        return Quantiles::default();
+    };
+    let (lower, p90, _) = sample.select_nth_unstable(high);
+    let p90 = *p90;
+    let p50 = if median < high {
+        *lower.select_nth_unstable(median).1
+    } else {
+        p90
+    };
     Quantiles {
-        p50: nearest_rank(sample, 50),
-        p90: nearest_rank(sample, 90),
+        p50: Some(p50),
+        p90: Some(p90),
     }
 }
 
-fn nearest_rank(sample: &mut [Span], percent: usize) -> Option<Span> {
+/// Where the quantile stands in the sorted sample, from 0; nowhere in an empty one.
+fn place(sample: &[Span], percent: usize) -> Option<usize> {
     let rank = sample.len().saturating_mul(percent).div_ceil(100);
-    let place = rank.checked_sub(1)?;
-    Some(*sample.select_nth_unstable(place).1)
+    rank.checked_sub(1)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Which change a revert reverts, and which changes are hotfixes (`definitions.md` 3.3).
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use crate::engine::change::{ChangeName, Changes, Commits, Landed, Unplanned};
+use crate::engine::change::{Changes, Commits, Landed, Unplanned};
 use crate::model::fact::{Change, RevertOf};
 use crate::model::name::{CommitId, CommitPrefix};
 use crate::model::settings::MetricSettings;
@@ -16,13 +17,17 @@ enum Belonging {
     Rewritten,
 }
 
+/// A commit of a change: how it belongs to it, when that was merged, and which it is.
+type Belongs = (CommitId, Belonging, Timestamp, usize);
+
 /// Finds changes by what people call them in a revert.
 #[derive(Debug)]
 pub struct Reverts<'f, 'c> {
     changes: &'c Changes<'f>,
     commits: &'c Commits<'f>,
     by_number: HashMap<u64, usize>,
-    by_commit: Vec<(CommitId, Belonging, Timestamp, usize)>,
+    /// Only built if some change names a commit: there are many.
+    by_commit: OnceCell<Vec<Belongs>>,
     by_title: HashMap<&'f str, Vec<(Timestamp, usize)>>,
 }
 
@@ -30,28 +35,17 @@ impl<'f, 'c> Reverts<'f, 'c> {
     /// Over all changes of a repository.
     pub fn new(changes: &'c Changes<'f>, commits: &'c Commits<'f>) -> Self {
         let mut by_number = HashMap::new();
-        let mut by_commit = Vec::new();
         let mut by_title: HashMap<_, Vec<_>> = HashMap::new();
         for (index, landed) in changes.landed.iter().enumerate() {
             let merged_at = landed.merged_at();
-            let landing = landed.landing().map(|id| (id, Belonging::Landing));
-            by_commit.extend(landing.map(|(id, belonging)| (id, belonging, merged_at, index)));
             if let Landed::PullRequest(pull) = landed {
                 by_number.insert(pull.number, index);
-                let own = pull.own_commits.iter().map(|own| own.id);
-                by_commit.extend(own.map(|id| (id, Belonging::Own, merged_at, index)));
                 by_title
                     .entry(pull.title.as_str())
                     .or_default()
                     .push((merged_at, index));
             }
         }
-        let rewritten = changes.rewritten.iter();
-        by_commit.extend(rewritten.filter_map(|(id, index)| {
-            let merged_at = changes.landed.get(*index)?.merged_at();
-            Some((*id, Belonging::Rewritten, merged_at, *index))
-        }));
-        by_commit.sort_unstable();
         for titled in by_title.values_mut() {
             titled.sort_unstable();
         }
@@ -59,7 +53,7 @@ impl<'f, 'c> Reverts<'f, 'c> {
             changes,
             commits,
             by_number,
-            by_commit,
+            by_commit: OnceCell::new(),
             by_title,
         }
     }
@@ -125,12 +119,34 @@ impl<'f, 'c> Reverts<'f, 'c> {
     /// The change of the one commit that begins like `prefix`; a beginning that several have names none.
     fn belongs_to(&self, prefix: &CommitPrefix) -> Option<usize> {
         let (low, high) = prefix.bounds();
-        let from = self.by_commit.partition_point(|(id, ..)| *id < low);
-        let to = self.by_commit.partition_point(|(id, ..)| *id <= high);
-        let named = self.by_commit.get(from..to)?;
+        let by_commit = self.by_commit.get_or_init(|| belongings(self.changes));
+        let from = by_commit.partition_point(|(id, ..)| *id < low);
+        let to = by_commit.partition_point(|(id, ..)| *id <= high);
+        let named = by_commit.get(from..to)?;
         let (id, _, _, index) = named.first()?;
         (named.last()?.0 == *id).then_some(*index)
     }
+}
+
+/// All commits that belong to changes, sorted.
+fn belongings(changes: &Changes<'_>) -> Vec<Belongs> {
+    let mut found = Vec::new();
+    for (index, landed) in changes.landed.iter().enumerate() {
+        let merged_at = landed.merged_at();
+        let landing = landed.landing();
+        found.extend(landing.map(|id| (id, Belonging::Landing, merged_at, index)));
+        if let Landed::PullRequest(pull) = landed {
+            let own = pull.own_commits.iter();
+            found.extend(own.map(|own| (own.id, Belonging::Own, merged_at, index)));
+        }
+    }
+    let rewritten = changes.rewritten.iter();
+    found.extend(rewritten.filter_map(|(id, index)| {
+        let merged_at = changes.landed.get(*index)?.merged_at();
+        Some((*id, Belonging::Rewritten, merged_at, *index))
+    }));
+    found.sort_unstable();
+    found
 }
 
 fn is_hotfix(pull: &Change, settings: &MetricSettings) -> bool {

@@ -105,7 +105,7 @@ fn is_near(starts: &[Timestamp], at: Timestamp) -> bool {
         .is_some_and(|start| *start <= at.plus(DUPLICATE_SPAN))
 }
 
-/// The severity under which each is counted. The first [`SEVERITIES_MAX`] ever seen keep their names, so that no
+/// The severity under which each is counted. The first ones ever seen keep their names, so that no
 /// series changes its name when a later incident comes.
 pub fn severities<'i>(counted: &[&'i OwnedIncident]) -> BTreeMap<&'i Severity, Severity> {
     let mut named = BTreeMap::new();

@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalogue::{BUCKETS_SECONDS, Metric, OUTCOMES, Sample};
+use crate::catalogue::{Metric, OUTCOMES, Sample};
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::CounterKey;
 use crate::model::name::TeamSlug;
+use crate::model::settings::BUCKETS_SECONDS;
 
 /// What was counted: by name, then by label values in the catalogue's order.
 pub(super) struct Persisted<'a> {

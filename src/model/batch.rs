@@ -1,6 +1,6 @@
 //! What passes between a source, the store and recompute: facts and the cursor that goes with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{Attempt, Change, Commit, Fact, HoldingTeam, Incident, Repository};
 use super::name::{CommitId, ExternalId, RepositoryId, SourceName};
@@ -47,7 +47,8 @@ pub enum Coverage {
 /// What a batch changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Applied {
-    /// Rows inserted or updated; rows that were the same already are not written and not counted.
+    /// Rows of facts and coverage inserted or updated; rows that were the same already are not written and not
+    /// counted, and neither are cursors.
     pub rows_written: u64,
     /// Repositories of which an attempt, a change, a commit or the row itself changed.
     pub repositories: Vec<RepositoryId>,
@@ -58,6 +59,52 @@ pub struct Applied {
     /// Commits that rows of this batch name as parents or deploy, and that are not in the store: what a source
     /// walks to next. Only of repositories that this batch has commits or attempts of.
     pub missing_commits: Vec<(RepositoryId, CommitId)>,
+}
+
+/// What has to be read and computed again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Repositories with new facts.
+    pub repositories: BTreeSet<RepositoryId>,
+    /// Whether an incident changed.
+    pub incidents: bool,
+    /// Whether teams or coverage changed.
+    pub inventory: bool,
+    /// Whether a poll ended: nothing to read again, but the source's own metrics moved.
+    pub polled: bool,
+}
+
+impl Changes {
+    /// Takes in what others changed.
+    pub fn merge(&mut self, other: Self) {
+        let Self {
+            repositories,
+            incidents,
+            inventory,
+            polled,
+        } = other;
+        self.repositories.extend(repositories);
+        self.incidents |= incidents;
+        self.inventory |= inventory;
+        self.polled |= polled;
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<&Applied> for Changes {
+    fn from(applied: &Applied) -> Self {
+        let repositories = applied.repositories.iter().cloned().collect();
+        Self {
+            repositories,
+            incidents: applied.incidents,
+            inventory: applied.inventory,
+            polled: false,
+        }
+    }
 }
 
 /// A stored fact with the fact that counters need: was it news when it was first seen?

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use globset::{GlobBuilder, GlobMatcher};
 use regex::{Regex, RegexBuilder};
 
-use super::fact::Outcome;
+use super::fact::{Outcome, Repository};
 use super::name::{ComponentName, RepositoryName, ServiceId, SourceName, TeamSlug};
 use super::time::Span;
 
@@ -164,6 +164,14 @@ fn known_regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern compiles")
 }
 
+#[expect(
+    clippy::expect_used,
+    reason = "the pattern is a constant, and a test compiles it"
+)]
+fn known_production() -> Regex {
+    environment_pattern(DEFAULT_PRODUCTION).expect("a constant pattern compiles")
+}
+
 /// Compiles an environment pattern: case-insensitive, searched (`definitions.md` 2.1).
 pub fn environment_pattern(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).case_insensitive(true).build()
@@ -221,8 +229,15 @@ impl RepositoryPatterns {
 
     /// Whether `name` is meant.
     pub fn matches(&self, name: &RepositoryName) -> bool {
-        let any = |globs: &[GlobMatcher]| globs.iter().any(|glob| glob.is_match(name.as_str()));
-        any(&self.include) && !any(&self.exclude)
+        self.includes(name) && !self.excludes(name)
+    }
+
+    fn includes(&self, name: &RepositoryName) -> bool {
+        self.include.iter().any(|glob| glob.is_match(name.as_str()))
+    }
+
+    fn excludes(&self, name: &RepositoryName) -> bool {
+        self.exclude.iter().any(|glob| glob.is_match(name.as_str()))
     }
 
     /// Whether nothing is meant.
@@ -289,6 +304,15 @@ pub struct TeamRule {
     pub info: BTreeMap<String, String>,
 }
 
+impl OwnershipRules {
+    /// Whether the configuration collects this repository; one that left it has no series any more.
+    pub fn collects(&self, repository: &Repository) -> bool {
+        self.collected
+            .get(&repository.id.source)
+            .is_some_and(|patterns| patterns.matches(&repository.name))
+    }
+}
+
 /// A component of the configuration: says more about a whole repository.
 #[derive(Debug, Clone)]
 pub struct ComponentRule {
@@ -304,9 +328,18 @@ pub struct ComponentRule {
     pub pagerduty_services: Vec<ServiceId>,
 }
 
+impl DeploymentsFrom {
+    /// The default: GitHub Deployments to production.
+    pub fn production() -> Self {
+        Self::Deployments(known_production())
+    }
+}
+
 /// Everything the configuration says about who owns what and how it is deployed.
 #[derive(Debug, Clone, Default)]
 pub struct OwnershipRules {
+    /// Which repositories each GitHub source collects.
+    pub collected: BTreeMap<SourceName, RepositoryPatterns>,
     /// `[[teams]]`, in order: the first that matches a repository owns it.
     pub teams: Vec<TeamRule>,
     /// `[[components]]`.
@@ -316,6 +349,11 @@ pub struct OwnershipRules {
     /// `teams_from` of each GitHub source.
     pub teams_from: BTreeMap<SourceName, TeamsFrom>,
 }
+
+/// Upper bounds of histogram buckets in seconds, 15 minutes to 90 days: edges that people speak of.
+pub const BUCKETS_SECONDS: [u32; 12] = [
+    900, 3_600, 14_400, 28_800, 86_400, 172_800, 345_600, 604_800, 1_209_600, 2_592_000, 5_184_000, 7_776_000,
+];
 
 /// The value of the label `outcome`.
 pub const fn outcome_label(outcome: Outcome) -> &'static str {

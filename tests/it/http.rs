@@ -1,5 +1,4 @@
 //! The outbound client over real connections: one row for each way in which an answer can be bad.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -16,7 +15,7 @@ use secrecy::SecretString;
 use sextant::clock::{Clock, SharedClock};
 use sextant::http::{Bounds, Http, Options, Reason};
 use sextant::model::secret::Credential;
-use sextant::telemetry::SourceTelemetry;
+use sextant::telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -157,7 +156,13 @@ fn http_by(clock: SharedClock, url: &str, credential: Credential) -> Http {
         body_bytes: BODY_BYTES,
         ..Bounds::default()
     };
-    Http::with_bounds(options, bounds, clock, SourceTelemetry::default()).unwrap()
+    Http::with_bounds(
+        options,
+        bounds,
+        clock,
+        Telemetry::new().source("acme", "pagerduty"),
+    )
+    .unwrap()
 }
 
 fn seconds(from_now: i64) -> DateTime<Utc> {

@@ -12,6 +12,7 @@ const BY_DELETED_ACCOUNT: u32 = 8;
 const DRAFT: u32 = 90;
 const FROM_FORK: u32 = 10;
 const NEVER_MERGED: u32 = 40;
+const DRAFT_NEVER_MERGED: u32 = 600;
 const CHANGES_REQUESTED: u32 = 180;
 const REMARK_BY_AUTHOR: u32 = 30;
 const REMARK_BY_BOT: u32 = 30;
@@ -28,16 +29,22 @@ impl Teller {
             self.open_by_bot(world, place, at);
             return;
         }
-        let Some((pull, author, draft)) = self.propose(world, place, habits, at) else {
+        let is_given_up = self.random.chance(NEVER_MERGED);
+        let draft = self
+            .random
+            .chance(if is_given_up { DRAFT_NEVER_MERGED } else { DRAFT });
+        let Some((pull, author)) = self.propose(world, place, habits, draft, at) else {
             return;
         };
+        if is_given_up {
+            let given_up_at = at.plus(self.random.around(Span::from_days(9)));
+            self.at(given_up_at, Event::Close(pull));
+            return;
+        }
         let mut ready_at = at;
         if draft {
             ready_at = at.plus(self.random.around(Span::from_hours(6)));
             self.at(ready_at, Event::Ready(pull));
-        }
-        if self.random.chance(NEVER_MERGED) {
-            return;
         }
         let mut merged_at = ready_at.plus(self.random.around(Span::from_minutes(40)));
         if !self.random.chance(habits.unreviewed_per_mille) {
@@ -54,8 +61,9 @@ impl Teller {
         world: &mut World,
         place: usize,
         habits: &Habits,
+        draft: bool,
         at: Timestamp,
-    ) -> Option<(PullKey, &'static str, bool)> {
+    ) -> Option<(PullKey, &'static str)> {
         let key = self.told.get(place)?.key;
         let author = if self.random.chance(BY_DELETED_ACCOUNT) {
             ""
@@ -64,11 +72,8 @@ impl Teller {
         };
         let thing = self.random.word(&words::THINGS);
         let title = format!("{} {thing}", self.random.word(&words::VERBS));
-        let mut proposal = Proposal::new(&title, author).branch(&format!(
-            "{author}/{}-{}",
-            thing.replace(' ', "-"),
-            self.queued
-        ));
+        let mut proposal =
+            Proposal::new(&title, author).branch(&format!("{}-{}", thing.replace(' ', "-"), self.queued));
         let coding = self.random.around(habits.coding);
         let first_at = at.minus(coding);
         proposal = proposal.commit(first_at, &title);
@@ -76,14 +81,13 @@ impl Teller {
             let later = first_at.plus(self.random.between(Span::ZERO, coding));
             proposal = proposal.commit(later, "Mend what the review found");
         }
-        let draft = self.random.chance(DRAFT);
         if draft {
             proposal = proposal.draft();
         }
         if self.random.chance(FROM_FORK) {
             proposal = proposal.from_fork();
         }
-        Some((world.open_pull(key, proposal, at), author, draft))
+        Some((world.open_pull(key, proposal, at), author))
     }
 
     fn reviews(
@@ -289,7 +293,8 @@ impl Teller {
         };
         let review = self.random.around(habits.review);
         let opened_at = now.minus(review).minus(self.random.around(habits.pickup));
-        let Some((pull, author, draft)) = self.propose(world, place, habits, opened_at) else {
+        let draft = self.random.chance(DRAFT);
+        let Some((pull, author)) = self.propose(world, place, habits, draft, opened_at) else {
             return;
         };
         if draft {

@@ -106,7 +106,7 @@ pub(in crate::demo) static TEAMS: [Habits; TEAM_COUNT] = [
             "fraud-check",
             "payout-worker",
         ],
-        opens_per_mille: 960,
+        opens_per_mille: 1_045,
         pushes_per_mille: 0,
         coding: Span::from_hours(10),
         pickup: Span::from_hours(3),
@@ -129,7 +129,7 @@ pub(in crate::demo) static TEAMS: [Habits; TEAM_COUNT] = [
             "pricing",
             "address-lookup",
         ],
-        opens_per_mille: 1_230,
+        opens_per_mille: 1_335,
         pushes_per_mille: 0,
         coding: Span::from_hours(4),
         pickup: Span::from_hours(1),
@@ -151,7 +151,7 @@ pub(in crate::demo) static TEAMS: [Habits; TEAM_COUNT] = [
             "recommendations",
             "suggest",
         ],
-        opens_per_mille: 570,
+        opens_per_mille: 620,
         pushes_per_mille: 0,
         coding: Span::from_hours(20),
         pickup: Span::from_hours(7),
@@ -175,7 +175,7 @@ pub(in crate::demo) static TEAMS: [Habits; TEAM_COUNT] = [
             "observability",
             "infrastructure",
         ],
-        opens_per_mille: 660,
+        opens_per_mille: 725,
         pushes_per_mille: 60,
         coding: Span::from_hours(7),
         pickup: Span::from_hours(2),
@@ -197,7 +197,7 @@ pub(in crate::demo) static TEAMS: [Habits; TEAM_COUNT] = [
             "push-service",
             "mobile-design",
         ],
-        opens_per_mille: 420,
+        opens_per_mille: 455,
         pushes_per_mille: 0,
         coding: Span::from_hours(40),
         pickup: Span::from_hours(12),
@@ -213,7 +213,7 @@ pub(in crate::demo) static TEAMS: [Habits; TEAM_COUNT] = [
         team: "data",
         people: ["zoe", "abel", "bea", "carl", "dina"],
         repositories: &["warehouse", "etl", "reports", "experiments", "ml-features"],
-        opens_per_mille: 330,
+        opens_per_mille: 365,
         pushes_per_mille: 90,
         coding: Span::from_hours(28),
         pickup: Span::from_hours(9),
@@ -254,7 +254,7 @@ impl Place {
 
 /// The name of a repository's service: for every third one just its own, else the configuration must tell.
 pub(in crate::demo) fn service_name(repository: &str) -> String {
-    if repository.len() % 3 == 0 {
+    if repository.len().is_multiple_of(3) {
         return repository.to_owned();
     }
     format!("{} (production)", repository.replace('-', " "))
@@ -289,8 +289,7 @@ pub(super) const fn weekday_per_mille(weekday: Weekday) -> u32 {
         Weekday::Wed => 1_460,
         Weekday::Thu => 1_390,
         Weekday::Fri => 1_090,
-        Weekday::Sat => 140,
-        Weekday::Sun => 140,
+        Weekday::Sat | Weekday::Sun => 140,
     }
 }
 

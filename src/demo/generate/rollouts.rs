@@ -18,15 +18,18 @@ const ONE_DEPLOYMENT: Span = Span::from_minutes(4);
 const NOTICED: Span = Span::from_minutes(35);
 
 impl Teller {
-    /// The newest commit goes to all environments, unless it is there already.
+    /// The newest commit goes to all environments, unless it is there or on its way already.
     pub(super) fn roll_out(&mut self, world: &World, place: usize, at: Timestamp) {
-        let Some(told) = self.told.get(place) else { return };
+        let Some(told) = self.told.get_mut(place) else {
+            return;
+        };
         let (Some(commit), lanes) = (world.head(told.key), told.habits.environments.len()) else {
             return;
         };
-        if told.deployed.last() == Some(&commit) || !told.role.deploys() {
+        if told.sent == Some(commit) || !told.role.deploys() {
             return;
         }
+        told.sent = Some(commit);
         self.through_lanes(place, commit, 0..lanes, at);
     }
 
@@ -70,7 +73,7 @@ impl Teller {
         }
         let deployment = world.deploy(told.key, attempt.commit, environment, at);
         world.status(deployment, State::Queued, at);
-        world.status(deployment, State::InProgress, at.plus(Span::from_seconds(1)));
+        world.status(deployment, State::InProgress, at);
         let takes = self.random.around(ONE_DEPLOYMENT);
         self.after(at, takes, Event::Finish(attempt, deployment));
     }

@@ -32,7 +32,7 @@ impl Teller {
         // Rolled back, reverted, hot-fixed, or mended without a deployment, in turn.
         match (self.remedies % 4, before) {
             (0, Some(before)) if newest_is_broken => {
-                self.after(at, mended_after, Event::RollBack(place, before))
+                self.after(at, mended_after, Event::RollBack(place, before));
             }
             (1, _) => self.after(at, mended_after, Event::Revert(place)),
             (2, _) => self.after(at, mended_after, Event::Hotfix(place)),
@@ -49,7 +49,7 @@ impl Teller {
                 let incident = world.open_incident(service, &title, at);
                 let priority = self.random.word(&words::PRIORITIES);
                 world.edit_incident(incident, at, |incident| {
-                    incident.priority = Some(priority.to_owned())
+                    incident.priority = Some(priority.to_owned());
                 });
                 self.course(incident, at, mended_after);
             }
@@ -105,12 +105,12 @@ impl Teller {
     }
 
     /// The same thing rings twice, and somebody merges the two.
-    pub(super) fn duplicate(&mut self, world: &mut World, incident: IncidentKey, at: Timestamp) {
+    pub(super) fn duplicate(world: &mut World, incident: IncidentKey, at: Timestamp) {
         let Some(first) = world.incident(incident).cloned() else {
             return;
         };
         let second = world.open_incident(first.service, &format!("{} (again)", first.title), at);
-        world.merge_incident(second, incident, at.plus(Span::from_seconds(40)));
+        world.merge_incident(second, incident, at);
     }
 
     /// What rings without a deployment being to blame.
@@ -149,7 +149,8 @@ impl Teller {
         let severity = ["sev-1", "sev-2", "sev-3"];
         let title = format!("{}: {symptom}", habits.team);
         let issue = world.open_issue(told.key, &title, &["incident", self.random.word(&severity)], at);
-        let reason = match self.random.below(10) {
+        self.closings += 1;
+        let reason = match self.closings % 8 {
             0 => StateReason::NotPlanned,
             1 => StateReason::Duplicate,
             _ => StateReason::Completed,

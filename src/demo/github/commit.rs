@@ -119,11 +119,11 @@ fn history<'a>(
     place: usize,
     info: &'a ResolveInfo<'a>,
 ) -> Resolved<'a> {
-    let begun = match cursor(info, "after")? {
+    let pinned = match cursor(info, "after")? {
         Some((Rank::Name(oid), _)) => CommitId::parse(&oid).and_then(|id| repository.place(id)),
         Some((Rank::Number(_), _)) | None => None,
     };
-    let begin = begun.unwrap_or(place);
+    let begin = pinned.unwrap_or(place);
     let name = repository
         .commits
         .get(begin)
@@ -155,8 +155,7 @@ pub(super) fn tag_field<'a>(
     info: &'a ResolveInfo<'a>,
 ) -> Option<Resolved<'a>> {
     Some(match info.field_name() {
-        "name" => leaf(name),
-        "message" => leaf(name),
+        "name" | "message" => leaf(name),
         "tagger" => {
             let tagger = tag.tagger.as_ref();
             object(cx, tagger.map(|(account, at)| Thing::GitActor(account, *at)))

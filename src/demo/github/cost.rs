@@ -53,7 +53,7 @@ pub(super) fn cost(
         return Err(Refusal {
             kind: "MAX_NODE_LIMIT_EXCEEDED",
             message: format!(
-                "This query requests up to {} possible nodes which exceeds the maximum limit of {NODES_MAX}.",
+                "This query requests up to {} possible nodes which exceeds the maximum limit of 500,000.",
                 walk.cost.nodes
             ),
             path: Vec::new(),

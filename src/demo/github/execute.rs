@@ -59,14 +59,12 @@ pub(super) fn answer(schema: &Valid<Schema>, world: &World, budget: &mut Budget,
         return super::refusal(400, "Problems parsing JSON");
     };
     let Some(query) = body.query else {
-        return errors(vec![
-            json!({"message": "A query attribute must be specified and must be a string."}),
-        ]);
+        return errors(&[json!({"message": "A query attribute must be specified and must be a string."})]);
     };
     budget.renew(world.now);
     if budget.is_spent() {
         let message = "API rate limit exceeded for user ID 1.";
-        return errors(vec![json!({"type": "RATE_LIMITED", "message": message})]);
+        return errors(&[json!({"type": "RATE_LIMITED", "message": message})]);
     }
     let document = match ExecutableDocument::parse_and_validate(schema, query, "query.graphql") {
         Ok(document) => document,
@@ -75,22 +73,22 @@ pub(super) fn answer(schema: &Valid<Schema>, world: &World, budget: &mut Budget,
                 .errors
                 .iter()
                 .map(|diagnostic| typed(diagnostic.to_json()));
-            return errors(reported.collect());
+            return errors(&reported.collect::<Vec<_>>());
         }
     };
     let operation = match document.operations.get(body.operation_name.as_deref()) {
         Ok(operation) => operation,
-        Err(error) => return errors(vec![typed(error.to_graphql_error(&document.sources))]),
+        Err(error) => return errors(&[typed(error.to_graphql_error(&document.sources))]),
     };
     let variables = body.variables.unwrap_or_default();
     let variables = match coerce_variable_values(schema, operation, &variables) {
         Ok(variables) => variables,
-        Err(error) => return errors(vec![typed(error.to_graphql_error(&document.sources))]),
+        Err(error) => return errors(&[typed(error.to_graphql_error(&document.sources))]),
     };
     let cost = match cost(&document, operation, &variables) {
         Ok(cost) => cost,
         Err(Refusal { kind, message, path }) => {
-            return errors(vec![json!({"type": kind, "path": path, "message": message})]);
+            return errors(&[json!({"type": kind, "path": path, "message": message})]);
         }
     };
     let dry = is_dry_run(operation);
@@ -129,7 +127,7 @@ fn run(
         .execute_sync(&root);
     let executed = match executed {
         Ok(executed) => executed,
-        Err(error) => return errors(vec![typed(error.to_graphql_error(&document.sources))]),
+        Err(error) => return errors(&[typed(error.to_graphql_error(&document.sources))]),
     };
     let mut reported: Vec<Value> = executed.errors.into_iter().map(typed).collect();
     reported.extend(context.problems.take());
@@ -154,7 +152,7 @@ fn is_dry_run(operation: &Operation) -> bool {
         })
 }
 
-fn errors(reported: Vec<Value>) -> Answer {
+fn errors(reported: &[Value]) -> Answer {
     Answer::json(200, &json!({"errors": reported}))
 }
 

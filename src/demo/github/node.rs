@@ -142,6 +142,7 @@ const fn event_type_name(kind: EventKind) -> &'static str {
 }
 
 /// A scalar, or null.
+#[expect(clippy::unnecessary_wraps, reason = "every arm of a resolver is a result")]
 pub(super) fn leaf<'a>(value: impl Into<JsonValue>) -> Resolved<'a> {
     Ok(ResolvedValue::leaf(value))
 }
@@ -157,6 +158,7 @@ pub(super) fn written(at: Timestamp) -> String {
 }
 
 /// An object, or null.
+#[expect(clippy::unnecessary_wraps, reason = "every arm of a resolver is a result")]
 pub(super) fn object<'a>(cx: &'a Context<'a>, thing: impl Into<Option<Thing<'a>>>) -> Resolved<'a> {
     Ok(ResolvedValue::nullable_object(
         thing.into().map(|thing| Node { cx, thing }),

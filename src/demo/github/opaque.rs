@@ -6,7 +6,7 @@ const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// Base64 with padding, as cursors have it.
 pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = letters(bytes, STANDARD);
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text
@@ -53,7 +53,7 @@ pub(super) fn read_node_id(id: &str) -> Option<(&str, Vec<u64>)> {
         let bytes: [u8; 4] = chunk.try_into().ok()?;
         Some(u64::from(u32::from_be_bytes(bytes)))
     });
-    (bytes.len() % 4 == 0).then(|| (prefix, numbers.collect()))
+    bytes.len().is_multiple_of(4).then(|| (prefix, numbers.collect()))
 }
 
 fn letters(bytes: &[u8], alphabet: &[u8; 64]) -> String {

@@ -36,12 +36,12 @@ pub(super) fn list<'a>(
 ) -> Resolved<'a> {
     let states = words(info.arguments().get("states"));
     let any_of = words(info.arguments().get("labels"));
-    let base = text(info, "baseRefName");
-    let head = text(info, "headRefName");
+    let towards = text(info, "baseRefName");
+    let from = text(info, "headRefName");
     let held = repository.pulls.iter().filter(|pull| {
         asked(states.as_deref(), state(pull))
-            && base.is_none_or(|base| pull.base == base)
-            && head.is_none_or(|head| pull.branch == head)
+            && towards.is_none_or(|base| pull.base == base)
+            && from.is_none_or(|from| pull.branch == from)
             && any_of
                 .as_ref()
                 .is_none_or(|any_of| pull.labels.iter().any(|label| any_of.contains(&label.as_str())))
@@ -121,7 +121,7 @@ fn git_field<'a>(
         "baseRefOid" => oid(pull.base_commit.and_then(|place| repository.commits.get(place))),
         "baseRef" => object(cx, branch(&pull.base)),
         "headRefName" => leaf(pull.branch.as_str()),
-        "headRefOid" => oid(own().last()),
+        "headRefOid" => oid(own().next_back()),
         "headRef" => object(cx, branch(&pull.branch)),
         "mergeCommit" => {
             let landed = pull.landing.as_ref().map(|landing| landing.commit);

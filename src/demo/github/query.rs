@@ -28,13 +28,14 @@ pub(super) fn field<'a>(cx: &'a Context<'a>, dry: bool, info: &'a ResolveInfo<'a
             }
         }
         "nodes" => Ok(nodes(cx, info)),
-        "organization" => match world.organization(login) {
-            Some(organization) => object(cx, Thing::Organization(organization)),
-            None => {
+        "organization" => {
+            let missing = || {
                 let message = format!("Could not resolve to an Organization with the login of '{login}'.");
-                Err(problem("NOT_FOUND", &message))
-            }
-        },
+                problem("NOT_FOUND", &message)
+            };
+            let found = world.organization(login).map(Thing::Organization);
+            found.ok_or_else(missing).and_then(|thing| object(cx, thing))
+        }
         "repositoryOwner" => object(cx, world.organization(login).map(Thing::Organization)),
         "repository" => repository(cx, text(info, "owner").unwrap_or_default(), info),
         "viewer" => object(cx, Thing::Account(&cx.viewer)),
@@ -67,13 +68,12 @@ pub(super) fn repository<'a>(cx: &'a Context<'a>, owner: &str, info: &'a Resolve
             |repository: &&Repository| !repository.deleted && repository.previous_names.iter().any(was);
         world.repositories.iter().filter(|_| follows).find(moved)
     };
-    match today.or_else(before) {
-        Some(repository) => object(cx, Thing::Repository(repository)),
-        None => {
-            let message = format!("Could not resolve to a Repository with the name '{name}'.");
-            Err(problem("NOT_FOUND", &message))
-        }
-    }
+    let missing = || {
+        let message = format!("Could not resolve to a Repository with the name '{name}'.");
+        problem("NOT_FOUND", &message)
+    };
+    let found = today.or_else(before).map(Thing::Repository);
+    found.ok_or_else(missing).and_then(|thing| object(cx, thing))
 }
 
 fn nodes<'a>(cx: &'a Context<'a>, info: &'a ResolveInfo<'a>) -> ResolvedValue<'a> {

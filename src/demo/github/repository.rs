@@ -1,6 +1,7 @@
 //! Repositories, their refs and topics.
 
 use apollo_compiler::resolvers::ResolveInfo;
+use apollo_compiler::response::JsonValue;
 
 use super::execute::Context;
 use super::node::{Prefix, Resolved, Thing, asked, id, leaf, number, object, order, text, time, words};
@@ -59,7 +60,7 @@ pub(super) fn field<'a>(
 
 /// What hangs on a repository by number.
 fn one<'a>(cx: &'a Context<'a>, repository: &'a Repository, info: &'a ResolveInfo<'a>) -> Resolved<'a> {
-    let given = info.arguments().get("number").and_then(|number| number.as_u64());
+    let given = info.arguments().get("number").and_then(JsonValue::as_u64);
     let number = given.unwrap_or(0);
     if info.field_name() == "issue" {
         return object(

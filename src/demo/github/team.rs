@@ -8,6 +8,7 @@ use super::paging::{Item, Rank, connection};
 use super::query;
 use crate::demo::world::organization::{Organization, Team};
 use crate::demo::world::repository::Repository;
+use crate::model::time::Timestamp;
 
 pub(super) fn organization_field<'a>(
     cx: &'a Context<'a>,
@@ -94,7 +95,7 @@ pub(super) fn field<'a>(
 fn repository_item<'a>(field: &str, repository: &'a Repository) -> Item<'a> {
     let rank = match field {
         "NAME" => Rank::Name(repository.name.to_lowercase()),
-        "PUSHED_AT" => Rank::Number(repository.pushed_at.map_or(0, |at| at.millis())),
+        "PUSHED_AT" => Rank::Number(repository.pushed_at.map_or(0, Timestamp::millis)),
         "UPDATED_AT" => Rank::Number(repository.updated_at.millis()),
         _ => Rank::Number(repository.created_at.millis()),
     };

@@ -62,7 +62,7 @@ impl Page {
     }
 
     /// The body of a list answer.
-    pub(super) fn body(&self, name: &str, shown: Vec<Value>, total: usize) -> Value {
+    pub(super) fn body(&self, name: &str, shown: &[Value], total: usize) -> Value {
         json!({
             name: shown,
             "limit": self.limit,
@@ -107,7 +107,7 @@ impl Query {
                 .iter()
                 .find(|word| !known.is_empty() && !known.contains(&word.as_str()))
             {
-                Some(word) => Err(Refusal::invalid(format!("{name} does not know {word}."))),
+                Some(one) => Err(Refusal::invalid(format!("{name} does not know {one}."))),
                 None => Ok(given),
             }
         };

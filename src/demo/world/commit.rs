@@ -100,7 +100,7 @@ impl Repository {
 
     /// All commits reachable from `place`, in the order of `git log`: newest committed first, children first.
     pub fn history(&self, place: usize) -> Vec<usize> {
-        let mut seen = BTreeSet::from([place]);
+        let mut seen = vec![false; self.commits.len()];
         let mut queue = BinaryHeap::new();
         if let Some(commit) = self.commits.get(place) {
             queue.push((commit.committed_at, place));
@@ -109,9 +109,9 @@ impl Repository {
         while let Some((_, place)) = queue.pop() {
             walk.push(place);
             for parent in self.commits.get(place).map_or(&[][..], |commit| &commit.parents) {
-                if let Some(commit) = self.commits.get(*parent)
-                    && seen.insert(*parent)
+                if let (Some(commit), Some(seen @ false)) = (self.commits.get(*parent), seen.get_mut(*parent))
                 {
+                    *seen = true;
                     queue.push((commit.committed_at, *parent));
                 }
             }

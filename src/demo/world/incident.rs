@@ -83,6 +83,8 @@ pub struct Incident {
     pub state_changed_at: Timestamp,
     /// When it was resolved, if it is.
     pub resolved_at: Option<Timestamp>,
+    /// How often it was opened again; `PagerDuty`'s records do not tell.
+    pub reopened: u32,
     /// When it was acknowledged; empty again once it is resolved.
     pub acknowledged_at: Vec<Timestamp>,
     /// The incident that it was merged into.
@@ -168,6 +170,7 @@ impl World {
             updated_at: at,
             state_changed_at: at,
             resolved_at: None,
+            reopened: 0,
             acknowledged_at: Vec::new(),
             merged_into: None,
         });
@@ -212,6 +215,7 @@ impl World {
         self.edit_incident(key, at, |incident| {
             incident.enter(IncidentState::Triggered, at);
             incident.resolved_at = None;
+            incident.reopened += 1;
         });
     }
 

@@ -89,20 +89,19 @@ pub(super) fn incidents(connection: &mut Connection) -> rusqlite::Result<Vec<Sto
     Ok(incidents)
 }
 
-/// Rows by fact, in the order of [`FACTS`].
+/// Rows by fact, in the order of [`FACTS`]: as the triggers of the tables have tallied them.
 pub(super) fn counts(connection: &mut Connection) -> rusqlite::Result<Vec<(&'static str, u64)>> {
-    let rows: [i64; FACTS.len()] = connection
-        .prepare_cached(
-            "SELECT (SELECT count(*) FROM attempts), (SELECT count(*) FROM changes),
-                 (SELECT count(*) FROM commits), (SELECT count(*) FROM incidents), (SELECT count(name) FROM repositories)",
-        )?
-        .query_row([], |row| {
-            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?])
-        })?;
-    Ok(FACTS
-        .into_iter()
-        .zip(rows.map(|rows| u64::try_from(rows).unwrap_or(0)))
-        .collect())
+    let transaction = connection.transaction()?;
+    let mut tally = transaction.prepare_cached("SELECT rows FROM tallies WHERE fact = ?1")?;
+    let rows = |fact| {
+        Ok((
+            fact,
+            tally
+                .query_row([fact], |row| row.get::<_, i64>(0))?
+                .cast_unsigned(),
+        ))
+    };
+    FACTS.into_iter().map(rows).collect()
 }
 
 /// The persistent counters and what they have counted.

@@ -139,6 +139,35 @@ async fn rows_that_somebody_else_damaged_are_an_error() {
 }
 
 #[tokio::test]
+async fn a_batch_that_fails_anywhere_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sextant.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let empty = dump(&store).await;
+    let meddler = Connection::open(&path).unwrap();
+    for table in [
+        "repositories",
+        "commits",
+        "changes",
+        "attempts",
+        "incidents",
+        "teams",
+        "coverage",
+        "cursors",
+    ] {
+        let trap = format!(
+            "CREATE TRIGGER trap BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'the disk is on fire'); END"
+        );
+        meddler.execute_batch(&trap).unwrap();
+        let failure = store.apply(&acme(), everything()).await.unwrap_err();
+        assert!(failure.cause.contains("on fire"), "{table}: {failure}");
+        assert_eq!(dump(&store).await, empty, "{table}");
+        meddler.execute_batch("DROP TRIGGER trap").unwrap();
+    }
+    assert_eq!(store.apply(&acme(), everything()).await.unwrap().rows_written, 9);
+}
+
+#[tokio::test]
 async fn counters_and_what_they_counted_are_stored_together_or_not_at_all() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(directory.path().join("s.db")).await.unwrap();
@@ -178,6 +207,7 @@ async fn files_of_every_version_are_read_as_what_was_written() {
         let found = dump(&SqliteStore::open(&path).await.unwrap()).await;
         assert_eq!(found.inventory.repositories, [repository(1)]);
         assert_eq!(found.inventory.teams[&acme()], teams());
+        assert!(found.counts.iter().all(|(_, rows)| *rows == 1));
         let covered = [
             (Coverage::Repository(repository_id(1)), at(50)),
             (Coverage::Incidents(acme()), at(60)),

@@ -19,6 +19,8 @@ const FILE: &str = "SEXTANT_TEST_STORE";
 const ROUNDS: u32 = 24;
 /// Acknowledgements to wait for before a kill, at most.
 const ACKNOWLEDGED_MAX: u32 = 60;
+/// Turns to wait after the last of them, at most, so that kills fall on all parts of a batch: a few milliseconds.
+const TURNS_MAX: u32 = 100_000;
 /// Nobody waits for a writer that is not killed.
 const BATCHES_MAX: u64 = 100_000;
 /// Every so many batches one is large, so that the log fills and is moved into the file.
@@ -39,7 +41,7 @@ fn a_killed_process_loses_nothing_that_it_acknowledged_and_doubles_nothing() {
     let mut random = 0x5eed_u32;
     for round in 0..ROUNDS {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let acknowledged = start_and_kill(&file, 1 + (random >> 16) % ACKNOWLEDGED_MAX);
+        let acknowledged = start_and_kill(&file, 1 + (random >> 16) % ACKNOWLEDGED_MAX, random % TURNS_MAX);
         assert!(
             acknowledged > reached,
             "round {round} went on where {reached} was"
@@ -48,8 +50,8 @@ fn a_killed_process_loses_nothing_that_it_acknowledged_and_doubles_nothing() {
     }
 }
 
-/// Starts a writer, kills it somewhere after its so many acknowledgements, and says which was its last.
-fn start_and_kill(file: &Path, acknowledgements: u32) -> u64 {
+/// Starts a writer, kills it so many turns after its so many acknowledgements, and says which was its last.
+fn start_and_kill(file: &Path, acknowledgements: u32, turns: u32) -> u64 {
     let mut writer = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture", "--test-threads=1"])
         .arg("store::kill::a_killed_process_loses_nothing_that_it_acknowledged_and_doubles_nothing")
@@ -70,6 +72,7 @@ fn start_and_kill(file: &Path, acknowledgements: u32) -> u64 {
             .map_or(last, |number| number.parse().unwrap());
         heard += 1;
         if heard == acknowledgements {
+            (0..turns).for_each(|_| std::hint::spin_loop());
             writer.kill().unwrap();
         }
     }

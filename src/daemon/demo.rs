@@ -1,0 +1,142 @@
+//! `sextant demo`: the simulated organisation and the real daemon, in one process, over loopback.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::signals::{Asked, Signals};
+use super::{Daemon, system_clock};
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::demo::config::{Paths, config_toml};
+use crate::demo::generate::{DAYS, REPOSITORY_COUNT, TEAM_COUNT, generate};
+use crate::demo::live::Live;
+use crate::demo::serve::{Options, Servers, serve};
+use crate::demo::world::SharedWorld;
+use crate::model::time::Timestamp;
+
+/// The same organisation every time.
+const SEED: u64 = 20_26;
+/// How often something happens.
+const LIVE_INTERVAL: Duration = Duration::from_secs(3);
+/// Often enough to see each event move a number, and well inside the simulated rate limits.
+const POLL_INTERVAL: &str = "5s";
+
+/// Runs until SIGTERM or SIGINT; `say` prints a line for a person.
+pub async fn run(listen: SocketAddr, say: fn(&str)) -> anyhow::Result<()> {
+    let clock = system_clock();
+    let directory = Directory::new()?;
+    let world = SharedWorld::new(generate(SEED, Timestamp::from(clock.now())));
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let options = Options::default();
+    let servers = serve(world.clone(), options.clone(), &tasks, stop.clone()).await?;
+    let toml = configuration(&world, &servers, &options, &directory.0, listen)?;
+    let config =
+        Config::parse(&toml, "demo.toml", &|_| None).map_err(|errors| anyhow::anyhow!("{errors}"))?;
+    let mut signals = Signals::new()?;
+    let daemon = Daemon::start(config, clock.clone()).await?;
+    tasks.spawn(live(world, clock, stop.clone()));
+    say(&greeting(daemon.address(), &servers));
+    let mut computed = daemon.computed();
+    tasks.spawn({
+        let stop = stop.clone();
+        async move {
+            let read = computed.wait_for(|newest| {
+                newest
+                    .as_ref()
+                    .is_some_and(|computed| computed.snapshot.organization.last_deployment_at.is_some())
+            });
+            tokio::select! {
+                () = stop.cancelled() => {}
+                read = read => if read.is_ok() { say("the first numbers are there, newest history first") },
+            }
+        }
+    });
+    while let Asked::Reload = signals.next().await {
+        tracing::info!("the example has no configuration to read again");
+    }
+    daemon.stop().await?;
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    Ok(())
+}
+
+fn greeting(address: SocketAddr, servers: &Servers) -> String {
+    format!(
+        "sextant demo: {TEAM_COUNT} teams, {REPOSITORY_COUNT} repositories, {DAYS} days of history, and something \
+         happens every {} seconds\n\n  \
+         http://{address}/         the teams at a glance\n  \
+         http://{address}/metrics  everything, for Prometheus\n\n\
+         simulated GitHub at {}, simulated PagerDuty at {}; Ctrl-C ends it",
+        LIVE_INTERVAL.as_secs(),
+        servers.github.url,
+        servers.pagerduty.url,
+    )
+}
+
+fn configuration(
+    world: &SharedWorld,
+    servers: &Servers,
+    options: &Options,
+    directory: &Path,
+    listen: SocketAddr,
+) -> anyhow::Result<String> {
+    let token = |name: &str, token: &str| {
+        let path = directory.join(name);
+        std::fs::write(&path, token).with_context(|| format!("cannot write {}", path.display()))?;
+        anyhow::Ok(path)
+    };
+    let github_token_file = token("github-token", &options.github_token)?;
+    let pagerduty_token_file = token("pagerduty-token", &options.pagerduty_token)?;
+    let paths = Paths {
+        github_url: &servers.github.url,
+        pagerduty_url: &servers.pagerduty.url,
+        github_token_file: &github_token_file,
+        pagerduty_token_file: &pagerduty_token_file,
+        listen: &listen.to_string(),
+        store_url: &format!("sqlite:{}", directory.join("sextant.db").display()),
+        poll_interval: POLL_INTERVAL,
+    };
+    Ok(config_toml(&world.lock(), &paths))
+}
+
+/// Lets something happen every few seconds, until it is cancelled.
+async fn live(world: SharedWorld, clock: SharedClock, stop: CancellationToken) {
+    let mut live = Live::new(&world.lock(), SEED);
+    let mut ticks = tokio::time::interval(LIVE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {
+                let now = Timestamp::from(clock.now());
+                world.tell(|world| live.step(world, now));
+            }
+        }
+    }
+}
+
+/// A directory of this process, removed with everything in it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> anyhow::Result<Self> {
+        let path = std::env::temp_dir().join(format!("sextant-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!("cannot remove {}: {error}", self.0.display());
+        }
+    }
+}

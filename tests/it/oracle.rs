@@ -1,0 +1,561 @@
+//! A second opinion: the measures computed straight from the simulated world, by the words of `definitions.md`, as
+//! naively as they can be written and without a line of the engine. Whatever lies between the world and `/metrics`
+//! (two APIs, paging, the store, the engine) must come to the same numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
+use sextant::demo::world::World;
+use sextant::demo::world::account::Account;
+use sextant::demo::world::deployment::State;
+use sextant::demo::world::issue::StateReason;
+use sextant::demo::world::pull::PullRequest;
+use sextant::demo::world::repository::Repository;
+use sextant::model::time::{Span, Timestamp};
+
+/// What the oracle has to be told, since no API says it.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    /// Production environments.
+    pub(crate) production: Regex,
+    /// Logins that are bots besides the obvious ones.
+    pub(crate) bots: Vec<Regex>,
+    /// Repositories that deploy on merge, `owner/name`.
+    pub(crate) merges: BTreeSet<String>,
+    /// PagerDuty service id → `owner/name` of the repository it is about.
+    pub(crate) services: BTreeMap<String, String>,
+    /// Urgencies that count.
+    pub(crate) urgencies: Vec<&'static str>,
+    /// Titles that do not.
+    pub(crate) exclude_title: Option<Regex>,
+}
+
+/// A deployment as the oracle sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Rollout {
+    pub(crate) at: Timestamp,
+    created_at: Timestamp,
+    commit: usize,
+    environments: BTreeSet<String>,
+    pub(crate) kind: &'static str,
+    /// Lead times of human changes that it deployed first.
+    pub(crate) lead_times: Vec<Span>,
+    pub(crate) bot_changes: usize,
+    pub(crate) unreviewed: usize,
+    reverts_or_hotfixes: bool,
+    /// Own changes, by landing place.
+    landings: BTreeSet<usize>,
+    /// Landing places of the changes that its changes revert.
+    reverted: BTreeSet<usize>,
+    pub(crate) incidents: Vec<(Timestamp, Option<Timestamp>)>,
+    /// When each remedy of it finished.
+    pub(crate) remedies: Vec<Timestamp>,
+    /// Whether a rollback, a revert or a hotfix blames it.
+    blamed: bool,
+    pub(crate) unplanned: bool,
+}
+
+impl Rollout {
+    pub(crate) fn failed(&self) -> bool {
+        self.blamed || !self.incidents.is_empty()
+    }
+
+    /// When it failed and when it recovered, as of `t`.
+    pub(crate) fn recovery(&self, t: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        if !self.failed() {
+            return None;
+        }
+        let began = self
+            .incidents
+            .iter()
+            .map(|(started, _)| *started)
+            .min()
+            .unwrap_or(self.at);
+        let resolved: Option<Vec<_>> = self.incidents.iter().map(|(_, end)| *end).collect();
+        let by_incidents = resolved.and_then(|ends| ends.into_iter().max());
+        let ends = by_incidents.into_iter().chain(self.remedies.iter().copied());
+        ends.filter(|end| *end < t).min().map(|end| (began, end))
+    }
+}
+
+/// What the oracle says of one repository.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said {
+    pub(crate) rollouts: Vec<Rollout>,
+    /// Finished production attempts: when, and whether they succeeded.
+    pub(crate) attempts: Vec<(Timestamp, bool)>,
+    /// Incidents that count: start and resolution, whatever their cause.
+    pub(crate) incidents: Vec<(Timestamp, Option<Timestamp>)>,
+}
+
+/// All repositories by `owner/name`.
+pub(crate) fn ask(world: &World, told: &Told) -> BTreeMap<String, Said> {
+    let keys: Vec<_> = world.keys().collect();
+    let mut said: BTreeMap<_, _> = keys
+        .iter()
+        .map(|key| (world.at(*key).name_with_owner(), repository(world.at(*key), told)))
+        .collect();
+    for incident in &world.pagerduty.incidents {
+        let service = world.pagerduty.service(incident.service).unwrap();
+        let urgency = format!("{:?}", incident.urgency).to_lowercase();
+        let dropped = incident.merged_into.is_some()
+            || !told.urgencies.contains(&urgency.as_str())
+            || told
+                .exclude_title
+                .as_ref()
+                .is_some_and(|title| title.is_match(&incident.title));
+        let Some(name) = told.services.get(&service.id) else {
+            continue;
+        };
+        let (Some(key), Some(said)) = (world.find(name), said.get_mut(name)) else {
+            continue;
+        };
+        if !dropped {
+            attribute(
+                world.at(key),
+                said,
+                &incident.title,
+                incident.created_at,
+                incident.resolved_at,
+            );
+        }
+    }
+    for key in keys {
+        let repository = world.at(key);
+        let said = said.get_mut(&repository.name_with_owner()).unwrap();
+        for issue in repository
+            .issues
+            .iter()
+            .filter(|issue| issue.labels.iter().any(|label| label == "incident"))
+        {
+            let dropped = matches!(
+                issue.state_reason,
+                Some(StateReason::NotPlanned | StateReason::Duplicate)
+            );
+            if !dropped {
+                let text = format!("{}\n{}", issue.title, issue.body);
+                attribute(repository, said, &text, issue.created_at, issue.closed_at);
+            }
+        }
+    }
+    said.values_mut().for_each(|said| rework(&mut said.rollouts));
+    said
+}
+
+fn is_bot(account: &Account, told: &Told) -> bool {
+    match account {
+        Account::Bot(_) => true,
+        Account::User(login) | Account::Mannequin(login) => {
+            login.ends_with("[bot]") || told.bots.iter().any(|bot| bot.is_match(login))
+        }
+        Account::Deleted => false,
+    }
+}
+
+fn reach(repository: &Repository, place: usize) -> BTreeSet<usize> {
+    let mut seen = BTreeSet::new();
+    let mut queue = vec![place];
+    while let Some(place) = queue.pop() {
+        if seen.insert(place) {
+            queue.extend(&repository.commits[place].parents);
+        }
+    }
+    seen
+}
+
+fn repository(repository: &Repository, told: &Told) -> Said {
+    let mut said = Said::default();
+    let mut successes: Vec<(Timestamp, u64, Timestamp, usize, String)> = Vec::new();
+    if told.merges.contains(&repository.name_with_owner()) {
+        for pull in repository
+            .pulls
+            .iter()
+            .filter(|pull| pull.base == repository.default_branch)
+        {
+            let Some(landing) = &pull.landing else { continue };
+            said.attempts.push((landing.at, true));
+            successes.push((
+                landing.at,
+                pull.number,
+                landing.at,
+                landing.commit,
+                "production".to_owned(),
+            ));
+        }
+    } else {
+        for deployment in repository
+            .deployments
+            .iter()
+            .filter(|one| told.production.is_match(&one.environment))
+        {
+            let when = |states: &[State]| {
+                deployment
+                    .statuses
+                    .iter()
+                    .filter(|one| states.contains(&one.state))
+                    .map(|one| one.at)
+                    .min()
+            };
+            if let Some(at) = when(&[State::Success]) {
+                said.attempts.push((at, true));
+                let place = repository
+                    .commits
+                    .iter()
+                    .position(|commit| commit.id == deployment.commit)
+                    .unwrap();
+                let environment = deployment.environment.clone();
+                successes.push((
+                    at,
+                    deployment.database_id,
+                    deployment.created_at,
+                    place,
+                    environment,
+                ));
+            } else if let Some(at) = when(&[State::Failure, State::Error]) {
+                said.attempts.push((at, false));
+            }
+        }
+    }
+    successes.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+    for (at, _, created_at, commit, environment) in successes {
+        let joined = said.rollouts.iter_mut().rev().find(|rollout| {
+            rollout.commit == commit
+                && at.since(rollout.at) <= Span::from_hours(24)
+                && !rollout.environments.contains(&environment)
+        });
+        if let Some(rollout) = joined {
+            rollout.environments.insert(environment);
+        } else {
+            said.rollouts.push(Rollout {
+                at,
+                created_at,
+                commit,
+                environments: BTreeSet::from([environment]),
+                kind: "",
+                lead_times: Vec::new(),
+                bot_changes: 0,
+                unreviewed: 0,
+                reverts_or_hotfixes: false,
+                landings: BTreeSet::new(),
+                reverted: BTreeSet::new(),
+                incidents: Vec::new(),
+                remedies: Vec::new(),
+                blamed: false,
+                unplanned: false,
+            });
+        }
+    }
+    changes(repository, told, &mut said.rollouts);
+    blame(repository, &mut said.rollouts);
+    said
+}
+
+/// Kinds (2.4) and own changes (2.5).
+fn changes(repository: &Repository, told: &Told, rollouts: &mut [Rollout]) {
+    let line = first_parents(repository);
+    let mut before: BTreeSet<usize> = BTreeSet::new();
+    for index in 0..rollouts.len() {
+        let here = reach(repository, rollouts[index].commit);
+        let (at, created_at, commit) = (
+            rollouts[index].at,
+            rollouts[index].created_at,
+            rollouts[index].commit,
+        );
+        let kind = match index.checked_sub(1).map(|previous| &rollouts[previous]) {
+            None => "first",
+            Some(previous) if previous.commit == commit => "redeploy",
+            Some(previous) if reach(repository, previous.commit).contains(&commit) => {
+                if created_at < previous.at {
+                    "late"
+                } else {
+                    "rollback"
+                }
+            }
+            Some(_) => "forward",
+        };
+        let rollout = &mut rollouts[index];
+        rollout.kind = kind;
+        if kind == "forward" {
+            let fresh: BTreeSet<usize> = here.difference(&before).copied().collect();
+            for pull in &repository.pulls {
+                if pull
+                    .landing
+                    .as_ref()
+                    .is_some_and(|landing| fresh.contains(&landing.commit))
+                {
+                    take(repository, told, rollout, pull, at);
+                }
+            }
+            for place in fresh.intersection(&line) {
+                let commit = &repository.commits[*place];
+                if commit.pulls.is_empty() {
+                    rollout.landings.insert(*place);
+                    if is_bot(&commit.author, told) || commit.author.signature().ends_with("[bot]") {
+                        rollout.bot_changes += 1;
+                    } else {
+                        rollout.unreviewed += 1;
+                        rollout
+                            .lead_times
+                            .push(at.since(commit.authored_at).max(Span::ZERO));
+                    }
+                    if let Some(reverted) = reverted_commit(repository, &commit.message) {
+                        rollout.reverts_or_hotfixes = true;
+                        rollout.reverted.extend(reverted);
+                    }
+                }
+            }
+        }
+        before.extend(here);
+    }
+}
+
+fn first_parents(repository: &Repository) -> BTreeSet<usize> {
+    let mut line = BTreeSet::new();
+    let mut next = repository.branches.get(&repository.default_branch).copied();
+    while let Some(place) = next {
+        line.insert(place);
+        next = repository.commits[place].parents.first().copied();
+    }
+    line
+}
+
+fn take(repository: &Repository, told: &Told, rollout: &mut Rollout, pull: &PullRequest, at: Timestamp) {
+    let landing = pull.landing.as_ref().unwrap();
+    rollout.landings.insert(landing.commit);
+    let reviewed = pull.reviews.iter().any(|review| {
+        review.at <= landing.at
+            && review.author != pull.author
+            && !is_bot(&review.author, told)
+            && !format!("{:?}", review.verdict).eq("Pending")
+    });
+    if is_bot(&pull.author, told) {
+        rollout.bot_changes += 1;
+    } else {
+        rollout.unreviewed += usize::from(!reviewed);
+        let first = pull
+            .commits
+            .iter()
+            .map(|own| repository.commits[*own].authored_at)
+            .min()
+            .unwrap();
+        rollout.lead_times.push(at.since(first).max(Span::ZERO));
+    }
+    let hotfix = Regex::new("^hotfix[/-]").unwrap().is_match(&pull.branch)
+        || pull.labels.iter().any(|label| label == "hotfix");
+    rollout.reverts_or_hotfixes |= hotfix;
+    if let Some(reverted) = reverts(repository, pull) {
+        rollout.reverts_or_hotfixes = true;
+        rollout.reverted.extend(reverted);
+    }
+}
+
+/// 3.3: the landing place of what a pull request reverts; `Some(None)`: a revert of nothing known.
+fn reverts(repository: &Repository, pull: &PullRequest) -> Option<Option<usize>> {
+    let landing_of = |number: &str| {
+        let pull = repository.pull(number.parse().ok()?)?;
+        pull.landing.as_ref().map(|landing| landing.commit)
+    };
+    let landing = &repository.commits[pull.landing.as_ref().unwrap().commit];
+    let own = pull.commits.iter().map(|own| &repository.commits[*own].message);
+    let texts: Vec<&String> = [&pull.body, &landing.message].into_iter().chain(own).collect();
+    let mut found = false;
+    let body = Regex::new(r"(?i)\breverts\s+(?:([\w.-]+/[\w.-]+))?#(\d+)").unwrap();
+    for capture in body.captures_iter(&pull.body) {
+        let here = capture
+            .get(1)
+            .is_none_or(|name| name.as_str() == repository.name_with_owner());
+        found = true;
+        if let Some(place) = here.then(|| landing_of(&capture[2])).flatten() {
+            return Some(Some(place));
+        }
+    }
+    for text in texts {
+        match reverted_commit(repository, text) {
+            Some(Some(place)) => return Some(Some(place)),
+            Some(None) => found = true,
+            None => {}
+        }
+    }
+    if let Some(capture) = Regex::new(r"^revert-(\d+)-").unwrap().captures(&pull.branch) {
+        found = true;
+        if let Some(place) = landing_of(&capture[1]) {
+            return Some(Some(place));
+        }
+    }
+    if let Some(capture) = Regex::new("^Revert \"(.*)\"$").unwrap().captures(&pull.title) {
+        found = true;
+        let merged_at = pull.landing.as_ref().unwrap().at;
+        let titled = repository
+            .pulls
+            .iter()
+            .filter(|other| other.title == capture[1] && other.number != pull.number);
+        let landings = titled
+            .filter_map(|other| other.landing.as_ref())
+            .filter(|landing| landing.at < merged_at);
+        if let Some(landing) = landings.max_by_key(|landing| landing.at) {
+            return Some(Some(landing.commit));
+        }
+    }
+    found.then_some(None)
+}
+
+fn reverted_commit(repository: &Repository, text: &str) -> Option<Option<usize>> {
+    let capture = Regex::new(r"(?i)this reverts commit ([0-9a-f]{7,40})")
+        .unwrap()
+        .captures(text)?;
+    let place = repository
+        .commits
+        .iter()
+        .position(|commit| commit.id.to_string().starts_with(&capture[1]));
+    let owner = place.map(|place| {
+        let of_pull = repository
+            .pulls
+            .iter()
+            .find(|pull| pull.landing.is_some() && pull.commits.contains(&place));
+        of_pull.map_or(place, |pull| pull.landing.as_ref().unwrap().commit)
+    });
+    Some(owner)
+}
+
+/// 3.3 (b) and (c), with the defaults: the last deployment is blamed, within 7 days.
+fn blame(repository: &Repository, rollouts: &mut [Rollout]) {
+    let window = Span::from_days(7);
+    for index in 1..rollouts.len() {
+        let at = rollouts[index].at;
+        if rollouts[index].kind == "rollback" {
+            let mut blamed = index - 1;
+            while rollouts[blamed].kind == "redeploy" {
+                blamed -= 1;
+            }
+            rollouts[blamed].blamed = true;
+            let (commit, below) = (rollouts[index].commit, reach(repository, rollouts[index].commit));
+            let same = (0..index).rev().find(|other| rollouts[*other].commit == commit);
+            let target = same.or_else(|| {
+                (0..index)
+                    .rev()
+                    .find(|other| below.contains(&rollouts[*other].commit))
+            });
+            let first = target.map_or(0, |target| target + 1);
+            rollouts[first..index]
+                .iter_mut()
+                .for_each(|rollout| rollout.remedies.push(at));
+        }
+        let reverted = rollouts[index].reverted.clone();
+        for earlier in 0..index {
+            if at.since(rollouts[earlier].at) <= window && !rollouts[earlier].landings.is_disjoint(&reverted)
+            {
+                rollouts[earlier].blamed = true;
+                rollouts[earlier].remedies.push(at);
+            }
+        }
+        if has_hotfix(repository, &rollouts[index]) {
+            let mut blamed = index - 1;
+            while rollouts[blamed].kind == "redeploy" {
+                blamed -= 1;
+            }
+            if at.since(rollouts[blamed].at) <= window {
+                rollouts[blamed].blamed = true;
+                rollouts[blamed].remedies.push(at);
+            }
+        }
+    }
+}
+
+fn has_hotfix(repository: &Repository, rollout: &Rollout) -> bool {
+    let branch = Regex::new("^hotfix[/-]").unwrap();
+    repository.pulls.iter().any(|pull| {
+        let own = pull
+            .landing
+            .as_ref()
+            .is_some_and(|landing| rollout.landings.contains(&landing.commit));
+        own && (branch.is_match(&pull.branch) || pull.labels.iter().any(|label| label == "hotfix"))
+    })
+}
+
+/// 4.3: what the text names, else the latest deployment within 24 hours.
+fn attribute(
+    repository: &Repository,
+    said: &mut Said,
+    text: &str,
+    started: Timestamp,
+    resolved: Option<Timestamp>,
+) {
+    said.incidents.push((started, resolved));
+    let earlier: Vec<usize> = (0..said.rollouts.len())
+        .filter(|index| said.rollouts[*index].at < started)
+        .collect();
+    let found = referenced(repository, text).and_then(|commit| {
+        let contains = |index: &usize| reach(repository, said.rollouts[*index].commit).contains(&commit);
+        earlier.iter().rev().copied().find(contains)
+    });
+    let recent = |index: &usize| started.since(said.rollouts[*index].at) <= Span::from_hours(24);
+    if let Some(index) = found.or_else(|| earlier.last().copied().filter(recent)) {
+        said.rollouts[index].incidents.push((started, resolved));
+    }
+}
+
+/// The place of the commit that a title names: by sha, by a commit's, a pull request's or a deployment's URL.
+fn referenced(repository: &Repository, title: &str) -> Option<usize> {
+    let name = regex::escape(&repository.name_with_owner());
+    let number = |pattern: String| {
+        let capture = Regex::new(&pattern).unwrap().captures(title)?;
+        capture[1].parse::<u64>().ok()
+    };
+    if let Some(id) = number(format!(r"{name}/deployments/(?:[a-z_]+/)?(\d+)")) {
+        let commit = repository
+            .deployments
+            .iter()
+            .find(|one| one.database_id == id)?
+            .commit;
+        return repository.commits.iter().position(|one| one.id == commit);
+    }
+    if let Some(pull) = number(format!(r"{name}/pull/(\d+)")) {
+        return repository
+            .pull(pull)?
+            .landing
+            .as_ref()
+            .map(|landing| landing.commit);
+    }
+    let sha = Regex::new(r"\b[0-9a-f]{7,40}\b")
+        .unwrap()
+        .find(title)?
+        .as_str()
+        .to_owned();
+    repository
+        .commits
+        .iter()
+        .position(|commit| commit.id.to_string().starts_with(&sha))
+}
+
+/// 3.5, once incidents are attributed.
+fn rework(rollouts: &mut [Rollout]) {
+    let incidents: Vec<(usize, Timestamp, Option<Timestamp>)> = rollouts
+        .iter()
+        .enumerate()
+        .flat_map(|(index, rollout)| {
+            rollout
+                .incidents
+                .iter()
+                .map(move |(start, end)| (index, *start, *end))
+        })
+        .collect();
+    for rollout in rollouts.iter_mut() {
+        rollout.unplanned = rollout.kind == "rollback" || rollout.reverts_or_hotfixes;
+    }
+    for (cause, started, resolved) in incidents {
+        let next = (cause + 1..rollouts.len()).find(|index| rollouts[*index].at > started);
+        if let Some(next) = next
+            && resolved.is_none_or(|resolved| rollouts[next].at < resolved)
+        {
+            rollouts[next].unplanned = true;
+        }
+    }
+}
+
+/// Nearest rank: element ⌈q·n⌉ of the sorted sample.
+pub(crate) fn quantile(sample: &[Span], percent: usize) -> Option<Span> {
+    let mut sorted = sample.to_vec();
+    sorted.sort();
+    let rank = (sorted.len() * percent).div_ceil(100);
+    rank.checked_sub(1).map(|index| sorted[index])
+}

@@ -142,7 +142,7 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
     TeamRepositories 1
     Probe 1
     Probe 1
-    RepositoryPages 18
+    RepositoryPages 21
     RepositoryPages 9
     RepositoryPages 7
     CommitWalks 10

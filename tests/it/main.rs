@@ -26,6 +26,8 @@ mod engine_world;
 mod exposition;
 mod exposition_fixture;
 mod github_operations;
+mod github_source;
+mod github_stand;
 mod http;
 mod oracle;
 mod pagerduty;

@@ -227,9 +227,9 @@ pub(super) struct Sizes {
 /// The first pages of a first read: a month of most repositories, for several of them at once.
 pub(super) const FIRST_READ: Sizes = Sizes {
     repositories: 5,
-    pulls: 40,
-    deployments: 50,
-    commits: 100,
+    pulls: 50,
+    deployments: 100,
+    commits: 60,
     issues: 50,
 };
 /// What is new since the last poll: little, so that it costs little.

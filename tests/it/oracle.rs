@@ -2,7 +2,10 @@
 //! naively as they can be written and without a line of the engine. Whatever lies between the world and `/metrics`
 //! (two APIs, paging, the store, the engine) must come to the same numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::LazyLock;
 
 use regex::Regex;
 use sextant::demo::world::World;
@@ -11,7 +14,22 @@ use sextant::demo::world::deployment::State;
 use sextant::demo::world::issue::StateReason;
 use sextant::demo::world::pull::PullRequest;
 use sextant::demo::world::repository::Repository;
+use sextant::model::name::CommitId;
 use sextant::model::time::{Span, Timestamp};
+
+static HOTFIX: LazyLock<Regex> = LazyLock::new(|| Regex::new("^hotfix[/-]").unwrap());
+static REVERTS_NUMBER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)\breverts\s+(?:([\w.-]+/[\w.-]+))?#(\d+)").unwrap());
+static REVERT_BRANCH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^revert-(\d+)-").unwrap());
+static REVERT_TITLE: LazyLock<Regex> = LazyLock::new(|| Regex::new("^Revert \"(.*)\"$").unwrap());
+static REVERTS_COMMIT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)this reverts commit ([0-9a-f]{7,40})").unwrap());
+static SHA: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[0-9a-f]{7,40}\b").unwrap());
+
+thread_local! {
+    /// What is reachable from a commit never changes, and a test has a thread and a world of its own.
+    static REACHED: RefCell<HashMap<CommitId, Rc<BTreeSet<usize>>>> = RefCell::default();
+}
 
 /// What the oracle has to be told, since no API says it.
 #[derive(Debug, Clone)]
@@ -152,7 +170,11 @@ fn is_bot(account: &Account, told: &Told) -> bool {
     }
 }
 
-fn reach(repository: &Repository, place: usize) -> BTreeSet<usize> {
+fn reach(repository: &Repository, place: usize) -> Rc<BTreeSet<usize>> {
+    let id = repository.commits[place].id;
+    if let Some(known) = REACHED.with_borrow(|reached| reached.get(&id).cloned()) {
+        return known;
+    }
     let mut seen = BTreeSet::new();
     let mut queue = vec![place];
     while let Some(place) = queue.pop() {
@@ -160,6 +182,8 @@ fn reach(repository: &Repository, place: usize) -> BTreeSet<usize> {
             queue.extend(&repository.commits[place].parents);
         }
     }
+    let seen = Rc::new(seen);
+    REACHED.with_borrow_mut(|reached| reached.insert(id, Rc::clone(&seen)));
     seen
 }
 
@@ -305,7 +329,7 @@ fn changes(repository: &Repository, told: &Told, rollouts: &mut [Rollout]) {
                 }
             }
         }
-        before.extend(here);
+        before.extend(here.iter());
     }
 }
 
@@ -340,8 +364,7 @@ fn take(repository: &Repository, told: &Told, rollout: &mut Rollout, pull: &Pull
             .unwrap();
         rollout.lead_times.push(at.since(first).max(Span::ZERO));
     }
-    let hotfix = Regex::new("^hotfix[/-]").unwrap().is_match(&pull.branch)
-        || pull.labels.iter().any(|label| label == "hotfix");
+    let hotfix = HOTFIX.is_match(&pull.branch) || pull.labels.iter().any(|label| label == "hotfix");
     rollout.reverts_or_hotfixes |= hotfix;
     if let Some(reverted) = reverts(repository, pull) {
         rollout.reverts_or_hotfixes = true;
@@ -359,7 +382,7 @@ fn reverts(repository: &Repository, pull: &PullRequest) -> Option<Option<usize>>
     let own = pull.commits.iter().map(|own| &repository.commits[*own].message);
     let texts: Vec<&String> = [&pull.body, &landing.message].into_iter().chain(own).collect();
     let mut found = false;
-    let body = Regex::new(r"(?i)\breverts\s+(?:([\w.-]+/[\w.-]+))?#(\d+)").unwrap();
+    let body = &*REVERTS_NUMBER;
     for capture in body.captures_iter(&pull.body) {
         let here = capture
             .get(1)
@@ -376,13 +399,13 @@ fn reverts(repository: &Repository, pull: &PullRequest) -> Option<Option<usize>>
             None => {}
         }
     }
-    if let Some(capture) = Regex::new(r"^revert-(\d+)-").unwrap().captures(&pull.branch) {
+    if let Some(capture) = REVERT_BRANCH.captures(&pull.branch) {
         found = true;
         if let Some(place) = landing_of(&capture[1]) {
             return Some(Some(place));
         }
     }
-    if let Some(capture) = Regex::new("^Revert \"(.*)\"$").unwrap().captures(&pull.title) {
+    if let Some(capture) = REVERT_TITLE.captures(&pull.title) {
         found = true;
         let merged_at = pull.landing.as_ref().unwrap().at;
         let titled = repository
@@ -400,9 +423,7 @@ fn reverts(repository: &Repository, pull: &PullRequest) -> Option<Option<usize>>
 }
 
 fn reverted_commit(repository: &Repository, text: &str) -> Option<Option<usize>> {
-    let capture = Regex::new(r"(?i)this reverts commit ([0-9a-f]{7,40})")
-        .unwrap()
-        .captures(text)?;
+    let capture = REVERTS_COMMIT.captures(text)?;
     let place = repository
         .commits
         .iter()
@@ -462,7 +483,7 @@ fn blame(repository: &Repository, rollouts: &mut [Rollout]) {
 }
 
 fn has_hotfix(repository: &Repository, rollout: &Rollout) -> bool {
-    let branch = Regex::new("^hotfix[/-]").unwrap();
+    let branch = &*HOTFIX;
     repository.pulls.iter().any(|pull| {
         let own = pull
             .landing
@@ -472,7 +493,8 @@ fn has_hotfix(repository: &Repository, rollout: &Rollout) -> bool {
     })
 }
 
-/// 4.3: what the text names, else the latest deployment within 24 hours.
+/// 4.3: what the text names (the last deployment of exactly that, else the one that brought it), else the latest
+/// deployment within 24 hours.
 fn attribute(
     repository: &Repository,
     said: &mut Said,
@@ -485,8 +507,14 @@ fn attribute(
         .filter(|index| said.rollouts[*index].at < started)
         .collect();
     let found = referenced(repository, text).and_then(|commit| {
+        let is = |index: &usize| said.rollouts[*index].commit == commit;
         let contains = |index: &usize| reach(repository, said.rollouts[*index].commit).contains(&commit);
-        earlier.iter().rev().copied().find(contains)
+        earlier
+            .iter()
+            .rev()
+            .copied()
+            .find(is)
+            .or_else(|| earlier.iter().copied().find(contains))
     });
     let recent = |index: &usize| started.since(said.rollouts[*index].at) <= Span::from_hours(24);
     if let Some(index) = found.or_else(|| earlier.last().copied().filter(recent)) {
@@ -516,11 +544,7 @@ fn referenced(repository: &Repository, title: &str) -> Option<usize> {
             .as_ref()
             .map(|landing| landing.commit);
     }
-    let sha = Regex::new(r"\b[0-9a-f]{7,40}\b")
-        .unwrap()
-        .find(title)?
-        .as_str()
-        .to_owned();
+    let sha = SHA.find(title)?.as_str().to_owned();
     repository
         .commits
         .iter()

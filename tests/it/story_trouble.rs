@@ -78,7 +78,7 @@ async fn a_repository_that_is_gone_does_not_spoil_its_batch_and_keeps_its_histor
         rig.poll().await;
     }
     let after = rig.look().await;
-    let (was, is) = (organization(&before, "30d"), organization(&after, "30d"));
+    let (was, is) = (organization(&before, "90d"), organization(&after, "90d"));
     let deployments =
         |values: &sextant::engine::snapshot::WindowValues| values.delivery.clone().unwrap().deployments;
     assert_eq!(deployments(is), deployments(was) + 1);

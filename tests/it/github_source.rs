@@ -10,6 +10,7 @@ use sextant::demo::world::repository::RepositoryKey;
 use sextant::http::Reason;
 use sextant::model::batch::{Contact, Coverage};
 use sextant::model::fact::{Exclusion, Reach};
+use sextant::model::name::RepositoryName;
 use sextant::model::time::{Span, Timestamp};
 use sextant::source::{Backfill, PollError};
 use sextant::store::FactStore;
@@ -381,4 +382,31 @@ async fn a_wrong_token_is_told_of_at_once() {
         PollError::NotStored => panic!("it was stored"),
     }
     assert_eq!(stand.servers.github.tally.requests(), 1, "and not tried again");
+}
+
+#[tokio::test]
+async fn repositories_can_be_named_one_by_one_and_one_that_is_not_there_is_a_problem() {
+    let (world, _) = small_world(12);
+    let mut stand = Stand::new(world, Span::from_days(31)).await;
+    stand.restart_with(|config| {
+        config.organizations = Vec::new();
+        let names = (0..12).map(|n| RepositoryName::from(format!("acme/r{n}").as_str()));
+        config.exact_repositories = names.chain([RepositoryName::from("acme/none")]).collect();
+    });
+    let polled = stand.poll().await.unwrap();
+    let reasons: Vec<_> = polled.problems.iter().map(|problem| problem.reason).collect();
+    assert_eq!(reasons, [Reason::NotFound], "{:?}", polled.problems);
+    assert_eq!(stand.servers.github.tally.by_operation()["RepositoriesByName"], 2);
+    stand.holds_the_truth().await;
+}
+
+#[tokio::test]
+async fn an_organization_that_is_not_there_is_told_of() {
+    let (world, _) = small_world(1);
+    let mut stand = Stand::new(world, Span::from_days(31)).await;
+    stand.restart_with(|config| config.organizations = vec!["nobody".to_owned()]);
+    match stand.poll().await.unwrap_err() {
+        PollError::Source(failure) => assert_eq!(failure.reason, Reason::NotFound),
+        PollError::NotStored => panic!("it was stored"),
+    }
 }

@@ -55,8 +55,8 @@ pub(crate) fn name() -> SourceName {
     SourceName::from("acme")
 }
 
-fn github(world: &SharedWorld, servers: &Servers, history: Span) -> Github {
-    let config = Config {
+fn config(servers: &Servers, history: Span) -> Config {
+    Config {
         name: name(),
         api_url: servers.github.url.clone(),
         credential: Credential::fixed(SecretString::from(Options::default().github_token)),
@@ -74,7 +74,10 @@ fn github(world: &SharedWorld, servers: &Servers, history: Span) -> Github {
             labels: vec!["incident".to_owned()],
             severity_label: None,
         }),
-    };
+    }
+}
+
+fn github(world: &SharedWorld, config: Config) -> Github {
     let telemetry = Telemetry::new().source("acme", "github");
     Github::new(config, Arc::new(WorldClock(world.clone())), telemetry).unwrap()
 }
@@ -92,7 +95,7 @@ impl Stand {
         .await
         .unwrap();
         Self {
-            source: github(&world, &servers, history),
+            source: github(&world, config(&servers, history)),
             world,
             servers,
             store: MemoryStore::new(),
@@ -103,7 +106,14 @@ impl Stand {
 
     /// A new process: only the store is left.
     pub(crate) fn restart(&mut self) {
-        self.source = github(&self.world, &self.servers, self.history);
+        self.restart_with(|_| {});
+    }
+
+    /// A new process with another configuration.
+    pub(crate) fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
+        let mut config = config(&self.servers, self.history);
+        change(&mut config);
+        self.source = github(&self.world, config);
     }
 
     pub(crate) async fn poll(&mut self) -> Result<Polled, PollError> {

@@ -200,7 +200,7 @@ fn changes_hold(repository: &Repository, facts: &RepositoryFacts, horizon: Times
             reviewed_at,
         ))
     });
-    let stored = facts.changes.iter().map(|change| {
+    let stored = facts.changes.iter().map(|seen| &seen.fact).map(|change| {
         let own = change.own_commits.len();
         (
             change.number,
@@ -272,7 +272,11 @@ fn commits_hold(repository: &Repository, facts: &RepositoryFacts, horizon: Times
             );
         }
     }
-    let landings: BTreeSet<CommitId> = facts.changes.iter().filter_map(|change| change.landing).collect();
+    let landings: BTreeSet<CommitId> = facts
+        .changes
+        .iter()
+        .filter_map(|seen| seen.fact.landing)
+        .collect();
     let mut line = Some(head);
     while let Some(commit) = line.map(|place| &repository.commits[place]) {
         if commit.committed_at >= horizon && !landings.contains(&commit.id) {

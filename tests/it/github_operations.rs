@@ -137,6 +137,7 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
     }
     insta::assert_snapshot!(shown, @r"
     Discover 1
+    Discover 1
     RepositoriesByName 1
     Teams 1
     TeamRepositories 1

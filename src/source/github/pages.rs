@@ -333,6 +333,9 @@ impl Github {
             let commits = self.with_pull_requests(number, news, belongs);
             batch.facts.extend(commits.into_iter().map(Fact::Commit));
             candidates.append(&mut graph.frontier);
+            if asked.from.is_none() {
+                self.was_read_from(number, graph.head.clone());
+            }
             endless = endless.and(advance_graph(&mut state, &asked, graph, branch));
         }
         if let (Some(pass), Some(page)) = (ask.deployments, deployments) {
@@ -483,6 +486,17 @@ impl Github {
             ..Batch::default()
         };
         self.store(number, state, batch, Vec::new(), sink).await
+    }
+}
+
+impl Github {
+    /// The branch was read from this commit, which is newer than what the probe saw if somebody pushed since: either
+    /// way this poll needs no other read of it.
+    fn was_read_from(&mut self, number: u64, head: Option<String>) {
+        let seen = self.repositories.get_mut(&number).and_then(|tracked| tracked.seen.as_mut());
+        if let Some(seen) = seen {
+            seen.head = head;
+        }
     }
 }
 

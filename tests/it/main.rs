@@ -35,6 +35,7 @@ mod rig;
 mod server;
 mod stage;
 mod store;
+mod story_counters;
 mod story_lead_time;
 mod story_numbers;
 mod story_trouble;

@@ -28,6 +28,7 @@ mod exposition_fixture;
 mod github_operations;
 mod http;
 mod oracle;
+mod ownership;
 mod pagerduty;
 mod rig;
 mod server;

@@ -472,7 +472,8 @@ fn has_hotfix(repository: &Repository, rollout: &Rollout) -> bool {
     })
 }
 
-/// 4.3: what the text names, else the latest deployment within 24 hours.
+/// 4.3: what the text names (the last deployment of just this commit, else the one that brought it), else the latest
+/// deployment within 24 hours.
 fn attribute(
     repository: &Repository,
     said: &mut Said,
@@ -485,8 +486,10 @@ fn attribute(
         .filter(|index| said.rollouts[*index].at < started)
         .collect();
     let found = referenced(repository, text).and_then(|commit| {
+        let is_it = |index: &usize| said.rollouts[*index].commit == commit;
         let contains = |index: &usize| reach(repository, said.rollouts[*index].commit).contains(&commit);
-        earlier.iter().rev().copied().find(contains)
+        let just_this = earlier.iter().rev().copied().find(is_it);
+        just_this.or_else(|| earlier.iter().copied().find(contains))
     });
     let recent = |index: &usize| started.since(said.rollouts[*index].at) <= Span::from_hours(24);
     if let Some(index) = found.or_else(|| earlier.last().copied().filter(recent)) {

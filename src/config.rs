@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use crate::model::settings::{MetricSettings, OwnershipRules, TeamsFrom};
+use crate::model::settings::{IncidentFilter, MetricSettings, OwnershipRules, TeamsFrom};
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
 use reader::{Once, Problems, Table};
@@ -185,15 +185,8 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
     };
     let mut github_configs = Vec::new();
     for source in github {
-        let github::Github { config, deployments } = source?;
-        ownership.deployments.extend(deployments);
-        ownership
-            .teams_from
-            .insert(config.name.clone(), config.teams_from);
-        ownership
-            .collected
-            .insert(config.name.clone(), config.repositories.clone());
-        github_configs.push(config);
+        let source = source?;
+        github_configs.push(register(source, &mut ownership, &mut metrics.settings));
     }
     let mut pagerduty_configs = Vec::new();
     for source in pagerduty {
@@ -214,4 +207,22 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
         github: github_configs,
         pagerduty: pagerduty_configs,
     })
+}
+
+/// Notes in the rules what a source says about ownership and incidents; returns what remains for the source itself.
+fn register(
+    source: github::Github,
+    ownership: &mut OwnershipRules,
+    settings: &mut MetricSettings,
+) -> GithubConfig {
+    let github::Github { config, deployments } = source;
+    let name = || config.name.clone();
+    ownership.deployments.extend(deployments);
+    ownership.teams_from.insert(name(), config.teams_from);
+    ownership.collected.insert(name(), config.repositories.clone());
+    if config.incidents.is_some() {
+        let filter = IncidentFilter::default();
+        settings.incident_filters.insert(name(), filter);
+    }
+    config
 }

@@ -88,8 +88,8 @@ impl Published {
     }
 }
 
-/// Renders `/metrics`. Counters of teams and components that the snapshot does not know are left out; those of teams
-/// and components that it knows exist from the start, at 0, so that `increase()` sees the first event.
+/// Renders `/metrics`. Counters exist where the gauges do, at 0 from the start, so that `increase()` sees the first
+/// event; those of teams and components that left the configuration are left out.
 ///
 /// Fails only if the compressor does, which writes to memory.
 pub fn render(

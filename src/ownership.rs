@@ -35,7 +35,8 @@ impl Ownership {
             .iter()
             .filter(|repository| rules.collects(repository))
             .collect();
-        let holders = holders(inventory);
+        let holding = holding_teams(rules, inventory);
+        let holders = holders(&holding);
         let taken = taken_names(rules, &collected);
         let mut owned = Self::default();
         for repository in &collected {
@@ -64,29 +65,34 @@ impl Ownership {
             }
         }
         owned.components.sort_by(|a, b| a.name.cmp(&b.name));
-        owned.index_teams(rules);
+        owned.index_teams(rules, &holding);
         owned.index_components(rules);
         owned
     }
 
-    /// Whose the incident is, and by which rule: the first that answers.
-    pub fn incident(&self, stored: &StoredIncident) -> OwnedIncident {
+    /// Whose the incident is, and by which rule: the first that answers. `None` for an issue of a repository that is
+    /// not collected any more: it left the configuration with its component.
+    pub fn incident(&self, stored: &StoredIncident) -> Option<OwnedIncident> {
         let subjects = &stored.incident.subjects;
+        let collected = |id: &RepositoryId| self.components.iter().any(|one| one.repository == *id);
+        if !subjects.iter().filter_map(as_repository).all(collected) {
+            return None;
+        }
         let (component, team, rule) = self
             .by_configuration(subjects)
             .or_else(|| self.by_name(subjects))
             .or_else(|| self.by_repository(subjects))
             .or_else(|| self.by_team(subjects))
             .unwrap_or((None, TeamSlug::unowned(), SubjectRule::None));
-        OwnedIncident {
+        Some(OwnedIncident {
             stored: stored.clone(),
             component,
             team,
             rule,
-        }
+        })
     }
 
-    fn index_teams(&mut self, rules: &OwnershipRules) {
+    fn index_teams(&mut self, rules: &OwnershipRules, holding: &[&HoldingTeam]) {
         for rule in &rules.teams {
             self.teams.insert(rule.slug.clone(), rule.info.clone());
             for service in &rule.pagerduty_services {
@@ -95,6 +101,13 @@ impl Ownership {
             for name in [rule.slug.as_str(), &rule.name] {
                 self.team_names.insert(fold(name), rule.slug.clone());
             }
+        }
+        // Slugs before names: a slug is unique, and what one team is called may be another's slug.
+        let slugs = holding.iter().map(|team| (&team.slug, *team));
+        let names = holding.iter().map(|team| (&team.name, *team));
+        for (name, team) in slugs.chain(names) {
+            let team = || team_of_holding(team, rules);
+            self.team_names.entry(fold(name)).or_insert_with(team);
         }
         for component in &self.components {
             self.teams.entry(component.team.clone()).or_default();
@@ -196,10 +209,15 @@ fn component(
     }
 }
 
-/// How often each default name would be given, and the names that the configuration gives.
+/// How often each name would be given: by default where the configuration names no component, and by it.
 fn taken_names(rules: &OwnershipRules, collected: &[&Repository]) -> BTreeMap<String, usize> {
     let mut taken = BTreeMap::new();
-    let defaults = collected.iter().flat_map(|repository| {
+    let is_named = |repository: &Repository| {
+        let mut rules = rules.components.iter();
+        rules.any(|rule| same_name(&rule.repository, &repository.name))
+    };
+    let unnamed = collected.iter().filter(|repository| !is_named(repository));
+    let defaults = unnamed.flat_map(|repository| {
         let full = fold(repository.name.as_str());
         BTreeSet::from([fold(short_name(&repository.name)), full])
     });
@@ -262,18 +280,32 @@ fn holding_owner(repository: &Repository, rules: &OwnershipRules, holders: &Hold
             .then(a.repositories.len().cmp(&b.repositories.len()))
             .then(a.slug.cmp(&b.slug))
     })?;
-    let configured = rules
-        .teams
-        .iter()
-        .find(|rule| rule.github_teams.contains(&team.slug));
-    Some(configured.map_or_else(|| TeamSlug::new(team.slug.as_str()), |rule| rule.slug.clone()))
+    Some(team_of_holding(team, rules))
 }
 
-fn holders(inventory: &Inventory) -> Holders<'_> {
+/// The team that a team of the source is: the configured one that claims it, else one of its own name.
+fn team_of_holding(team: &HoldingTeam, rules: &OwnershipRules) -> TeamSlug {
+    let is_it = |slug: &String| fold(slug) == fold(&team.slug);
+    let mut configured = rules.teams.iter();
+    configured
+        .find(|rule| rule.github_teams.iter().any(is_it))
+        .map_or_else(|| TeamSlug::new(team.slug.as_str()), |rule| rule.slug.clone())
+}
+
+/// The teams of the sources that say who owns what; what is stored of others is not asked.
+fn holding_teams<'a>(rules: &OwnershipRules, inventory: &'a Inventory) -> Vec<&'a HoldingTeam> {
+    let asked = inventory
+        .teams
+        .iter()
+        .filter(|(source, _)| rules.teams_from.get(*source) == Some(&TeamsFrom::GithubTeams));
+    asked.flat_map(|(_, teams)| teams).collect()
+}
+
+fn holders<'a>(holding: &[&'a HoldingTeam]) -> Holders<'a> {
     let mut holders = Holders::new();
-    for team in inventory.teams.values().flatten() {
+    for team in holding {
         for (repository, permission) in &team.repositories {
-            holders.entry(repository).or_default().push((*permission, team));
+            holders.entry(repository).or_default().push((*permission, *team));
         }
     }
     holders

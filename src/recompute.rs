@@ -18,7 +18,7 @@ use crate::engine;
 use crate::engine::history::ComponentHistory;
 use crate::engine::link::Linked;
 use crate::engine::snapshot::Snapshot;
-use crate::model::batch::{Changes, CounterKey, Inventory, RepositoryFacts, StoredIncident};
+use crate::model::batch::{Changes, CounterKey, Coverage, Inventory, RepositoryFacts, StoredIncident};
 use crate::model::name::{RepositoryId, SourceName};
 use crate::model::settings::{MetricSettings, OwnershipRules};
 use crate::model::time::Timestamp;
@@ -136,10 +136,14 @@ impl<F: FactStore> Recompute<F> {
         let started = Instant::now();
         self.absorb(stale).await?;
         let histories: Vec<_> = self.histories.values().flatten().map(Arc::clone).collect();
-        let incidents: Vec<_> = self
-            .incidents
-            .iter()
-            .map(|stored| self.ownership.incident(stored))
+        // Those of a source that left the configuration left with it, like its repositories.
+        let read = |stored: &&StoredIncident| {
+            let sources = &self.settings.incident_filters;
+            sources.contains_key(&stored.incident.source)
+        };
+        let incidents = self.incidents.iter().filter(read);
+        let incidents: Vec<_> = incidents
+            .filter_map(|stored| self.ownership.incident(stored))
             .collect();
         let linked = engine::link(&histories, &incidents, &self.settings);
         let countables = engine::countables(&linked, &self.settings);
@@ -223,6 +227,10 @@ impl<F: FactStore> Recompute<F> {
         inventory
             .repositories
             .retain(|repository| self.rules.collects(repository));
+        inventory.covered.retain(|coverage, _| match coverage {
+            Coverage::Incidents(source) => self.settings.incident_filters.contains_key(source),
+            Coverage::Repository(_) => true,
+        });
         inventory
     }
 }

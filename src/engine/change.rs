@@ -230,7 +230,6 @@ pub fn deployed(
                 LeadTimeFrom::Opened => pull.opened_at,
                 LeadTimeFrom::Merged => pull.merged_at,
             };
-            let order = [first_commit_at, pull.opened_at, pull.merged_at, deployed_at];
             DeployedChange {
                 name: change.name(),
                 landing,
@@ -238,7 +237,7 @@ pub fn deployed(
                 merged_at: pull.merged_at,
                 lead_time: deployed_at.since(start).max(Span::ZERO),
                 phases: Some(phases(pull, first_commit_at, deployed_at)),
-                skewed: !order.is_sorted() || deployed_at < start,
+                skewed: deployed_at < start || is_skewed(pull, first_commit_at, deployed_at),
                 unplanned: Vec::new(),
             }
         }
@@ -252,14 +251,25 @@ fn first_commit_at(pull: &Change, landing: CommitId, commits: &Commits<'_>) -> T
         .unwrap_or(pull.opened_at)
 }
 
+/// When coding ended: opened, or ready for review if that was later.
+fn ready_at(pull: &Change) -> Timestamp {
+    pull.ready_at.map_or(pull.opened_at, |at| at.max(pull.opened_at))
+}
+
+/// Whether the span of some phase is negative as the clocks have it (`definitions.md` 3.2).
+fn is_skewed(pull: &Change, first_commit_at: Timestamp, deployed_at: Timestamp) -> bool {
+    let coding = [first_commit_at, ready_at(pull)];
+    let reviewed = pull.reviewed_at;
+    let reviewed = reviewed.is_some_and(|at| ![ready_at(pull), at, pull.merged_at].is_sorted());
+    let deploy = [pull.merged_at, deployed_at];
+    !coding.is_sorted() || reviewed || !deploy.is_sorted()
+}
+
 /// Every boundary lies between the one before it and the deployment, so that phases add up whatever the clocks say.
 fn phases(pull: &Change, first_commit_at: Timestamp, deployed_at: Timestamp) -> Phases {
     let after = |boundary: Timestamp, at: Timestamp| boundary.max(at.min(deployed_at));
     let started_at = first_commit_at.min(deployed_at);
-    let ready_at = after(
-        started_at,
-        pull.opened_at.max(pull.ready_at.unwrap_or(pull.opened_at)),
-    );
+    let ready_at = after(started_at, ready_at(pull));
     let reviewed_at = pull.reviewed_at.map(|at| after(ready_at, at));
     let merged_at = after(reviewed_at.unwrap_or(ready_at), pull.merged_at);
     Phases {

@@ -122,6 +122,11 @@ pub fn snapshot(
         teams,
         components,
     } = levels;
+    let deployed = components
+        .iter()
+        .filter(|(_, level)| level.last_deployment_at.is_some())
+        .map(|((team, name), _)| ((*team).clone(), (*name).clone()))
+        .collect();
     let detail = match settings.component_detail {
         ComponentDetail::On => components,
         ComponentDetail::Off => Vec::new(),
@@ -144,6 +149,7 @@ pub fn snapshot(
         components: detail
             .map(|((team, name), level)| ((team.clone(), name.clone()), level.values(&instant)))
             .collect(),
+        deployed,
         excluded: excluded(linked, sources, at),
         repositories: completeness::repositories(linked, inventory, at),
         suspects,

@@ -90,7 +90,8 @@ impl<'f, 'c> Reverts<'f, 'c> {
         is_revert.then_some(Unplanned::Revert(None))
     }
 
-    /// What the pull request says, then its landing commit, then its own commits.
+    /// What the pull request says, then its landing commit, then its own commits. Of commits only what they say of
+    /// other commits: the title that counts is the pull request's.
     fn references(&self, landed: &Landed<'f>) -> Vec<&'f RevertOf> {
         match landed {
             Landed::Push(commit) => commit.reverts.iter().collect(),
@@ -99,6 +100,7 @@ impl<'f, 'c> Reverts<'f, 'c> {
                 let said = pull.landing.into_iter().chain(own);
                 let by_commits = said.filter_map(|id| self.commits.get(id));
                 let by_commits = by_commits.flat_map(|commit| &commit.reverts);
+                let by_commits = by_commits.filter(|reference| reference.names_commit());
                 pull.reverts.iter().chain(by_commits).collect()
             }
         }

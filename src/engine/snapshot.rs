@@ -1,7 +1,7 @@
 //! The result: every number of every level and window at one instant, immutable. Absent is unknown, never zero
 //! (`definitions.md` §3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::fact::Exclusion;
 use crate::model::name::{ComponentName, Severity, SourceName, TeamSlug};
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub teams: BTreeMap<TeamSlug, TeamValues>,
     /// By component; empty if `component_detail` is off.
     pub components: BTreeMap<(TeamSlug, ComponentName), LevelValues>,
+    /// Every component that has ever deployed, whatever `component_detail` says: those that counters are of.
+    pub deployed: BTreeSet<(TeamSlug, ComponentName)>,
     /// Incidents dropped, by source and reason; zeros included for every source of incidents.
     pub excluded: BTreeMap<(SourceName, Exclusion), u64>,
     /// Repositories by source and state.
@@ -93,6 +95,18 @@ pub struct LevelValues {
     pub unrecovered_deployments: Option<u64>,
     /// Open now, by severity; absent like incident counts, zeros included.
     pub open_incidents: Option<BTreeMap<Severity, u64>>,
+}
+
+impl LevelValues {
+    /// Whether anything was ever deployed: then all that derives from deployments is known, zeros included.
+    pub const fn has_deployed(&self) -> bool {
+        self.last_deployment_at.is_some()
+    }
+
+    /// Whether incidents are counted: it has deployed or had one.
+    pub const fn counts_incidents(&self) -> bool {
+        self.open_incidents.is_some()
+    }
 }
 
 /// The numbers of one level over one window.

@@ -1,13 +1,13 @@
 //! The persistent counters and histograms. They count facts as they are first seen, survive restarts, and exist at 0
-//! for every team and component of the snapshot: a series that begins at 1 loses its first event in `increase()`.
+//! for every team and component that the gauges are exposed for (`definitions.md` §3): a series that begins at 1 loses
+//! its first event in `increase()`.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::{Metric, OUTCOMES, Sample};
-use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot::{LevelValues, Snapshot};
 use crate::model::batch::CounterKey;
-use crate::model::name::TeamSlug;
 use crate::model::settings::BUCKETS_SECONDS;
 
 /// What was counted: by name, then by label values in the catalogue's order.
@@ -30,33 +30,27 @@ impl<'a> Persisted<'a> {
         values.map(|(labels, value)| (labels.as_slice(), *value))
     }
 
-    /// `dora_deployments_total`: every component of the snapshot with every outcome. Without component detail the
-    /// snapshot names no components; then what was counted for its teams stays.
+    /// `dora_deployments_total`: every component that has ever deployed, with every outcome.
     pub(super) fn deployments(&self, metric: &'static Metric, snapshot: &'a Snapshot) -> Vec<Sample<'a>> {
         let mut series: BTreeMap<[&str; 3], f64> = BTreeMap::new();
-        for (team, component) in snapshot.components.keys() {
+        for (team, component) in &snapshot.deployed {
             for outcome in OUTCOMES {
                 series.insert([team.as_str(), component.as_str(), outcome], 0.0);
             }
         }
-        let teams = teams(snapshot);
         for (labels, value) in self.of(metric.name) {
-            let Ok(key) = <[&str; 3]>::try_from(labels) else {
-                continue;
-            };
-            let [team, _, outcome] = key;
-            let detail_is_off = snapshot.components.is_empty();
-            let known = detail_is_off && teams.contains(team) && OUTCOMES.contains(&outcome);
-            if known || series.contains_key(&key) {
-                series.insert(key, value);
+            let counted = <[&str; 3]>::try_from(labels).ok();
+            if let Some(counter) = counted.and_then(|labels| series.get_mut(&labels)) {
+                *counter = value;
             }
         }
         samples(metric, series)
     }
 
-    /// `dora_incidents_total`: every team with every severity known in the organisation.
+    /// `dora_incidents_total`: every team that has ever deployed or had an incident, with every severity known in the
+    /// organisation.
     pub(super) fn incidents(&self, metric: &'static Metric, snapshot: &'a Snapshot) -> Vec<Sample<'a>> {
-        let teams = teams(snapshot);
+        let teams = teams(snapshot, LevelValues::counts_incidents);
         let counted = self.of(metric.name).filter_map(|(labels, value)| {
             let [team, severity] = <[&str; 2]>::try_from(labels).ok()?;
             teams.contains(team).then_some(([team, severity], value))
@@ -80,7 +74,7 @@ impl<'a> Persisted<'a> {
         samples(metric, series)
     }
 
-    /// A histogram: every team with every bucket. Buckets are cumulative, as they are stored.
+    /// A histogram: every team that has ever deployed, with every bucket. Buckets are cumulative, as they are stored.
     pub(super) fn histogram(&self, metric: &'static Metric, snapshot: &'a Snapshot) -> Vec<Sample<'a>> {
         let mut buckets: BTreeMap<(&str, u64), f64> = BTreeMap::new();
         for (labels, value) in self.of(&format!("{}_bucket", metric.name)) {
@@ -99,7 +93,7 @@ impl<'a> Persisted<'a> {
         let (sums, counts) = (single("_sum"), single("_count"));
 
         let mut samples = Vec::new();
-        for team in teams(snapshot) {
+        for team in teams(snapshot, LevelValues::has_deployed) {
             let mut below = 0.0_f64;
             for bound in BUCKETS_SECONDS {
                 let bound = f64::from(bound);
@@ -122,8 +116,10 @@ impl<'a> Persisted<'a> {
     }
 }
 
-fn teams(snapshot: &Snapshot) -> BTreeSet<&str> {
-    snapshot.teams.keys().map(TeamSlug::as_str).collect()
+fn teams(snapshot: &Snapshot, is_exposed: fn(&LevelValues) -> bool) -> BTreeSet<&str> {
+    let teams = snapshot.teams.iter();
+    let exposed = teams.filter(|(_, team)| is_exposed(&team.values));
+    exposed.map(|(team, _)| team.as_str()).collect()
 }
 
 fn samples<'a, const N: usize>(

@@ -180,6 +180,8 @@ impl<'a> Series<'a> {
                 self.push(&[window, "changes_deployed"], coverage.changes_deployed);
                 self.push(&[window, "incidents_attributed"], coverage.incidents_attributed);
             }
+            // Who never did anything has no history that could be complete; the organisation always has one.
+            (Reading::Complete, None, None) if !self.base.is_empty() => {}
             (Reading::Complete, _, _) => {
                 let complete = match complete {
                     Completeness::Partial => 0.0,

@@ -177,6 +177,14 @@ impl RevertOf {
             Self::Title(_) => 3,
         }
     }
+
+    /// Whether it is a commit that is named.
+    pub const fn names_commit(&self) -> bool {
+        match self {
+            Self::Commit(_) => true,
+            Self::PullRequest(_) | Self::Branch(_) | Self::Title(_) => false,
+        }
+    }
 }
 
 /// A commit that a pull request was made of, before it was merged.

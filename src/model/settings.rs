@@ -114,7 +114,7 @@ pub struct MetricSettings {
     pub hotfix_label: Regex,
     /// Whether rule `team` of `definitions.md` 4.3 applies.
     pub team_attribution: TeamAttribution,
-    /// How incidents of each source are filtered.
+    /// Every source of incidents, and how its incidents are filtered.
     pub incident_filters: BTreeMap<SourceName, IncidentFilter>,
 }
 

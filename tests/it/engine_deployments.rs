@@ -311,8 +311,15 @@ fn phases_follow_each_other_and_clocks_that_disagree_are_counted() {
             hour(10, 20, Some(30), Some(25), 40),
             50,
             phases(20, Some((0, 10)), 20),
+            true,
+            "reviewed as a draft: a pickup of less than nothing",
+        ),
+        (
+            hour(25, 20, Some(30), Some(35), 40),
+            35,
+            phases(5, Some((5, 5)), 20),
             false,
-            "reviewed as a draft",
+            "commit after opening, before it was ready: coding is not negative",
         ),
         (
             hour(10, 20, None, None, 40),

@@ -176,6 +176,14 @@ fn a_revert_blames_the_deployment_of_what_it_reverts() {
     let mut by_message = chain();
     by_message.facts.commits[4].reverts = vec![RevertOf::Commit(prefix("b"))];
     assert_eq!(deployed(by_message), "2:revert=30", "the landing commit says so");
+    let mut by_own_title = chain();
+    by_own_title.facts.commits[4].reverts = vec![RevertOf::Commit(prefix("o4")), title("T1")];
+    let undone = World::of([by_own_title.deploys("a@10 b@20 c@30 d@40 e@50")]);
+    assert_eq!(
+        (undone.failures(1000), undone.rework()),
+        (String::new(), String::new()),
+        "a commit that undoes another of its pull request is no revert, whatever it is titled"
+    );
     let mut pushed = chain().head("e");
     pushed
         .facts

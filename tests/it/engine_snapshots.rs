@@ -207,6 +207,24 @@ fn dates_are_those_of_the_organisation() {
         .set(|s| s.timezone = "Europe/Berlin".parse().unwrap())
         .at(2 * DAY);
     assert_eq!(delivery(&berlin.organization).deployment_dates, 2);
+    // In New York a date begins at 5:00 in UTC, and in summer at 4:00.
+    for (month, hour, dates) in [(2, 4, 1), (2, 5, 2), (6, 3, 1), (6, 4, 2)] {
+        let midnight = month * 30 * DAY;
+        let deploys = format!(
+            "a@10 b@{} c@{}",
+            midnight + hour * 60 - 1,
+            midnight + (hour + 1) * 60 - 1
+        );
+        let york = World::of([shop().commits("a b:a c:b").deploys(&deploys)])
+            .set(|s| s.timezone = "America/New_York".parse().unwrap())
+            .set(|s| s.windows.truncate(1))
+            .at(midnight + DAY);
+        assert_eq!(
+            delivery(&york.organization).deployment_dates,
+            dates,
+            "{month} {hour}"
+        );
+    }
     let other = Repo::new(2, "pay", "web").commits("p").deploys("p@20");
     let both = World::of([repo(), other]).at(2 * DAY);
     assert_eq!(

@@ -12,7 +12,7 @@ use sextant::exposition::{Limits, Rendered, render};
 use sextant::http::Reason;
 use sextant::telemetry::Telemetry;
 
-use crate::exposition_fixture::{Line, Read, counters, key, read, reproducible, snapshot, telemetry};
+use crate::exposition_fixture::{Line, Read, counters, idle, key, read, reproducible, snapshot, telemetry};
 
 fn full() -> Rendered {
     render(&snapshot(), &counters(), &telemetry().gather(), Limits::default()).unwrap()
@@ -226,19 +226,23 @@ fn unknown_is_absent_and_none_is_zero() {
         lines.retain(|line| line.contains(&format!("team={team}")));
         lines
     };
-    // Never deployed, never an incident: nothing but whether the window is covered.
+    // Never deployed, never an incident: nothing but that it is there.
     let text = std::str::from_utf8(&rendered.text).unwrap();
     let search: Vec<&str> = text
         .lines()
-        .filter(|line| line.starts_with("dora_team_") && line.contains("team=\"search\""))
+        .filter(|line| line.contains("team=\"search\""))
         .collect();
+    assert_eq!(search, ["dora_team_info{team=\"search\"} 1"]);
+    let organization = Snapshot {
+        windows: snapshot().windows,
+        organization: idle(),
+        ..Snapshot::default()
+    };
+    let alone = render(&organization, &[], &[], Limits::default()).unwrap();
     assert_eq!(
-        search,
-        [
-            "dora_team_window_complete{team=\"search\",window=\"7d\"} 0",
-            "dora_team_window_complete{team=\"search\",window=\"30d\"} 0",
-            "dora_team_info{team=\"search\"} 1",
-        ]
+        values(&alone, "dora_organization_window_complete"),
+        ["window=7d 0", "window=30d 0"],
+        "of the organisation it is always known"
     );
     // Deployed before the windows: counts are 0, shares and medians unknown.
     for (name, expected) in [
@@ -286,36 +290,31 @@ fn counters_begin_at_zero_and_leave_with_their_team_or_component() {
         [
             "component=checkout,outcome=failure,team=payments 0",
             "component=checkout,outcome=success,team=payments 9",
-            "component=indexer,outcome=failure,team=search 0",
-            "component=indexer,outcome=success,team=search 0",
         ]
     );
     let incidents = values(&rendered, "dora_incidents_total");
-    assert_eq!(incidents.len(), 9, "three teams, three severities: {incidents:?}");
+    assert_eq!(incidents.len(), 6, "two teams, three severities: {incidents:?}");
     assert!(incidents.contains(&"severity=sev1,team=payments 2".into()));
-    assert!(incidents.contains(&"severity=sev3,team=search 0".into()));
+    assert!(incidents.contains(&"severity=sev3,team=platform 0".into()));
     assert!(!std::str::from_utf8(&rendered.text).unwrap().contains("dissolved"));
 }
 
 #[test]
-fn without_component_detail_what_the_teams_have_counted_stays() {
+fn without_component_detail_counters_are_the_same() {
     let mut snapshot = snapshot();
     snapshot.components.clear();
     let rendered = render(&snapshot, &counters(), &[], Limits::default()).unwrap();
     assert_eq!(
         values(&rendered, "dora_deployments_total"),
-        [
-            "component=checkout,outcome=success,team=payments 9",
-            "component=gone,outcome=success,team=payments 4",
-        ]
+        values(&full(), "dora_deployments_total")
     );
 }
 
 #[test]
-fn a_histogram_is_cumulative_and_complete_for_every_team() {
+fn a_histogram_is_cumulative_and_complete_for_every_team_that_has_deployed() {
     let rendered = full();
     let mut buckets = values(&rendered, "dora_change_lead_time_seconds_bucket");
-    assert_eq!(buckets.len(), 3 * 13);
+    assert_eq!(buckets.len(), 2 * 13);
     buckets.retain(|line| line.contains("payments"));
     let counts: Vec<&str> = buckets
         .iter()
@@ -327,11 +326,11 @@ fn a_histogram_is_cumulative_and_complete_for_every_team() {
     );
     assert_eq!(
         values(&rendered, "dora_change_lead_time_seconds_sum"),
-        ["team=payments 9000000.5", "team=platform 0", "team=search 0"]
+        ["team=payments 9000000.5", "team=platform 0"]
     );
     assert_eq!(
         values(&rendered, "dora_change_lead_time_seconds_count"),
-        ["team=payments 4", "team=platform 0", "team=search 0"]
+        ["team=payments 4", "team=platform 0"]
     );
 }
 

@@ -138,6 +138,7 @@ pub(crate) fn snapshot() -> Snapshot {
         ]
         .map(|((team, component), values)| ((team.into(), component.into()), values))
         .into(),
+        deployed: [("payments".into(), "checkout".into())].into(),
         excluded: [(("acme-pagerduty".into(), Exclusion::Merged), 3)].into(),
         repositories: [
             (("acme-github".into(), RepositoryState::Ok), 2),

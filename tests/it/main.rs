@@ -30,6 +30,7 @@ mod github_source;
 mod github_stand;
 mod http;
 mod oracle;
+mod ownership;
 mod pagerduty;
 mod rig;
 mod server;

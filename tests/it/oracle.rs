@@ -152,6 +152,11 @@ fn is_bot(account: &Account, told: &Told) -> bool {
     }
 }
 
+/// GitHub tells whole seconds.
+fn as_told(at: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(at.millis().div_euclid(1000))
+}
+
 fn reach(repository: &Repository, place: usize) -> BTreeSet<usize> {
     let mut seen = BTreeSet::new();
     let mut queue = vec![place];
@@ -215,6 +220,12 @@ fn repository(repository: &Repository, told: &Told) -> Said {
                 said.attempts.push((at, false));
             }
         }
+    }
+    for (at, _) in &mut said.attempts {
+        *at = as_told(*at);
+    }
+    for (at, _, created_at, ..) in &mut successes {
+        (*at, *created_at) = (as_told(*at), as_told(*created_at));
     }
     successes.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
     for (at, _, created_at, commit, environment) in successes {
@@ -296,7 +307,7 @@ fn changes(repository: &Repository, told: &Told, rollouts: &mut [Rollout]) {
                         rollout.unreviewed += 1;
                         rollout
                             .lead_times
-                            .push(at.since(commit.authored_at).max(Span::ZERO));
+                            .push(as_told(at).since(as_told(commit.authored_at)).max(Span::ZERO));
                     }
                     if let Some(reverted) = reverted_commit(repository, &commit.message) {
                         rollout.reverts_or_hotfixes = true;
@@ -338,7 +349,8 @@ fn take(repository: &Repository, told: &Told, rollout: &mut Rollout, pull: &Pull
             .map(|own| repository.commits[*own].authored_at)
             .min()
             .unwrap();
-        rollout.lead_times.push(at.since(first).max(Span::ZERO));
+        let lead_time = as_told(at).since(as_told(first));
+        rollout.lead_times.push(lead_time.max(Span::ZERO));
     }
     let hotfix = Regex::new("^hotfix[/-]").unwrap().is_match(&pull.branch)
         || pull.labels.iter().any(|label| label == "hotfix");
@@ -481,6 +493,7 @@ fn attribute(
     started: Timestamp,
     resolved: Option<Timestamp>,
 ) {
+    let (started, resolved) = (as_told(started), resolved.map(as_told));
     said.incidents.push((started, resolved));
     let earlier: Vec<usize> = (0..said.rollouts.len())
         .filter(|index| said.rollouts[*index].at < started)

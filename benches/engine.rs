@@ -142,7 +142,12 @@ fn facts(component: &Component, commits: u64) -> RepositoryFacts {
             created_at: instant(0),
         },
         commits,
-        changes: (0..merges).map(|merge| pull(id, merge)).collect(),
+        changes: (0..merges)
+            .map(|merge| Seen {
+                fact: pull(id, merge),
+                contact: Contact::First,
+            })
+            .collect(),
         attempts: attempts.collect(),
     }
 }

@@ -39,6 +39,7 @@ impl<F: FactStore> Collector<F> {
     /// Polls until it is cancelled.
     pub async fn run(self, mut source: impl Source, shutdown: CancellationToken) {
         let mut failures = 0;
+        let mut backfill = Backfill::Running;
         loop {
             let started = Instant::now();
             let now: Timestamp = self.clock.now().into();
@@ -48,8 +49,16 @@ impl<F: FactStore> Collector<F> {
                 outcome = self.poll_once(&mut source, now) => outcome,
             };
             let pause = match outcome {
-                Ok(()) => {
+                Ok(polled) => {
+                    let name = &source.identity().name;
+                    if failures > 0 {
+                        tracing::info!(source = %name, "the source answers again");
+                    }
+                    if backfill != polled.backfill && polled.backfill == Backfill::Complete {
+                        tracing::info!(source = %name, "the whole configured history is read");
+                    }
                     failures = 0;
+                    backfill = polled.backfill;
                     self.poll_interval
                 }
                 Err(error) => {
@@ -67,7 +76,7 @@ impl<F: FactStore> Collector<F> {
     }
 
     /// One poll from beginning to end, with its metrics and its log line.
-    pub async fn poll_once(&self, source: &mut impl Source, now: Timestamp) -> Result<(), PollError> {
+    pub async fn poll_once(&self, source: &mut impl Source, now: Timestamp) -> Result<Polled, PollError> {
         let identity = source.identity().clone();
         let started = Instant::now();
         let outcome = self.drive(source, now).await;
@@ -94,7 +103,7 @@ impl<F: FactStore> Collector<F> {
             ..Changes::default()
         })
         .await;
-        outcome.map(|_| ())
+        outcome
     }
 
     /// Runs the poll and answers its requests until it is through.
@@ -156,6 +165,9 @@ impl<F: FactStore> Collector<F> {
             PollError::NotStored => None,
         };
         let until_allowed = allowed.map_or(Span::ZERO, |at| at.since(self.clock.now().into()));
+        if until_allowed > pause {
+            self.telemetry.throttled(until_allowed.seconds());
+        }
         pause.max(until_allowed)
     }
 }

@@ -1,17 +1,17 @@
 //! The one outbound client: timeouts, retry classes, Retry-After, the budget, size caps, redaction, request metrics.
 //!
 //! It must never follow an address on another host with our token, retry what is refused for good, send more than
-//! the configured share of a limit, or put a secret or a query into an error. What an answer means is read in
-//! [`verdict`], what a limit allows in [`limits`], what may be asked in [`address`]: all three pure.
+//! the configured share of a limit, or put a secret or a query into an error. Here is what is asked again, and when;
+//! one request and its answer are in `exchange`. What an answer means is read in `verdict`, what a limit allows in
+//! `limits`, what may be asked in `address`: all three pure.
 
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Response, Url};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 
 use crate::clock::SharedClock;
@@ -19,18 +19,14 @@ use crate::model::secret::Credential;
 use crate::model::time::Timestamp;
 use crate::telemetry::SourceTelemetry;
 
+use exchange::{Question, Refused, causes};
 use limits::{Limit, Limits};
 
 mod address;
+mod exchange;
 mod limits;
 mod verdict;
 
-/// Same-host redirects that are followed: a renamed repository needs one.
-const REDIRECTS_MAX: usize = 3;
-/// Of an error's body only a message is of interest.
-const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
-/// Not even a chain of causes is worth more.
-const CAUSES_MAX: usize = 8;
 /// How we introduce ourselves; GitHub refuses requests that do not.
 const USER_AGENT: &str = concat!("sextant/", env!("CARGO_PKG_VERSION"));
 
@@ -172,28 +168,6 @@ struct Shared {
     limits: Mutex<Limits>,
 }
 
-/// A question as it is sent, perhaps several times.
-struct Question<'a> {
-    method: Method,
-    url: Url,
-    body: Option<&'a [u8]>,
-}
-
-/// A failed exchange, with what the whole identity is to do about it.
-struct Refused {
-    failure: Failure,
-    everything: bool,
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self {
-            failure,
-            everything: false,
-        }
-    }
-}
-
 impl Http {
     /// A client; fails if the base URL is none.
     pub fn new(options: Options, clock: SharedClock, telemetry: SourceTelemetry) -> Result<Self, Failure> {
@@ -262,7 +236,8 @@ impl Http {
     /// Reads the JSON of an answer to `what`; counted as malformed if it is none.
     pub fn read<T: DeserializeOwned>(&self, answer: &Answer, what: &str) -> Result<T, Failure> {
         serde_json::from_slice(&answer.body).map_err(|error| {
-            let error = verdict::snippet(&error.to_string(), None);
+            let secret = self.shared.options.credential.secret().ok();
+            let error = verdict::snippet(&error.to_string(), secret.as_ref());
             self.malformed(&format!("{what}: the answer cannot be read: {error}"))
         })
     }
@@ -369,132 +344,6 @@ impl Http {
         }
     }
 
-    /// One question and its answer, redirects on the same host included.
-    async fn exchange(&self, question: &Question<'_>) -> Result<Answer, Refused> {
-        let (secret, authorization) = self.authorization()?;
-        let mut url = question.url.clone();
-        for _ in 0..=REDIRECTS_MAX {
-            let mut request = self
-                .shared
-                .client
-                .request(question.method.clone(), url.clone())
-                .headers(self.shared.headers.clone())
-                .header(AUTHORIZATION, authorization.clone());
-            if let Some(body) = question.body {
-                request = request
-                    .header(CONTENT_TYPE, "application/json")
-                    .body(body.to_vec());
-            }
-            self.shared.telemetry.request();
-            let response = request
-                .send()
-                .await
-                .map_err(|error| self.broken(question, &error, &secret))?;
-            self.observe_headers(response.headers());
-            if response.status().is_success() {
-                return Ok(self.answer(question, response, &secret).await?);
-            }
-            match address::redirect(response.status(), &question.method, &url, response.headers()) {
-                address::Redirect::Here(next) => url = next,
-                address::Redirect::Elsewhere(origin) => {
-                    let what = format!(
-                        "{}: redirected to {origin}, which is not followed",
-                        question.name()
-                    );
-                    return Err(self.failure(Reason::Malformed, &what).into());
-                }
-                address::Redirect::None => return Err(self.refused(question, response, &secret).await),
-            }
-        }
-        let what = format!("{}: redirected more than {REDIRECTS_MAX} times", question.name());
-        Err(self.failure(Reason::Malformed, &what).into())
-    }
-
-    /// The secret as it is now, and the header that shows it to the source and hides it from `Debug`.
-    fn authorization(&self) -> Result<(SecretString, HeaderValue), Failure> {
-        let unusable = |what: &str| self.failure(Reason::Auth, what);
-        let secret = self
-            .shared
-            .options
-            .credential
-            .secret()
-            .map_err(|what| unusable(&what))?;
-        let trimmed = secret.expose_secret().trim();
-        if trimmed.is_empty() {
-            return Err(unusable("the token is empty"));
-        }
-        let mut header = HeaderValue::from_str(&format!("{}{trimmed}", self.shared.options.scheme))
-            .map_err(|_| unusable("the token has characters that no token has"))?;
-        header.set_sensitive(true);
-        Ok((SecretString::from(trimmed), header))
-    }
-
-    async fn answer(
-        &self,
-        question: &Question<'_>,
-        mut response: Response,
-        secret: &SecretString,
-    ) -> Result<Answer, Failure> {
-        let cap = self.shared.bounds.body_bytes;
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.broken(question, &error, secret))?
-        {
-            if body.len().saturating_add(chunk.len()) > cap {
-                let what = format!("{}: the answer is larger than {cap} bytes", question.name());
-                return Err(self.failure(Reason::Malformed, &what));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer {
-            status: response.status().as_u16(),
-            headers: std::mem::take(response.headers_mut()),
-            body,
-        })
-    }
-
-    /// What a status other than 2xx means. Its body is read as far as it comes and no further than it is of use.
-    async fn refused(
-        &self,
-        question: &Question<'_>,
-        mut response: Response,
-        secret: &SecretString,
-    ) -> Refused {
-        let mut body = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() >= ERROR_BODY_BYTES_MAX {
-                body.truncate(ERROR_BODY_BYTES_MAX);
-                break;
-            }
-        }
-        let text = String::from_utf8_lossy(&body);
-        let status = response.status().as_u16();
-        let verdict = verdict::read(status, response.headers(), &text, self.now());
-        let said = verdict::snippet(&text, Some(secret));
-        let what = format!("{}: answered {status}: {said}", question.name());
-        Refused {
-            failure: Failure {
-                retry_at: verdict.retry_at,
-                ..self.failure(verdict.reason, what.trim_end_matches(": "))
-            },
-            everything: verdict.everything,
-        }
-    }
-
-    /// No answer, or not all of it.
-    fn broken(&self, question: &Question<'_>, error: &reqwest::Error, secret: &SecretString) -> Failure {
-        let reason = if error.is_timeout() {
-            Reason::Timeout
-        } else {
-            Reason::Network
-        };
-        let said = verdict::snippet(&causes(error), Some(secret));
-        self.failure(reason, &format!("{}: {said}", question.name()))
-    }
-
     fn failure(&self, reason: Reason, what: &str) -> Failure {
         Failure {
             reason,
@@ -517,30 +366,6 @@ impl Http {
     fn limits(&self) -> MutexGuard<'_, Limits> {
         self.shared.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Question<'_> {
-    /// For messages: without the query, which can be long and is nobody's business.
-    fn name(&self) -> String {
-        let mut url = self.url.clone();
-        url.set_query(None);
-        format!("{} {url}", self.method)
-    }
-}
-
-/// The error and what is behind it, without the address, which has the query in it.
-fn causes(error: &reqwest::Error) -> String {
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    let mut said = Vec::new();
-    while let Some(error) = cause.filter(|_| said.len() < CAUSES_MAX) {
-        said.push(error.to_string());
-        cause = error.source();
-    }
-    if said.is_empty() {
-        said.push("the request was not answered".to_owned());
-    }
-    said.dedup();
-    said.join(": ")
 }
 
 /// At least half of `wait`, and the rest by chance, so that clients who failed together do not return together.

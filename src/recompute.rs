@@ -237,19 +237,19 @@ impl<F: FactStore> Recompute<F> {
 
 /// Repositories whose components differ in anything: to be read again, since a history carries its component.
 fn moved_repositories(before: &Ownership, after: &Ownership) -> BTreeSet<RepositoryId> {
-    let described = |ownership: &Ownership| -> BTreeMap<RepositoryId, Vec<String>> {
-        let mut described = BTreeMap::<_, Vec<_>>::new();
-        for component in &ownership.components {
-            described
-                .entry(component.repository.clone())
-                .or_default()
-                .push(format!("{component:?}"));
-        }
-        described
+    let differing = |these: &Ownership, those: &Ownership| -> BTreeSet<RepositoryId> {
+        let others: BTreeMap<_, _> = those
+            .components
+            .iter()
+            .map(|component| (&component.name, component))
+            .collect();
+        let moved = these
+            .components
+            .iter()
+            .filter(|component| others.get(&component.name) != Some(component));
+        moved.map(|component| component.repository.clone()).collect()
     };
-    let (before, after) = (described(before), described(after));
-    let ids: BTreeSet<_> = before.keys().chain(after.keys()).cloned().collect();
-    ids.into_iter()
-        .filter(|id| before.get(id) != after.get(id))
-        .collect()
+    let mut moved = differing(before, after);
+    moved.extend(differing(after, before));
+    moved
 }

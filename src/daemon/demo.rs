@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -39,7 +40,7 @@ pub async fn run(listen: SocketAddr, say: fn(&str)) -> anyhow::Result<()> {
     let config =
         Config::parse(&toml, "demo.toml", &|_| None).map_err(|errors| anyhow::anyhow!("{errors}"))?;
     let mut signals = Signals::new()?;
-    let daemon = Daemon::start(config, clock.clone()).await?;
+    let daemon = Daemon::start(config, Arc::clone(&clock)).await?;
     tasks.spawn(live(world, clock, stop.clone()));
     say(&greeting(daemon.address(), &servers));
     let mut computed = daemon.computed();

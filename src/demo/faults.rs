@@ -61,7 +61,8 @@ pub enum Fault {
     ResourceLimits,
     /// The n-th element (from 0) of every array of this name is null.
     NullItem(&'static str, usize),
-    /// This text becomes that one, once: an enum value that nobody has heard of.
+    /// The first value that is this text becomes that one: an enum value that nobody has heard of. Quotation marks
+    /// around them may be left out.
     Word(&'static str, &'static str),
     /// Every object has one more field.
     ExtraFields,

@@ -240,7 +240,9 @@ impl Teller {
 
     /// Something follows, after this span in life.
     fn after(&mut self, at: Timestamp, span: Span, event: Event) {
-        self.at(at.plus(Span::from_millis(span.millis() / self.hurry)), event);
+        // Whole seconds: GitHub's and PagerDuty's times have no finer ones.
+        let seconds = span.millis() / self.hurry / 1_000;
+        self.at(at.plus(Span::from_seconds(seconds)), event);
     }
 
     /// Everything that has no cause in the story: when people open pull requests, when trains leave, what rains down.

@@ -95,7 +95,7 @@ pub struct Changes<'f> {
 impl<'f> Changes<'f> {
     /// Finds them.
     pub fn new(facts: &'f RepositoryFacts, commits: &Commits<'f>) -> Self {
-        let mut pulls: Vec<_> = facts.changes.iter().collect();
+        let mut pulls: Vec<_> = facts.changes.iter().map(|seen| &seen.fact).collect();
         pulls.sort_by_key(|change| change.number);
         pulls.dedup_by_key(|change| change.number);
         let mut rewritten = HashMap::new();

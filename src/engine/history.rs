@@ -235,6 +235,11 @@ pub fn derive(component: &Component, facts: &RepositoryFacts, settings: &MetricS
             repository_suspicions.extend(noted.map(|suspicion| (pull.merged_at, suspicion)));
         }
     }
+    // A status that nobody documents may be what keeps an attempt from its end, so these count without one.
+    for seen in facts.attempts.iter().filter(|seen| seen.fact.finished.is_none()) {
+        let noted = Suspicion::noted(seen.fact.corrections);
+        repository_suspicions.extend(noted.map(|suspicion| (seen.fact.created_at, suspicion)));
+    }
     ComponentHistory {
         name: component.name.clone(),
         team: component.team.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::batch::{Contact, RepositoryFacts};
+use crate::model::batch::{Contact, RepositoryFacts, Seen};
 use crate::model::component::Component;
 use crate::model::fact::{Corrections, Outcome};
 use crate::model::name::{CommitId, Environment, ExternalId};
@@ -72,22 +72,27 @@ fn merges(facts: &RepositoryFacts) -> Vec<FinishedAttempt> {
     let into_default = facts
         .changes
         .iter()
-        .filter(|change| facts.repository.default_branch.as_ref() == Some(&change.base));
+        .filter(|seen| facts.repository.default_branch.as_ref() == Some(&seen.fact.base));
     into_default
-        .filter_map(|change| {
-            Some(FinishedAttempt {
-                id: ExternalId::new(change.number.to_string()),
-                commit: change.landing?,
-                environment: Environment::new(PRODUCTION),
-                created_at: change.merged_at,
-                finished_at: change.merged_at,
-                outcome: Outcome::Success,
-                url: None,
-                contact: Contact::Live,
-                // What was corrected is counted with the change.
-                corrections: Corrections::NONE,
-            })
-        })
+        .filter_map(
+            |Seen {
+                 fact: change,
+                 contact,
+             }| {
+                Some(FinishedAttempt {
+                    id: ExternalId::new(change.number.to_string()),
+                    commit: change.landing?,
+                    environment: Environment::new(PRODUCTION),
+                    created_at: change.merged_at,
+                    finished_at: change.merged_at,
+                    outcome: Outcome::Success,
+                    url: None,
+                    contact: *contact,
+                    // What was corrected is counted with the change.
+                    corrections: Corrections::NONE,
+                })
+            },
+        )
         .collect()
 }
 

@@ -91,7 +91,7 @@ fn renewed_at(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> 
 
 /// The beginning of a text on one line, without the secret, should the source have sent it back.
 pub(super) fn snippet(text: &str, secret: Option<&SecretString>) -> String {
-    let redacted = match secret.map(ExposeSecret::expose_secret) {
+    let redacted = match secret.map(|secret| secret.expose_secret().trim()) {
         Some(secret) if !secret.is_empty() => text.replace(secret, REDACTED),
         Some(_) | None => text.to_owned(),
     };

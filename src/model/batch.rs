@@ -112,7 +112,8 @@ impl From<&Applied> for Changes {
 pub struct Seen<T> {
     /// The fact.
     pub fact: T,
-    /// `Live` if its outcome became known after the first contact. Of an incident: if it first appeared then.
+    /// Of an attempt: `Live` if its outcome became known after the first contact. Of a change: if it was first read
+    /// then.
     pub contact: Contact,
 }
 
@@ -124,7 +125,7 @@ pub struct RepositoryFacts {
     /// Its commits, by id.
     pub commits: Vec<Commit>,
     /// Its merged pull requests, by number.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Seen<Change>>,
     /// Its deployment attempts, by id.
     pub attempts: Vec<Seen<Attempt>>,
 }

@@ -5,7 +5,7 @@ use super::name::{ComponentName, RepositoryId, RepositoryName, TeamSlug};
 use super::settings::DeploymentsFrom;
 
 /// A component with everything resolved: what the engine computes for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Component {
     /// Its name.
     pub name: ComponentName,

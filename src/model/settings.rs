@@ -328,6 +328,16 @@ pub struct ComponentRule {
     pub pagerduty_services: Vec<ServiceId>,
 }
 
+impl PartialEq for DeploymentsFrom {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Deployments(a), Self::Deployments(b)) => a.as_str() == b.as_str(),
+            (Self::Merges, Self::Merges) => true,
+            (Self::Deployments(_), Self::Merges) | (Self::Merges, Self::Deployments(_)) => false,
+        }
+    }
+}
+
 impl DeploymentsFrom {
     /// The default: GitHub Deployments to production.
     pub fn production() -> Self {

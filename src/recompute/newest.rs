@@ -14,7 +14,7 @@ pub(super) fn of_repository(facts: &RepositoryFacts) -> Option<Timestamp> {
             .finished
             .map_or(created_at, |(_, at)| at.max(created_at))
     });
-    let changes = facts.changes.iter().map(|change| change.merged_at);
+    let changes = facts.changes.iter().map(|seen| seen.fact.merged_at);
     let commits = facts.commits.iter().map(|commit| commit.committed_at);
     attempts.chain(changes).chain(commits).max()
 }

@@ -93,6 +93,12 @@ impl Tracked {
         }
     }
 
+    /// The newest deployment, if the probe of this poll showed that it changed: no need to be patient with it.
+    fn moved(&self) -> Option<&str> {
+        let seen = &self.seen.as_ref()?.deployments;
+        (self.state.deployments.seen.as_ref() != Some(seen)).then(|| probe::node_of(seen))
+    }
+
     /// Whether it is read at all.
     fn is_active(&self) -> bool {
         !self.state.left_out && self.state.reach != StoredReach::Inaccessible

@@ -3,8 +3,8 @@
 //! So each poll reads what was created in the last days and what is open, and asks by its id for every incident that
 //! was open and is in neither: it was resolved, or merged. Twice a day the whole history is read again, for edits of
 //! what was resolved long ago; the first such sweep is the backfill. It must never take a failed page for the end of
-//! a list, nor one missing answer for a deleted incident. [`record`] reads incidents, [`days`] splits the history,
-//! [`cursor`] remembers, [`client`] asks.
+//! a list, nor one missing answer for a deleted incident. `record` reads incidents, `days` splits the history,
+//! `cursor` remembers, `client` asks.
 
 use std::collections::HashSet;
 

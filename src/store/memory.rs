@@ -36,7 +36,7 @@ struct Tables {
 struct Known {
     row: Option<Repository>,
     commits: BTreeMap<CommitId, Commit>,
-    changes: BTreeMap<u64, Change>,
+    changes: BTreeMap<u64, Seen<Change>>,
     attempts: BTreeMap<ExternalId, Seen<Attempt>>,
 }
 
@@ -236,8 +236,9 @@ impl Known {
             commit.pull_request = commit.pull_request.or(known);
             written += put(&mut self.commits, id, commit);
         }
-        for (number, change) in changes {
-            written += put(&mut self.changes, number, change);
+        for (number, fact) in changes {
+            let contact = self.changes.get(&number).map_or(contact, |known| known.contact);
+            written += put(&mut self.changes, number, Seen { fact, contact });
         }
         for (id, fact) in attempts {
             let contact = self.attempts.get(&id).map_or(contact, |known| {

@@ -49,6 +49,7 @@ async fn each_fault_looks_as_it_would_in_life() {
         (Fault::ResourceLimits, 200, "RESOURCE_LIMITS_EXCEEDED"),
         (Fault::NullItem("nodes", 1), 200, "},null,{"),
         (Fault::Word("SUCCESS", "TRANSMOGRIFIED"), 200, "TRANSMOGRIFIED"),
+        (Fault::Word("\"SUCCESS\"", "\"PONDERED\""), 200, "\"PONDERED\""),
         (Fault::ExtraFields, 200, "somethingNew"),
         (Fault::EndlessPages, 200, "\"hasNextPage\":true"),
         (Fault::Late(Duration::from_millis(1)), 200, "databaseId"),

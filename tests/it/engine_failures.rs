@@ -18,7 +18,7 @@ fn chain() -> Repo {
 
 fn edited(mut repo: Repo, number: u64, edit: impl FnOnce(&mut Change)) -> Repo {
     let mut changes = repo.facts.changes.iter_mut();
-    edit(changes.find(|change| change.number == number).unwrap());
+    edit(&mut changes.find(|seen| seen.fact.number == number).unwrap().fact);
     repo
 }
 
@@ -188,7 +188,7 @@ fn a_revert_blames_the_deployment_of_what_it_reverts() {
     pushed
         .facts
         .changes
-        .retain(|change| change.number != 4 && change.number != 1);
+        .retain(|seen| seen.fact.number != 4 && seen.fact.number != 1);
     pushed.facts.commits[4].reverts = vec![RevertOf::Commit(prefix("b"))];
     assert_eq!(
         deployed(pushed),

@@ -131,7 +131,7 @@ fn truncated(world: &World, at: i64) -> World {
     let at = minute(at);
     let mut known = world.clone();
     for repo in &mut known.repos {
-        repo.facts.changes.retain(|change| change.merged_at < at);
+        repo.facts.changes.retain(|seen| seen.fact.merged_at < at);
         for attempt in &mut repo.facts.attempts {
             attempt.fact.finished = attempt.fact.finished.filter(|(_, finished_at)| *finished_at < at);
         }

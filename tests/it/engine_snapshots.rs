@@ -8,7 +8,7 @@ use sextant::engine::snapshot::{
 use sextant::model::batch::{Contact, CountedKey, Coverage, Inventory};
 use sextant::model::fact::{Author, Change, Corrections, Exclusion, Outcome, Reach, RevertOf};
 use sextant::model::name::{ComponentName, ExternalId, Severity, SourceName, TeamSlug};
-use sextant::model::settings::{BotChanges, ComponentDetail, FailOn};
+use sextant::model::settings::{BotChanges, ComponentDetail, DeploymentsFrom, FailOn};
 use sextant::model::time::Timestamp;
 
 use crate::engine_world::{DAY, Repo, World, incident, minute, minutes, own, pull, sha, shop};
@@ -499,6 +499,29 @@ fn countables_are_what_counters_count() {
     found.sort_by(|a, b| a.0.cmp(&b.0));
     expected.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_merge_that_deploys_is_news_if_its_change_is() {
+    let mut repo = shop()
+        .commits("a b:a c:b")
+        .pulls([pull(1, "a", 10), pull(2, "b", 20), pull(3, "c", 30)]);
+    repo.component.from = DeploymentsFrom::Merges;
+    repo.facts.changes[0].contact = Contact::First;
+    repo.facts.changes[1].contact = Contact::First;
+    let world = World::of([repo]);
+    let mut news: Vec<_> = engine::countables(&world.linked(), &world.settings)
+        .into_iter()
+        .filter(|countable| countable.contact == Contact::Live)
+        .map(|countable| countable.key)
+        .collect();
+    news.sort();
+    let id = world.repos[0].component.repository.clone();
+    let expected = [
+        CountedKey::Attempt(id.clone(), ExternalId::new("3"), true),
+        CountedKey::LeadTime("shop".into(), id, sha("c")),
+    ];
+    assert_eq!(news, expected);
 }
 
 #[test]

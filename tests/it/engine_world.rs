@@ -157,7 +157,10 @@ impl Repo {
     pub(crate) fn pulls(mut self, pulls: impl IntoIterator<Item = Change>) -> Self {
         for mut pull in pulls {
             pull.repository = self.component.repository.clone();
-            self.facts.changes.push(pull);
+            self.facts.changes.push(Seen {
+                fact: pull,
+                contact: Contact::Live,
+            });
         }
         self
     }

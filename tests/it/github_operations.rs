@@ -137,12 +137,13 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
     }
     insta::assert_snapshot!(shown, @r"
     Discover 1
+    Discover 1
     RepositoriesByName 1
     Teams 1
     TeamRepositories 1
     Probe 1
     Probe 1
-    RepositoryPages 18
+    RepositoryPages 21
     RepositoryPages 9
     RepositoryPages 7
     CommitWalks 10

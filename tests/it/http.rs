@@ -12,6 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use sextant::catalogue::Sample;
 use sextant::clock::{Clock, SharedClock};
 use sextant::http::{Bounds, Http, Options, Reason};
 use sextant::model::secret::Credential;
@@ -142,6 +143,10 @@ fn http(url: &str, credential: Credential) -> Http {
 }
 
 fn http_by(clock: SharedClock, url: &str, credential: Credential) -> Http {
+    http_with(clock, &Telemetry::new(), url, credential)
+}
+
+fn http_with(clock: SharedClock, telemetry: &Telemetry, url: &str, credential: Credential) -> Http {
     let options = Options {
         source: "acme".to_owned(),
         base_url: url.to_owned(),
@@ -156,13 +161,7 @@ fn http_by(clock: SharedClock, url: &str, credential: Credential) -> Http {
         body_bytes: BODY_BYTES,
         ..Bounds::default()
     };
-    Http::with_bounds(
-        options,
-        bounds,
-        clock,
-        Telemetry::new().source("acme", "pagerduty"),
-    )
-    .unwrap()
+    Http::with_bounds(options, bounds, clock, telemetry.source("acme", "pagerduty")).unwrap()
 }
 
 fn seconds(from_now: i64) -> DateTime<Utc> {
@@ -474,8 +473,56 @@ async fn clones_share_the_budget_that_headers_and_bodies_state() {
 }
 
 #[tokio::test]
+async fn every_request_and_every_failure_is_counted_and_no_secret_with_them() {
+    let used_up = [
+        ("x-ratelimit-limit", "5000"),
+        ("x-ratelimit-remaining", "0"),
+        ("x-ratelimit-reset", "1800000600"),
+        ("x-ratelimit-resource", SECRET),
+    ];
+    let replies = [reply(500, &[], ""), reply(401, &used_up, SECRET), fine()];
+    let server = Server::start(replies).await;
+    let telemetry = Telemetry::new();
+    let http = http_with(
+        Arc::new(FixedClock(now())),
+        &telemetry,
+        &server.url,
+        Credential::fixed(SecretString::from(SECRET)),
+    );
+    http.get("/x", &[]).await.unwrap_err();
+    let answer = http.get("/x", &[]).await.unwrap();
+    http.read::<Vec<u64>>(&answer, "the list").unwrap_err();
+    http.observe_limit("graphql", 5_000, 1_000, seconds(600));
+
+    let families = telemetry.gather();
+    let value = |name: &str, label: &str| {
+        let family = families.iter().find(|family| family.metric.name == name).unwrap();
+        let has = |sample: &&Sample| sample.labels.iter().any(|(_, value)| value == label);
+        family.samples.iter().find(has).map(|sample| sample.value)
+    };
+    let failures = "sextant_source_request_failures_total";
+    for (name, label, expected) in [
+        ("sextant_source_requests_total", "acme", 3.0),
+        (failures, "server", 1.0),
+        (failures, "auth", 1.0),
+        (failures, "malformed", 1.0),
+        (failures, "network", 0.0),
+        ("sextant_source_rate_limit", "graphql", 5_000.0),
+        ("sextant_source_rate_limit_remaining", "graphql", 1_000.0),
+        (
+            "sextant_source_rate_limit_reset_timestamp_seconds",
+            "graphql",
+            1_800_000_600.0,
+        ),
+    ] {
+        assert_eq!(value(name, label), Some(expected), "{name} {label}");
+    }
+    assert!(!format!("{families:?}").contains(SECRET));
+}
+
+#[tokio::test]
 async fn json_that_cannot_be_read_is_malformed() {
-    for body in ["", "{", "<html>", "[1]"] {
+    for body in ["", "{", "<html>", "[1]", r#"{"a": "s3cr3t-of-acme"}"#] {
         let server = Server::start([reply(200, &[("content-type", "application/json")], body)]).await;
         let http = server.http();
         let answer = http.get("/x", &[]).await.unwrap();
@@ -483,6 +530,7 @@ async fn json_that_cannot_be_read_is_malformed() {
             .read::<std::collections::BTreeMap<String, u64>>(&answer, "the list")
             .unwrap_err();
         assert_eq!(failure.reason, Reason::Malformed);
+        assert!(!failure.what.contains(SECRET), "{failure}");
         assert!(
             failure
                 .what

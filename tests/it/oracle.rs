@@ -2,7 +2,10 @@
 //! naively as they can be written and without a line of the engine. Whatever lies between the world and `/metrics`
 //! (two APIs, paging, the store, the engine) must come to the same numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::LazyLock;
 
 use regex::Regex;
 use sextant::demo::world::World;
@@ -11,7 +14,22 @@ use sextant::demo::world::deployment::State;
 use sextant::demo::world::issue::StateReason;
 use sextant::demo::world::pull::PullRequest;
 use sextant::demo::world::repository::Repository;
+use sextant::model::name::CommitId;
 use sextant::model::time::{Span, Timestamp};
+
+static HOTFIX: LazyLock<Regex> = LazyLock::new(|| Regex::new("^hotfix[/-]").unwrap());
+static REVERTS_NUMBER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)\breverts\s+(?:([\w.-]+/[\w.-]+))?#(\d+)").unwrap());
+static REVERT_BRANCH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^revert-(\d+)-").unwrap());
+static REVERT_TITLE: LazyLock<Regex> = LazyLock::new(|| Regex::new("^Revert \"(.*)\"$").unwrap());
+static REVERTS_COMMIT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)this reverts commit ([0-9a-f]{7,40})").unwrap());
+static SHA: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[0-9a-f]{7,40}\b").unwrap());
+
+thread_local! {
+    /// What is reachable from a commit never changes, and a test has a thread and a world of its own.
+    static REACHED: RefCell<HashMap<CommitId, Rc<BTreeSet<usize>>>> = RefCell::default();
+}
 
 /// What the oracle has to be told, since no API says it.
 #[derive(Debug, Clone)]
@@ -58,6 +76,15 @@ pub(crate) struct Rollout {
 impl Rollout {
     pub(crate) fn failed(&self) -> bool {
         self.blamed || !self.incidents.is_empty()
+    }
+
+    fn take_back(&mut self, reverts: &Reverts) {
+        match reverts {
+            Reverts::Nothing => return,
+            Reverts::Unknown => {}
+            Reverts::Landing(place) => drop(self.reverted.insert(*place)),
+        }
+        self.reverts_or_hotfixes = true;
     }
 
     /// When it failed and when it recovered, as of `t`.
@@ -138,7 +165,9 @@ pub(crate) fn ask(world: &World, told: &Told) -> BTreeMap<String, Said> {
             }
         }
     }
-    said.values_mut().for_each(|said| rework(&mut said.rollouts));
+    for said in said.values_mut() {
+        rework(&mut said.rollouts);
+    }
     said
 }
 
@@ -157,7 +186,11 @@ fn as_told(at: Timestamp) -> Timestamp {
     Timestamp::from_seconds(at.millis().div_euclid(1000))
 }
 
-fn reach(repository: &Repository, place: usize) -> BTreeSet<usize> {
+fn reach(repository: &Repository, place: usize) -> Rc<BTreeSet<usize>> {
+    let id = repository.commits[place].id;
+    if let Some(known) = REACHED.with_borrow(|reached| reached.get(&id).cloned()) {
+        return known;
+    }
     let mut seen = BTreeSet::new();
     let mut queue = vec![place];
     while let Some(place) = queue.pop() {
@@ -165,100 +198,115 @@ fn reach(repository: &Repository, place: usize) -> BTreeSet<usize> {
             queue.extend(&repository.commits[place].parents);
         }
     }
+    let seen = Rc::new(seen);
+    REACHED.with_borrow_mut(|reached| reached.insert(id, Rc::clone(&seen)));
     seen
 }
 
+/// A successful production attempt: finish, id, creation, place of its commit, environment.
+type Success = (Timestamp, u64, Timestamp, usize, String);
+
 fn repository(repository: &Repository, told: &Told) -> Said {
     let mut said = Said::default();
-    let mut successes: Vec<(Timestamp, u64, Timestamp, usize, String)> = Vec::new();
-    if told.merges.contains(&repository.name_with_owner()) {
-        for pull in repository
-            .pulls
-            .iter()
-            .filter(|pull| pull.base == repository.default_branch)
-        {
-            let Some(landing) = &pull.landing else { continue };
-            said.attempts.push((landing.at, true));
-            successes.push((
-                landing.at,
-                pull.number,
-                landing.at,
-                landing.commit,
-                "production".to_owned(),
-            ));
-        }
+    let mut successes = if told.merges.contains(&repository.name_with_owner()) {
+        merges(repository, &mut said)
     } else {
-        for deployment in repository
-            .deployments
-            .iter()
-            .filter(|one| told.production.is_match(&one.environment))
-        {
-            let when = |states: &[State]| {
-                deployment
-                    .statuses
-                    .iter()
-                    .filter(|one| states.contains(&one.state))
-                    .map(|one| one.at)
-                    .min()
-            };
-            if let Some(at) = when(&[State::Success]) {
-                said.attempts.push((at, true));
-                let place = repository
-                    .commits
-                    .iter()
-                    .position(|commit| commit.id == deployment.commit)
-                    .unwrap();
-                let environment = deployment.environment.clone();
-                successes.push((
-                    at,
-                    deployment.database_id,
-                    deployment.created_at,
-                    place,
-                    environment,
-                ));
-            } else if let Some(at) = when(&[State::Failure, State::Error]) {
-                said.attempts.push((at, false));
-            }
-        }
-    }
+        deployments(repository, told, &mut said)
+    };
     for (at, _) in &mut said.attempts {
         *at = as_told(*at);
     }
     for (at, _, created_at, ..) in &mut successes {
         (*at, *created_at) = (as_told(*at), as_told(*created_at));
     }
-    successes.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-    for (at, _, created_at, commit, environment) in successes {
-        let joined = said.rollouts.iter_mut().rev().find(|rollout| {
-            rollout.commit == commit
-                && at.since(rollout.at) <= Span::from_hours(24)
-                && !rollout.environments.contains(&environment)
-        });
-        if let Some(rollout) = joined {
-            rollout.environments.insert(environment);
-        } else {
-            said.rollouts.push(Rollout {
-                at,
-                created_at,
-                commit,
-                environments: BTreeSet::from([environment]),
-                kind: "",
-                lead_times: Vec::new(),
-                bot_changes: 0,
-                unreviewed: 0,
-                reverts_or_hotfixes: false,
-                landings: BTreeSet::new(),
-                reverted: BTreeSet::new(),
-                incidents: Vec::new(),
-                remedies: Vec::new(),
-                blamed: false,
-                unplanned: false,
-            });
-        }
+    successes.sort_by_key(|success| (success.0, success.1));
+    for success in successes {
+        roll_out(&mut said.rollouts, success);
     }
     changes(repository, told, &mut said.rollouts);
     blame(repository, &mut said.rollouts);
     said
+}
+
+fn merges(repository: &Repository, said: &mut Said) -> Vec<Success> {
+    let mut successes = Vec::new();
+    for pull in repository
+        .pulls
+        .iter()
+        .filter(|pull| pull.base == repository.default_branch)
+    {
+        let Some(landing) = &pull.landing else { continue };
+        said.attempts.push((landing.at, true));
+        successes.push((
+            landing.at,
+            pull.number,
+            landing.at,
+            landing.commit,
+            "production".to_owned(),
+        ));
+    }
+    successes
+}
+
+fn deployments(repository: &Repository, told: &Told, said: &mut Said) -> Vec<Success> {
+    let mut successes = Vec::new();
+    for deployment in repository
+        .deployments
+        .iter()
+        .filter(|one| told.production.is_match(&one.environment))
+    {
+        let when = |states: &[State]| {
+            deployment
+                .statuses
+                .iter()
+                .filter(|one| states.contains(&one.state))
+                .map(|one| one.at)
+                .min()
+        };
+        if let Some(at) = when(&[State::Success]) {
+            said.attempts.push((at, true));
+            let place = repository
+                .commits
+                .iter()
+                .position(|commit| commit.id == deployment.commit)
+                .unwrap();
+            let (id, created_at) = (deployment.database_id, deployment.created_at);
+            successes.push((at, id, created_at, place, deployment.environment.clone()));
+        } else if let Some(at) = when(&[State::Failure, State::Error]) {
+            said.attempts.push((at, false));
+        }
+    }
+    successes
+}
+
+/// 2.3.
+fn roll_out(rollouts: &mut Vec<Rollout>, (at, _, created_at, commit, environment): Success) {
+    let joined = rollouts.iter_mut().rev().find(|rollout| {
+        rollout.commit == commit
+            && at.since(rollout.at) <= Span::from_hours(24)
+            && !rollout.environments.contains(&environment)
+    });
+    if let Some(rollout) = joined {
+        rollout.environments.insert(environment);
+        return;
+    }
+    rollouts.push(Rollout {
+        at,
+        created_at,
+        commit,
+        environments: BTreeSet::from([environment]),
+        kind: "",
+        lead_times: Vec::new(),
+        bot_changes: 0,
+        unreviewed: 0,
+        reverts_or_hotfixes: false,
+        landings: BTreeSet::new(),
+        reverted: BTreeSet::new(),
+        incidents: Vec::new(),
+        remedies: Vec::new(),
+        blamed: false,
+        unplanned: false,
+    });
 }
 
 /// Kinds (2.4) and own changes (2.5).
@@ -309,14 +357,11 @@ fn changes(repository: &Repository, told: &Told, rollouts: &mut [Rollout]) {
                             .lead_times
                             .push(as_told(at).since(as_told(commit.authored_at)).max(Span::ZERO));
                     }
-                    if let Some(reverted) = reverted_commit(repository, &commit.message) {
-                        rollout.reverts_or_hotfixes = true;
-                        rollout.reverted.extend(reverted);
-                    }
+                    rollout.take_back(&reverted_commit(repository, &commit.message));
                 }
             }
         }
-        before.extend(here);
+        before.extend(here.iter());
     }
 }
 
@@ -352,17 +397,23 @@ fn take(repository: &Repository, told: &Told, rollout: &mut Rollout, pull: &Pull
         let lead_time = as_told(at).since(as_told(first));
         rollout.lead_times.push(lead_time.max(Span::ZERO));
     }
-    let hotfix = Regex::new("^hotfix[/-]").unwrap().is_match(&pull.branch)
-        || pull.labels.iter().any(|label| label == "hotfix");
+    let hotfix = HOTFIX.is_match(&pull.branch) || pull.labels.iter().any(|label| label == "hotfix");
     rollout.reverts_or_hotfixes |= hotfix;
-    if let Some(reverted) = reverts(repository, pull) {
-        rollout.reverts_or_hotfixes = true;
-        rollout.reverted.extend(reverted);
-    }
+    rollout.take_back(&reverts(repository, pull));
 }
 
-/// 3.3: the landing place of what a pull request reverts; `Some(None)`: a revert of nothing known.
-fn reverts(repository: &Repository, pull: &PullRequest) -> Option<Option<usize>> {
+/// What a change reverts.
+enum Reverts {
+    /// Nothing: it is no revert.
+    Nothing,
+    /// It is one, of nothing known.
+    Unknown,
+    /// What landed as the commit at this place.
+    Landing(usize),
+}
+
+/// 3.3.
+fn reverts(repository: &Repository, pull: &PullRequest) -> Reverts {
     let landing_of = |number: &str| {
         let pull = repository.pull(number.parse().ok()?)?;
         pull.landing.as_ref().map(|landing| landing.commit)
@@ -371,30 +422,30 @@ fn reverts(repository: &Repository, pull: &PullRequest) -> Option<Option<usize>>
     let own = pull.commits.iter().map(|own| &repository.commits[*own].message);
     let texts: Vec<&String> = [&pull.body, &landing.message].into_iter().chain(own).collect();
     let mut found = false;
-    let body = Regex::new(r"(?i)\breverts\s+(?:([\w.-]+/[\w.-]+))?#(\d+)").unwrap();
+    let body = &*REVERTS_NUMBER;
     for capture in body.captures_iter(&pull.body) {
         let here = capture
             .get(1)
             .is_none_or(|name| name.as_str() == repository.name_with_owner());
         found = true;
         if let Some(place) = here.then(|| landing_of(&capture[2])).flatten() {
-            return Some(Some(place));
+            return Reverts::Landing(place);
         }
     }
     for text in texts {
         match reverted_commit(repository, text) {
-            Some(Some(place)) => return Some(Some(place)),
-            Some(None) => found = true,
-            None => {}
+            Reverts::Landing(place) => return Reverts::Landing(place),
+            Reverts::Unknown => found = true,
+            Reverts::Nothing => {}
         }
     }
-    if let Some(capture) = Regex::new(r"^revert-(\d+)-").unwrap().captures(&pull.branch) {
+    if let Some(capture) = REVERT_BRANCH.captures(&pull.branch) {
         found = true;
         if let Some(place) = landing_of(&capture[1]) {
-            return Some(Some(place));
+            return Reverts::Landing(place);
         }
     }
-    if let Some(capture) = Regex::new("^Revert \"(.*)\"$").unwrap().captures(&pull.title) {
+    if let Some(capture) = REVERT_TITLE.captures(&pull.title) {
         found = true;
         let merged_at = pull.landing.as_ref().unwrap().at;
         let titled = repository
@@ -405,28 +456,28 @@ fn reverts(repository: &Repository, pull: &PullRequest) -> Option<Option<usize>>
             .filter_map(|other| other.landing.as_ref())
             .filter(|landing| landing.at < merged_at);
         if let Some(landing) = landings.max_by_key(|landing| landing.at) {
-            return Some(Some(landing.commit));
+            return Reverts::Landing(landing.commit);
         }
     }
-    found.then_some(None)
+    if found { Reverts::Unknown } else { Reverts::Nothing }
 }
 
-fn reverted_commit(repository: &Repository, text: &str) -> Option<Option<usize>> {
-    let capture = Regex::new(r"(?i)this reverts commit ([0-9a-f]{7,40})")
-        .unwrap()
-        .captures(text)?;
+fn reverted_commit(repository: &Repository, text: &str) -> Reverts {
+    let Some(capture) = REVERTS_COMMIT.captures(text) else {
+        return Reverts::Nothing;
+    };
     let place = repository
         .commits
         .iter()
         .position(|commit| commit.id.to_string().starts_with(&capture[1]));
-    let owner = place.map(|place| {
-        let of_pull = repository
-            .pulls
-            .iter()
-            .find(|pull| pull.landing.is_some() && pull.commits.contains(&place));
-        of_pull.map_or(place, |pull| pull.landing.as_ref().unwrap().commit)
-    });
-    Some(owner)
+    let Some(place) = place else {
+        return Reverts::Unknown;
+    };
+    let of_pull = repository
+        .pulls
+        .iter()
+        .find(|pull| pull.landing.is_some() && pull.commits.contains(&place));
+    Reverts::Landing(of_pull.map_or(place, |pull| pull.landing.as_ref().unwrap().commit))
 }
 
 /// 3.3 (b) and (c), with the defaults: the last deployment is blamed, within 7 days.
@@ -453,11 +504,10 @@ fn blame(repository: &Repository, rollouts: &mut [Rollout]) {
                 .for_each(|rollout| rollout.remedies.push(at));
         }
         let reverted = rollouts[index].reverted.clone();
-        for earlier in 0..index {
-            if at.since(rollouts[earlier].at) <= window && !rollouts[earlier].landings.is_disjoint(&reverted)
-            {
-                rollouts[earlier].blamed = true;
-                rollouts[earlier].remedies.push(at);
+        for earlier in &mut rollouts[..index] {
+            if at.since(earlier.at) <= window && !earlier.landings.is_disjoint(&reverted) {
+                earlier.blamed = true;
+                earlier.remedies.push(at);
             }
         }
         if has_hotfix(repository, &rollouts[index]) {
@@ -474,7 +524,7 @@ fn blame(repository: &Repository, rollouts: &mut [Rollout]) {
 }
 
 fn has_hotfix(repository: &Repository, rollout: &Rollout) -> bool {
-    let branch = Regex::new("^hotfix[/-]").unwrap();
+    let branch = &*HOTFIX;
     repository.pulls.iter().any(|pull| {
         let own = pull
             .landing
@@ -484,7 +534,7 @@ fn has_hotfix(repository: &Repository, rollout: &Rollout) -> bool {
     })
 }
 
-/// 4.3: what the text names (the last deployment of just this commit, else the one that brought it), else the latest
+/// 4.3: what the text names (the last deployment of exactly that, else the one that brought it), else the latest
 /// deployment within 24 hours.
 fn attribute(
     repository: &Repository,
@@ -499,10 +549,14 @@ fn attribute(
         .filter(|index| said.rollouts[*index].at < started)
         .collect();
     let found = referenced(repository, text).and_then(|commit| {
-        let is_it = |index: &usize| said.rollouts[*index].commit == commit;
+        let is = |index: &usize| said.rollouts[*index].commit == commit;
         let contains = |index: &usize| reach(repository, said.rollouts[*index].commit).contains(&commit);
-        let just_this = earlier.iter().rev().copied().find(is_it);
-        just_this.or_else(|| earlier.iter().copied().find(contains))
+        earlier
+            .iter()
+            .rev()
+            .copied()
+            .find(is)
+            .or_else(|| earlier.iter().copied().find(contains))
     });
     let recent = |index: &usize| started.since(said.rollouts[*index].at) <= Span::from_hours(24);
     if let Some(index) = found.or_else(|| earlier.last().copied().filter(recent)) {
@@ -532,11 +586,7 @@ fn referenced(repository: &Repository, title: &str) -> Option<usize> {
             .as_ref()
             .map(|landing| landing.commit);
     }
-    let sha = Regex::new(r"\b[0-9a-f]{7,40}\b")
-        .unwrap()
-        .find(title)?
-        .as_str()
-        .to_owned();
+    let sha = SHA.find(title)?.as_str().to_owned();
     repository
         .commits
         .iter()

@@ -2,7 +2,6 @@
 //! side, moved by hand: a story says when a poll happens and what time it is, so nothing waits and nothing sleeps.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -161,11 +160,6 @@ impl Rig {
         Self::open(world, servers, config, directory, stop).await
     }
 
-    /// The path of the store, for those who look into it.
-    pub(crate) fn store_path(&self) -> PathBuf {
-        self.directory.path().join("sextant.db")
-    }
-
     /// Writes another token where the configuration names it.
     pub(crate) fn replace_token(&self, source: &str, token: &str) {
         std::fs::write(self.directory.path().join(format!("{source}-token")), token).unwrap();
@@ -250,7 +244,7 @@ async fn poll(
     };
     let now = world.lock().now;
     let polling = async {
-        let outcome = collector.poll_once(source, now).await;
+        let outcome = collector.poll_once(source, now).await.map(|_| ());
         drop(collector);
         outcome
     };

@@ -8,7 +8,7 @@
 )]
 
 use sextant::model::batch::{
-    Batch, Contact, CountedKey, CounterKey, Coverage, Cursor, Inventory, RepositoryFacts, Scope,
+    Batch, Contact, CountedKey, CounterKey, Coverage, Cursor, Inventory, RepositoryFacts, Scope, Seen,
     StoredIncident,
 };
 use sextant::model::fact::{Attempt, Exclusion, Fact, HoldingTeam, Incident, Outcome, Permission};
@@ -47,6 +47,7 @@ cases! {
     a_batch_tells_what_it_changed
     a_cursor_alone_writes_no_row
     an_attempt_is_news_if_its_outcome_became_known_after_first_contact
+    a_change_is_news_if_it_was_first_read_after_first_contact
     an_incident_is_news_if_it_appeared_and_if_it_was_resolved_after_first_contact
     what_is_no_incident_is_filtered_if_it_is_known_and_forgotten_if_not
     a_batch_tells_which_commits_it_names_and_nobody_has
@@ -150,7 +151,11 @@ async fn a_batch_is_stored_with_its_cursors_and_coverage(store: impl FactStore) 
     };
     assert_eq!(facts.repository, repository(1));
     assert_eq!(facts.commits, [commit(1, 1), commit(1, 2)]);
-    assert_eq!(facts.changes, [change(1, 7)]);
+    let seen = Seen {
+        fact: change(1, 7),
+        contact: Contact::First,
+    };
+    assert_eq!(facts.changes, [seen]);
     assert_eq!(facts.attempts[0].fact, attempt(1, "9"));
     assert_eq!(facts.attempts[0].contact, Contact::First);
     assert_eq!(dump.incidents[0].incident, incident("P1"));
@@ -193,7 +198,7 @@ async fn of_two_facts_with_one_identity_the_later_one_is_stored(store: impl Fact
     ];
     let applied = store.apply(&acme(), live(facts)).await.unwrap();
     assert_eq!(applied.rows_written, 2);
-    assert_eq!(dump(&store).await.facts[0].changes, [renamed]);
+    assert_eq!(dump(&store).await.facts[0].changes[0].fact, renamed);
 }
 
 async fn a_batch_tells_what_it_changed(store: impl FactStore) {
@@ -269,6 +274,36 @@ async fn an_attempt_is_news_if_its_outcome_became_known_after_first_contact(stor
             .find(|seen| seen.fact.id.as_str() == id)
             .unwrap();
         assert_eq!(stored.contact, expected, "attempt {id}");
+    }
+}
+
+async fn a_change_is_news_if_it_was_first_read_after_first_contact(store: impl FactStore) {
+    use Contact::{First, Live};
+    store
+        .apply(&acme(), live(vec![Fact::Repository(repository(1))]))
+        .await
+        .unwrap();
+    for (number, reads, rows, expected) in [
+        (1, vec![(First, "a")], 1, First),
+        (2, vec![(Live, "a")], 1, Live),
+        (3, vec![(First, "a"), (Live, "a")], 1, First),
+        (4, vec![(First, "a"), (Live, "b")], 2, First),
+        (5, vec![(Live, "a"), (First, "b")], 2, Live),
+    ] {
+        let mut written = 0;
+        for (contact, title) in reads {
+            let mut fact = change(1, number);
+            title.clone_into(&mut fact.title);
+            let batch = read(contact, Fact::Change(fact));
+            written += store.apply(&acme(), batch).await.unwrap().rows_written;
+        }
+        let facts = store.repository(&repository_id(1)).await.unwrap().unwrap();
+        let stored = facts
+            .changes
+            .iter()
+            .find(|seen| seen.fact.number == number)
+            .unwrap();
+        assert_eq!((stored.contact, written), (expected, rows), "change {number}");
     }
 }
 
@@ -516,7 +551,12 @@ async fn rows_come_in_the_order_of_their_identities(store: impl FactStore) {
             .map(|stored| &stored.incident.id)
             .eq(sorted.iter())
     );
-    assert!(of.changes.iter().map(|change| change.number).eq([0, 3, u64::MAX]));
+    assert!(
+        of.changes
+            .iter()
+            .map(|seen| seen.fact.number)
+            .eq([0, 3, u64::MAX])
+    );
     assert!(of.commits.iter().map(|commit| commit.id).eq([1, 9, 200].map(sha)));
     let repositories: Vec<RepositoryId> = dump.facts.iter().map(|of| of.repository.id.clone()).collect();
     assert_eq!(repositories, [repository_id(1), repository_id(2)]);

@@ -8,7 +8,7 @@ use sextant::demo::config::{Paths, config_toml};
 use sextant::demo::generate::generate;
 use sextant::demo::live::Live;
 use sextant::demo::world::World;
-use sextant::engine::snapshot::{Snapshot, WindowValues};
+use sextant::engine::snapshot::{Delivery, Incidents, Snapshot, WindowValues};
 use sextant::model::time::{Span, Timestamp};
 
 use crate::oracle::{self, Said, Told, quantile};
@@ -107,151 +107,118 @@ fn without_incidents(values: &WindowValues) -> WindowValues {
     }
 }
 
+/// A number's name, ours, the oracle's.
+type Row = (&'static str, String, String);
+
 /// How many numbers agree, and those that do not.
 fn differing(values: &WindowValues, said: &[&Said], from: Timestamp, to: Timestamp) -> (usize, Vec<String>) {
-    let within = |at: Timestamp| from <= at && at < to;
     let ever = said
         .iter()
         .flat_map(|said| &said.rollouts)
         .any(|rollout| rollout.at < to);
-    let mut checks: Vec<(&str, String, String)> = Vec::new();
-    let mut check = |what, ours: String, theirs: String| checks.push((what, ours, theirs));
-    check(
+    let mut rows = vec![(
         "delivery",
         values.delivery.is_some().to_string(),
         ever.to_string(),
-    );
+    )];
     if let Some(delivery) = &values.delivery {
-        let rollouts: Vec<_> = said
-            .iter()
-            .flat_map(|said| &said.rollouts)
-            .filter(|rollout| within(rollout.at))
-            .collect();
-        let times: Vec<Span> = rollouts
-            .iter()
-            .flat_map(|rollout| rollout.lead_times.clone())
-            .collect();
-        let recoveries: Vec<Span> = said
-            .iter()
-            .flat_map(|said| &said.rollouts)
-            .filter(|rollout| rollout.at < to)
-            .filter_map(|rollout| rollout.recovery(to))
-            .filter(|(_, ended)| within(*ended))
-            .map(|(began, ended)| ended.since(began).max(Span::ZERO))
-            .collect();
-        let attempts = |success| {
-            let all = said.iter().flat_map(|said| &said.attempts);
-            all.filter(|(at, outcome)| within(*at) && *outcome == success)
-                .count()
-                .to_string()
-        };
-        let count = |predicate: &dyn Fn(&oracle::Rollout) -> bool| {
-            rollouts
-                .iter()
-                .filter(|rollout| predicate(rollout))
-                .count()
-                .to_string()
-        };
-        let sum = |value: &dyn Fn(&oracle::Rollout) -> usize| {
-            rollouts
-                .iter()
-                .map(|rollout| value(rollout))
-                .sum::<usize>()
-                .to_string()
-        };
-        check(
-            "deployments",
-            delivery.deployments.to_string(),
-            rollouts.len().to_string(),
-        );
-        check(
-            "attempts succeeded",
-            delivery.attempts_succeeded.to_string(),
-            attempts(true),
-        );
-        check(
-            "attempts failed",
-            delivery.attempts_failed.to_string(),
-            attempts(false),
-        );
-        check("changes", delivery.changes.to_string(), times.len().to_string());
-        check(
-            "bots",
-            delivery.bot_changes.to_string(),
-            sum(&|rollout| rollout.bot_changes),
-        );
-        check(
-            "unreviewed",
-            delivery.unreviewed_changes.to_string(),
-            sum(&|rollout| rollout.unreviewed),
-        );
-        check(
-            "lead time p50",
-            format!("{:?}", delivery.lead_time.p50),
-            format!("{:?}", quantile(&times, 50)),
-        );
-        check(
-            "lead time p90",
-            format!("{:?}", delivery.lead_time.p90),
-            format!("{:?}", quantile(&times, 90)),
-        );
-        check(
-            "failed",
-            delivery.failed_deployments.to_string(),
-            count(&oracle::Rollout::failed),
-        );
-        check(
-            "rework",
-            delivery.rework_deployments.to_string(),
-            count(&|rollout| rollout.unplanned),
-        );
-        check(
-            "recovered",
-            delivery.recovered_deployments.to_string(),
-            recoveries.len().to_string(),
-        );
-        let recovery = delivery.recovery_time;
-        check(
-            "recovery p50",
-            format!("{:?}", recovery.p50),
-            format!("{:?}", quantile(&recoveries, 50)),
-        );
-        check(
-            "recovery p90",
-            format!("{:?}", recovery.p90),
-            format!("{:?}", quantile(&recoveries, 90)),
-        );
+        rows.extend(delivery_rows(delivery, said, from, to));
     }
     if let Some(incidents) = &values.incidents {
-        let all = || said.iter().flat_map(|said| &said.incidents);
-        let started = all().filter(|(start, _)| within(*start)).count();
-        let resolved: Vec<Span> = all()
-            .filter_map(|(start, end)| end.filter(|end| within(*end)).map(|end| end.since(*start)))
-            .collect();
-        check(
-            "incidents",
-            incidents.started.values().sum::<u64>().to_string(),
-            started.to_string(),
-        );
-        check(
-            "resolved",
-            incidents.resolved.to_string(),
-            resolved.len().to_string(),
-        );
-        let resolution = incidents.resolution_time.p50;
-        check(
-            "resolution p50",
-            format!("{resolution:?}"),
-            format!("{:?}", quantile(&resolved, 50)),
-        );
+        rows.extend(incident_rows(incidents, said, from, to));
     }
-    let all = checks.len();
-    let wrong: Vec<_> = checks
+    let all = rows.len();
+    let wrong: Vec<_> = rows
         .into_iter()
         .filter(|(_, ours, theirs)| ours != theirs)
         .map(|(what, ours, theirs)| format!("{what}: {ours}, the oracle says {theirs}"))
         .collect();
     (all - wrong.len(), wrong)
+}
+
+fn delivery_rows(delivery: &Delivery, said: &[&Said], from: Timestamp, to: Timestamp) -> Vec<Row> {
+    let within = |at: Timestamp| from <= at && at < to;
+    let all = || said.iter().flat_map(|said| &said.rollouts);
+    let rollouts: Vec<_> = all().filter(|rollout| within(rollout.at)).collect();
+    let times: Vec<Span> = rollouts
+        .iter()
+        .flat_map(|rollout| rollout.lead_times.clone())
+        .collect();
+    let recoveries: Vec<Span> = all()
+        .filter(|rollout| rollout.at < to)
+        .filter_map(|rollout| rollout.recovery(to))
+        .filter(|(_, ended)| within(*ended))
+        .map(|(began, ended)| ended.since(began).max(Span::ZERO))
+        .collect();
+    let attempts = |success| {
+        let all = said.iter().flat_map(|said| &said.attempts);
+        all.filter(|(at, outcome)| within(*at) && *outcome == success)
+            .count()
+    };
+    let count = |is: fn(&oracle::Rollout) -> bool| rollouts.iter().filter(|rollout| is(rollout)).count();
+    let sum = |of: fn(&oracle::Rollout) -> usize| rollouts.iter().map(|rollout| of(rollout)).sum::<usize>();
+    let counts = [
+        ("deployments", delivery.deployments, rollouts.len()),
+        ("attempts succeeded", delivery.attempts_succeeded, attempts(true)),
+        ("attempts failed", delivery.attempts_failed, attempts(false)),
+        ("changes", delivery.changes, times.len()),
+        ("bots", delivery.bot_changes, sum(|rollout| rollout.bot_changes)),
+        (
+            "unreviewed",
+            delivery.unreviewed_changes,
+            sum(|rollout| rollout.unreviewed),
+        ),
+        (
+            "failed",
+            delivery.failed_deployments,
+            count(oracle::Rollout::failed),
+        ),
+        (
+            "rework",
+            delivery.rework_deployments,
+            count(|rollout| rollout.unplanned),
+        ),
+        ("recovered", delivery.recovered_deployments, recoveries.len()),
+    ];
+    let spans = [
+        ("lead time p50", delivery.lead_time.p50, quantile(&times, 50)),
+        ("lead time p90", delivery.lead_time.p90, quantile(&times, 90)),
+        (
+            "recovery p50",
+            delivery.recovery_time.p50,
+            quantile(&recoveries, 50),
+        ),
+        (
+            "recovery p90",
+            delivery.recovery_time.p90,
+            quantile(&recoveries, 90),
+        ),
+    ];
+    let counts = counts.map(|(what, ours, theirs)| (what, ours.to_string(), theirs.to_string()));
+    let spans = spans.map(|(what, ours, theirs)| (what, format!("{ours:?}"), format!("{theirs:?}")));
+    counts.into_iter().chain(spans).collect()
+}
+
+fn incident_rows(incidents: &Incidents, said: &[&Said], from: Timestamp, to: Timestamp) -> Vec<Row> {
+    let within = |at: Timestamp| from <= at && at < to;
+    let all = || said.iter().flat_map(|said| &said.incidents);
+    let started = all().filter(|(start, _)| within(*start)).count();
+    let ended = all().filter_map(|(start, end)| end.filter(|end| within(*end)).map(|end| end.since(*start)));
+    let resolved: Vec<Span> = ended.collect();
+    let (ours, theirs) = (incidents.resolution_time.p50, quantile(&resolved, 50));
+    vec![
+        (
+            "incidents",
+            incidents.started.values().sum::<u64>().to_string(),
+            started.to_string(),
+        ),
+        (
+            "resolved",
+            incidents.resolved.to_string(),
+            resolved.len().to_string(),
+        ),
+        ("resolution p50", format!("{ours:?}"), format!("{theirs:?}")),
+    ]
 }
 
 #[tokio::test]

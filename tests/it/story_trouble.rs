@@ -78,7 +78,7 @@ async fn a_repository_that_is_gone_does_not_spoil_its_batch_and_keeps_its_histor
         rig.poll().await;
     }
     let after = rig.look().await;
-    let (was, is) = (organization(&before, "30d"), organization(&after, "30d"));
+    let (was, is) = (organization(&before, "90d"), organization(&after, "90d"));
     let deployments =
         |values: &sextant::engine::snapshot::WindowValues| values.delivery.clone().unwrap().deployments;
     assert_eq!(deployments(is), deployments(was) + 1);
@@ -266,4 +266,44 @@ async fn a_poll_that_is_dropped_anywhere_goes_on_where_it_was() {
             "after request {after} (dropped: {dropped})"
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_pushed_between_the_probe_and_the_read_is_read_once() {
+    let mut rig = Rig::new(small(), ACME).await;
+    rig.poll().await;
+    rig.later(Span::from_minutes(1));
+    push(&rig);
+    let (world, github) = (rig.world.clone(), std::sync::Arc::clone(&rig.servers.github));
+    let probes = move || github.tally.by_operation().get("Probe").copied().unwrap_or(0);
+    let before = probes();
+    // The answer of the probe is made before anybody else runs, so this push comes right after it.
+    let pushing = async {
+        while probes() == before {
+            tokio::task::yield_now().await;
+        }
+        world.tell(|world| {
+            let shop = world.find("acme/shop").unwrap();
+            let now = world.now;
+            world.push(shop, "vera", "Another one", now, now);
+        });
+    };
+    let asked = rig.servers.github.tally.requests();
+    let (polled, ()) = tokio::join!(rig.poll_github(), pushing);
+    polled.unwrap();
+    let took = rig.servers.github.tally.requests() - asked;
+    assert!(
+        took <= 5,
+        "{took} requests: {:?}",
+        rig.servers.github.tally.by_operation()
+    );
+}
+
+/// Pushes a commit straight to `shop`.
+fn push(rig: &Rig) {
+    rig.world.tell(|world| {
+        let shop = world.find("acme/shop").unwrap();
+        let now = world.now;
+        world.push(shop, "vera", "One", now, now);
+    });
 }

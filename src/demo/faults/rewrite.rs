@@ -54,6 +54,7 @@ pub(super) fn null_item(answer: &mut Answer, name: &str, place: usize) {
 }
 
 pub(super) fn word(answer: &mut Answer, old: &str, new: &str) {
+    let (old, new) = (old.trim_matches('"'), new.trim_matches('"'));
     let text = String::from_utf8_lossy(&answer.body);
     let spoiled = text.replacen(&format!(":\"{old}\""), &format!(":\"{new}\""), 1);
     answer.body = spoiled.into_bytes();

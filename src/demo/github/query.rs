@@ -38,6 +38,11 @@ pub(super) fn field<'a>(cx: &'a Context<'a>, dry: bool, info: &'a ResolveInfo<'a
         }
         "repositoryOwner" => object(cx, world.organization(login).map(Thing::Organization)),
         "repository" => repository(cx, text(info, "owner").unwrap_or_default(), info),
+        // Nobody of this world has repositories of their own.
+        "user" => {
+            let message = format!("Could not resolve to a User with the login of '{login}'.");
+            Err(problem("NOT_FOUND", &message))
+        }
         "viewer" => object(cx, Thing::Account(&cx.viewer)),
         _ => return None,
     })

@@ -1,5 +1,6 @@
 //! Which repositories there are: those of the configured owners, and those that are configured by name.
 
+use crate::http::{Failure, Reason};
 use crate::model::batch::Batch;
 use crate::model::fact::Fact;
 use crate::model::name::RepositoryName;
@@ -8,7 +9,7 @@ use crate::model::time::Timestamp;
 use crate::source::{PollError, Sink};
 
 use super::client::malformed;
-use super::operations::{self, NAMES_MAX};
+use super::operations::{self, NAMES_MAX, OwnerKind};
 use super::state::{State, StoredReach};
 use super::wire::{OwnerData, Page, RepositoryWire};
 use super::{DISCOVER_AGAIN, DISCOVER_EVERY, Github, Problems, Tracked, issues};
@@ -85,25 +86,31 @@ impl Github {
         problems: &mut Problems,
     ) -> Result<(), PollError> {
         let mut after: Option<String> = None;
+        let mut kind = OwnerKind::Organization;
         for _ in 0..OWNER_PAGES_MAX {
             let asked = self
                 .client
-                .ask(|halvings| operations::discover(owner, after.as_deref(), halvings))
+                .ask(|halvings| operations::discover(owner, kind, after.as_deref(), halvings))
                 .await;
             let reply = match asked {
                 Ok(reply) => reply,
                 Err(trouble) => return problems.keep(trouble),
             };
-            let page = match reply.read::<OwnerData>("repositoryOwner") {
-                Ok(data) => data.repository_owner.and_then(|owner| owner.repositories),
+            let page = match reply.read::<OwnerData>(kind.field()) {
+                Ok(OwnerData { organization, user }) => organization.or(user).and_then(|owner| owner.repositories),
+                Err(failure) if failure.reason == Reason::NotFound => None,
                 Err(failure) => {
                     problems.push(failure);
                     return Ok(());
                 }
             };
+            if page.is_none() && kind == OwnerKind::Organization {
+                kind = OwnerKind::User;
+                continue;
+            }
             let Some(page) = page else {
-                problems.push(crate::http::Failure {
-                    reason: crate::http::Reason::NotFound,
+                problems.push(Failure {
+                    reason: Reason::NotFound,
                     what: format!("there is no organization or user {owner:?}, or the token may not see it"),
                     retry_at: None,
                 });

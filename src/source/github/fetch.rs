@@ -12,6 +12,7 @@ use super::client::{Node, Trouble};
 use super::operations::{
     self, DEPLOYMENT_IDS_MAX, FIRST_READ, FURTHER, NEWS, PageOf, Pages, REST_IDS_MAX, Sizes,
 };
+use super::pages::Part;
 use super::probe::{Seen, node_of};
 use super::state::Pass;
 use super::wire::{DeploymentWire, PagesWire, PullWire, RestWire};
@@ -19,6 +20,8 @@ use super::{Github, HEAVY_MAX, Problems, Tracked, pulls};
 
 /// Pages of one repository in one poll; what is left is read in the next one.
 const ROUNDS_MAX: u32 = 500;
+/// Requests whose pages are in memory together, so that one question about their commits does for all.
+const GROUPS_TOGETHER: usize = 16;
 /// Pages of 100 own commits, or reviews, of one pull request; GitHub itself stops at 250 commits.
 const REST_PAGES_MAX: u32 = 10;
 /// Pages of 100 statuses of one deployment.
@@ -205,8 +208,8 @@ impl Github {
             if groups.is_empty() {
                 return Ok(());
             }
-            for group in groups {
-                self.read_group(group, sink, problems).await?;
+            for together in groups.chunks(GROUPS_TOGETHER) {
+                self.read_groups(together, sink, problems).await?;
             }
         }
         tracing::warn!(
@@ -238,13 +241,33 @@ impl Github {
             .collect()
     }
 
-    async fn read_group(
+    /// Reads several requests before their commits are asked about and stored; if one of them ends the poll, those
+    /// before it are stored nevertheless.
+    async fn read_groups(
         &mut self,
-        group: Vec<Ask>,
+        groups: &[Vec<Ask>],
         sink: &Sink,
         problems: &mut Problems,
     ) -> Result<(), PollError> {
-        let Some(pages) = pages(&group) else {
+        let mut parts = Vec::new();
+        let mut read = Ok(());
+        for group in groups {
+            read = self.read_group(group, &mut parts, problems).await;
+            if read.is_err() {
+                break;
+            }
+        }
+        self.store_parts(parts, sink, problems).await?;
+        read
+    }
+
+    async fn read_group(
+        &mut self,
+        group: &[Ask],
+        parts: &mut Vec<Part>,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let Some(pages) = pages(group) else {
             return Ok(());
         };
         let asked = self
@@ -253,22 +276,25 @@ impl Github {
             .await;
         let reply = match asked {
             Ok(reply) => reply,
-            Err(trouble) => return self.give_up(&group, trouble, problems),
+            Err(trouble) => return self.give_up(group, trouble, problems),
         };
         let read_at = reply.read_at;
         let mut read = Vec::with_capacity(group.len());
-        for (ask, (_, node)) in group.into_iter().zip(reply.nodes::<PagesWire>(&pages.ids)) {
+        for (ask, (_, node)) in group.iter().zip(reply.nodes::<PagesWire>(&pages.ids)) {
             match node {
-                Ok(Some(wire)) => read.push((ask, wire)),
+                Ok(Some(wire)) => read.push((ask.clone(), wire)),
                 Ok(None) => self.set_aside(ask.number),
-                Err(trouble) => self.give_up(&[ask], trouble, problems)?,
+                Err(trouble) => self.give_up(std::slice::from_ref(ask), trouble, problems)?,
             }
         }
         let completed = self.complete_pulls(&mut read).await;
         self.tolerate(completed)?;
         let completed = self.complete_statuses(&mut read).await;
         self.tolerate(completed)?;
-        self.store_pages(read, read_at, sink, problems).await
+        for (ask, wire) in read {
+            parts.push(self.part(ask, wire, read_at));
+        }
+        Ok(())
     }
 
     /// What cannot be read is left for the next poll; what was too heavy in company is asked for alone.

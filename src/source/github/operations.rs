@@ -96,13 +96,29 @@ fn shrunk(first: u64, halvings: u32) -> u64 {
     (first >> halvings.min(63)).max(1)
 }
 
-pub(super) fn discover(owner: &str, after: Option<&str>, halvings: u32) -> Request {
+/// An owner is an organisation or a user, and GitHub has to be told which.
+pub(super) fn discover(owner: &str, kind: OwnerKind, after: Option<&str>, halvings: u32) -> Request {
     let first = shrunk(PAGE_MAX, halvings);
-    Request::new(
-        &DISCOVER,
-        1,
-        json!({ "owner": owner, "first": first, "after": after }),
-    )
+    let organization = kind == OwnerKind::Organization;
+    let variables = json!({ "owner": owner, "organization": organization, "first": first, "after": after });
+    Request::new(&DISCOVER, 1, variables)
+}
+
+/// What an owner of repositories is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnerKind {
+    Organization,
+    User,
+}
+
+impl OwnerKind {
+    /// The field of the answer.
+    pub(super) const fn field(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::User => "user",
+        }
+    }
 }
 
 /// At most [`NAMES_MAX`] pairs of owner and name; the last one stands in for those that are missing.
@@ -227,9 +243,9 @@ pub(super) struct Sizes {
 /// The first pages of a first read: a month of most repositories, for several of them at once.
 pub(super) const FIRST_READ: Sizes = Sizes {
     repositories: 5,
-    pulls: 40,
-    deployments: 50,
-    commits: 100,
+    pulls: 50,
+    deployments: 100,
+    commits: 60,
     issues: 50,
 };
 /// What is new since the last poll: little, so that it costs little.
@@ -271,7 +287,8 @@ pub fn largest() -> Vec<Request> {
         repository_pages(&pages, 0)
     };
     vec![
-        discover("acme", after, 0),
+        discover("acme", OwnerKind::Organization, after, 0),
+        discover("uma", OwnerKind::User, after, 0),
         repositories_by_name(&[("acme", "shop"), ("acme", "pay")]),
         teams("acme", after, 0),
         team_repositories("acme", "payments", after, 0),

@@ -40,14 +40,22 @@ struct Graph {
 
 /// What was read of one repository, but for the graph as it came.
 #[derive(Debug)]
-struct Read {
+pub(super) struct Part {
     ask: Ask,
+    read_at: Timestamp,
     changes: Vec<Change>,
     pulls: Option<Walked>,
     graph: Option<Graph>,
     branch: Option<String>,
     deployments: Option<Page<DeploymentWire>>,
     issues: Option<Page<IssueWire>>,
+}
+
+/// What GitHub says of commits, by node, and the repositories of which it does not say everything.
+#[derive(Debug, Default)]
+pub(super) struct Belongs {
+    known: BTreeMap<String, CommitPullsWire>,
+    pub(super) unknown: BTreeSet<u64>,
 }
 
 /// Where a page of a stream led.
@@ -69,34 +77,30 @@ impl Walked {
 }
 
 impl Github {
-    /// Stores what one request brought, one repository after the other.
-    pub(super) async fn store_pages(
+    /// Stores what some requests brought, one repository after the other.
+    pub(super) async fn store_parts(
         &mut self,
-        read: Vec<(Ask, PagesWire)>,
-        read_at: Timestamp,
+        parts: Vec<Part>,
         sink: &Sink,
         problems: &mut Problems,
     ) -> Result<(), PollError> {
-        let mut parts = Vec::with_capacity(read.len());
-        for (ask, wire) in read {
-            parts.push(self.part(ask, wire, read_at));
+        let mut unclear = Vec::new();
+        for part in &parts {
+            if let Some(graph) = &part.graph {
+                unclear.extend(self.unclear(part.ask.number, &graph.news, &graph.line));
+            }
         }
-        let unclear: Vec<(u64, &Graph)> = parts
-            .iter()
-            .filter_map(|part| Some((part.ask.number, part.graph.as_ref()?)))
-            .collect();
-        let unclear = unclear
-            .into_iter()
-            .flat_map(|(number, graph)| self.unclear(number, &graph.news, &graph.line))
-            .collect();
-        let belongs = self.pull_requests(unclear).await?;
+        let belongs = self.pull_requests(unclear, problems).await?;
         for part in parts {
-            self.store_part(part, &belongs, read_at, sink, problems).await?;
+            if !belongs.unknown.contains(&part.ask.number) {
+                self.store_part(part, &belongs, sink, problems).await?;
+            }
         }
         Ok(())
     }
 
-    fn part(&mut self, ask: Ask, wire: PagesWire, read_at: Timestamp) -> Read {
+    /// Reads the pages of one repository.
+    pub(super) fn part(&mut self, ask: Ask, wire: PagesWire, read_at: Timestamp) -> Part {
         let PagesWire {
             pull_requests,
             deployments,
@@ -122,7 +126,8 @@ impl Github {
             .commits
             .as_ref()
             .map(|asked| self.graph(ask.number, asked, history.unwrap_or_default(), read_at));
-        Read {
+        Part {
+            read_at,
             deployments: ask.deployments.as_ref().map(|_| deployments.unwrap_or_default()),
             issues: ask.issues.as_ref().map(|_| issues.unwrap_or_default()),
             ask,
@@ -219,33 +224,44 @@ impl Github {
     }
 
     /// The commits of the line, by node, that no change which was read has landed as.
-    pub(super) fn unclear(&self, number: u64, page: &[Listed], line: &BTreeSet<CommitId>) -> Vec<String> {
+    pub(super) fn unclear(
+        &self,
+        number: u64,
+        page: &[Listed],
+        line: &BTreeSet<CommitId>,
+    ) -> Vec<(u64, String)> {
         page.iter()
             .filter(|listed| {
                 line.contains(&listed.commit.id) && self.landed(number, listed.commit.id).is_none()
             })
-            .map(|listed| listed.node.clone())
+            .map(|listed| (number, listed.node.clone()))
             .collect()
     }
 
-    /// What GitHub says of commits that may be direct pushes.
+    /// What GitHub says of commits that may be direct pushes. A repository of which it does not say everything
+    /// waits for the next poll: a change taken for a direct push would be a wrong number.
     pub(super) async fn pull_requests(
         &mut self,
-        ids: Vec<String>,
-    ) -> Result<BTreeMap<String, CommitPullsWire>, PollError> {
+        unclear: Vec<(u64, String)>,
+        problems: &mut Problems,
+    ) -> Result<Belongs, PollError> {
+        let (numbers, ids): (Vec<u64>, Vec<String>) = unclear.into_iter().unzip();
         let asked = self
             .client
             .nodes::<CommitPullsWire>(&ids, COMMIT_IDS_MAX, operations::commit_pull_requests)
             .await;
-        let mut belongs = BTreeMap::new();
-        for (node, found) in asked.map_err(ended)?.0 {
+        let mut belongs = Belongs::default();
+        for (number, (node, found)) in numbers.into_iter().zip(asked.map_err(ended)?.0) {
             match found {
                 Ok(Some(wire)) => {
-                    belongs.insert(node, wire);
+                    belongs.known.insert(node, wire);
                 }
                 Ok(None) => {}
-                // A change taken for a direct push would be a wrong number; no number is better.
-                Err(trouble) => return Err(ended(trouble)),
+                Err(trouble) => {
+                    problems.keep(trouble)?;
+                    self.set_aside(number);
+                    belongs.unknown.insert(number);
+                }
             }
         }
         Ok(belongs)
@@ -256,7 +272,7 @@ impl Github {
         &self,
         number: u64,
         page: Vec<Listed>,
-        belongs: &BTreeMap<String, CommitPullsWire>,
+        belongs: &Belongs,
     ) -> Vec<Commit> {
         let state = self.repositories.get(&number).map(|tracked| &tracked.state);
         let node = state.map_or("", |state| state.node.as_str());
@@ -265,7 +281,7 @@ impl Github {
             .unwrap_or_default();
         page.into_iter()
             .map(|listed| {
-                let asked = belongs.get(&listed.node).cloned();
+                let asked = belongs.known.get(&listed.node).cloned();
                 Commit {
                     pull_request: self
                         .landed(number, listed.commit.id)
@@ -278,14 +294,14 @@ impl Github {
 
     async fn store_part(
         &mut self,
-        part: Read,
-        belongs: &BTreeMap<String, CommitPullsWire>,
-        read_at: Timestamp,
+        part: Part,
+        belongs: &Belongs,
         sink: &Sink,
         problems: &mut Problems,
     ) -> Result<(), PollError> {
-        let Read {
+        let Part {
             ask,
+            read_at,
             changes,
             pulls,
             graph,
@@ -317,6 +333,9 @@ impl Github {
             let commits = self.with_pull_requests(number, news, belongs);
             batch.facts.extend(commits.into_iter().map(Fact::Commit));
             candidates.append(&mut graph.frontier);
+            if asked.from.is_none() {
+                self.was_read_from(number, graph.head.clone());
+            }
             endless = endless.and(advance_graph(&mut state, &asked, graph, branch));
         }
         if let (Some(pass), Some(page)) = (ask.deployments, deployments) {
@@ -470,6 +489,17 @@ impl Github {
     }
 }
 
+impl Github {
+    /// The branch was read from this commit, which is newer than what the probe saw if somebody pushed since: either
+    /// way this poll needs no other read of it.
+    fn was_read_from(&mut self, number: u64, head: Option<String>) {
+        let seen = self.repositories.get_mut(&number).and_then(|tracked| tracked.seen.as_mut());
+        if let Some(seen) = seen {
+            seen.head = head;
+        }
+    }
+}
+
 /// Takes a page of the commit graph into the cursor.
 fn advance_graph(
     state: &mut State,
@@ -532,6 +562,9 @@ fn keep_attempts(
             open,
             commit,
         } = deployed;
+        if attempt.created_at < horizon {
+            continue;
+        }
         state.unwatch(&node);
         if let Some(open) = open {
             state.watch(open);

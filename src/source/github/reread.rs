@@ -46,6 +46,10 @@ impl Github {
             for (node, wire) in looks {
                 // One that was deleted is looked at no more; what is known of it stays.
                 tracked.state.unwatch(&node);
+                if tracked.moved() == Some(node.as_str()) {
+                    tracked.state.deployments.seen =
+                        tracked.seen.as_ref().map(|seen| seen.deployments.clone());
+                }
                 let read = wire.and_then(|wire| deployed(wire, &id, read_at));
                 if let Some(Deployed {
                     node: _,
@@ -84,7 +88,12 @@ impl Github {
             let count = tracked.state.open.len();
             tracked.state.open.retain(|open| !open.expired(now));
             tracked.dirty |= tracked.state.open.len() != count;
-            let open = tracked.state.open.iter().filter(|open| open.due(now));
+            let moved = tracked.moved();
+            let open = tracked
+                .state
+                .open
+                .iter()
+                .filter(|open| open.due(now) || moved == Some(open.node.as_str()));
             due.extend(open.map(|open| (open.read_at, *number, open.node.clone())));
         }
         due.sort_unstable();

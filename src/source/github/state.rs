@@ -363,9 +363,9 @@ impl State {
         self.pulls.complete && self.deployments.complete && self.commits.complete
     }
 
-    /// Whether deployments read now are news.
+    /// Whether changes and deployments read now are news.
     pub(super) fn contact(&self) -> Contact {
-        if self.deployments.complete {
+        if self.pulls.complete && self.deployments.complete {
             Contact::Live
         } else {
             Contact::First

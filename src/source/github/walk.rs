@@ -50,7 +50,7 @@ impl Github {
             for ((number, pending), node) in numbers.into_iter().zip(targets).zip(nodes) {
                 self.arrive(number, pending, node, read_at, &mut walked, problems)?;
             }
-            self.store_walks(walked, sink).await?;
+            self.store_walks(walked, sink, problems).await?;
         }
         tracing::warn!(
             steps = STEPS_MAX,
@@ -105,7 +105,12 @@ impl Github {
         Ok(())
     }
 
-    async fn store_walks(&mut self, walked: BTreeMap<u64, Walked>, sink: &Sink) -> Result<(), PollError> {
+    async fn store_walks(
+        &mut self,
+        walked: BTreeMap<u64, Walked>,
+        sink: &Sink,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
         let mut lines = BTreeMap::new();
         let mut unclear = Vec::new();
         for (number, walked) in &walked {
@@ -117,8 +122,11 @@ impl Github {
         }
         unclear.sort_unstable();
         unclear.dedup();
-        let belongs = self.pull_requests(unclear).await?;
+        let belongs = self.pull_requests(unclear, problems).await?;
         for (number, Walked { page, nowhere }) in walked {
+            if belongs.unknown.contains(&number) {
+                continue;
+            }
             let Some(mut state) = self
                 .repositories
                 .get(&number)

@@ -154,7 +154,7 @@ records! {
     }
     NewestWire { id: String, updated_at: String, }
     OwnerWire { repositories: Page<RepositoryWire>, }
-    OwnerData { repository_owner: OwnerWire, }
+    OwnerData { organization: OwnerWire, user: OwnerWire, }
 
     OrganizationData { organization: OrganizationWire, }
     OrganizationWire { teams: Page<TeamWire>, team: TeamWire, }

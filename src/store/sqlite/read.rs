@@ -186,15 +186,15 @@ fn changes(
     transaction: &Transaction<'_>,
     repo_key: i64,
     repository: &RepositoryId,
-) -> rusqlite::Result<Vec<Change>> {
+) -> rusqlite::Result<Vec<Seen<Change>>> {
     let mut changes = transaction
         .prepare_cached(
             "SELECT number, title, base, head, labels, author, landing, own_commits, opened_at, ready_at,
-                 reviewed_at, merged_at, reverts, corrections
+                 reviewed_at, merged_at, reverts, corrections, contact
              FROM changes WHERE repo_key = ?1 ORDER BY number",
         )?
         .query_map([repo_key], |row| {
-            Ok(Change {
+            let fact = Change {
                 repository: repository.clone(),
                 number: row.get::<_, i64>(0)?.cast_unsigned(),
                 title: row.get(1)?,
@@ -210,11 +210,15 @@ fn changes(
                 merged_at: row.get(11)?,
                 reverts: unpack(row, 12, Reader::revert)?,
                 corrections: row.get(13)?,
+            };
+            Ok(Seen {
+                fact,
+                contact: row.get(14)?,
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     // The file sorts numbers above 2^63 first; sorting what is sorted costs one pass.
-    changes.sort_by_key(|change| change.number);
+    changes.sort_by_key(|seen| seen.fact.number);
     Ok(changes)
 }
 

@@ -109,7 +109,7 @@ fn write_repository(
         written += write_row(transaction, repo_key, row)?;
     }
     written += write_commits(transaction, repo_key, commits)?;
-    written += write_changes(transaction, repo_key, changes)?;
+    written += write_changes(transaction, repo_key, changes, contact)?;
     written += write_attempts(transaction, repo_key, attempts, contact)?;
     Ok(written)
 }
@@ -191,6 +191,7 @@ fn write_changes(
     transaction: &Transaction<'_>,
     repo_key: i64,
     changes: &BTreeMap<u64, Change>,
+    contact: Contact,
 ) -> rusqlite::Result<u64> {
     if changes.is_empty() {
         return Ok(0);
@@ -198,8 +199,8 @@ fn write_changes(
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO changes
              (repo_key, number, title, base, head, labels, author, landing, own_commits,
-              opened_at, ready_at, reviewed_at, merged_at, reverts, corrections)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+              opened_at, ready_at, reviewed_at, merged_at, reverts, corrections, contact)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT DO UPDATE SET
              title = excluded.title, base = excluded.base, head = excluded.head, labels = excluded.labels,
              author = excluded.author, landing = excluded.landing, own_commits = excluded.own_commits,
@@ -246,6 +247,7 @@ fn write_changes(
             merged_at,
             pack(reverts, Writer::revert),
             corrections,
+            contact,
         ])?;
     }
     Ok(rows(written))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use sextant::model::batch::{Contact, CountedKey, CounterKey, Coverage};
+use sextant::model::batch::{Contact, CountedKey, CounterKey, Coverage, Seen};
 use sextant::model::name::ExternalId;
 use sextant::store::FactStore;
 use sextant::store::sqlite::SqliteStore;
@@ -215,7 +215,11 @@ async fn files_of_every_version_are_read_as_what_was_written() {
         assert_eq!(found.inventory.covered, covered.into());
         let facts = &found.facts[0];
         assert_eq!(facts.commits, [commit(1, 1)]);
-        assert_eq!(facts.changes, [change(1, 7)]);
+        let seen = Seen {
+            fact: change(1, 7),
+            contact: Contact::First,
+        };
+        assert_eq!(facts.changes, [seen]);
         assert_eq!(facts.attempts[0].fact, attempt(1, "9"));
         assert_eq!(facts.attempts[0].contact, Contact::First);
         assert_eq!(found.incidents[0].incident, incident("P1"));

@@ -36,6 +36,7 @@ CREATE TABLE commits (
     PRIMARY KEY (repo_key, id)
 ) STRICT, WITHOUT ROWID;
 
+-- contact: 0 live, 1 first: when it was first read.
 CREATE TABLE changes (
     repo_key    INTEGER NOT NULL,
     number      INTEGER NOT NULL,
@@ -52,6 +53,7 @@ CREATE TABLE changes (
     merged_at   INTEGER NOT NULL,
     reverts     BLOB    NOT NULL,
     corrections INTEGER NOT NULL,
+    contact     INTEGER NOT NULL,
     PRIMARY KEY (repo_key, number)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,0 +1,214 @@
+//! The other side: the simulated world behind its servers, and the process that reads it.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use sextant::clock::{Clock, SystemClock};
+use sextant::demo::config::{Paths, config_toml};
+use sextant::demo::serve::{Options, Servers, serve};
+use sextant::demo::world::deployment::State;
+use sextant::demo::world::pull::{Method, Proposal};
+use sextant::demo::world::repository::RepositoryKey;
+use sextant::demo::world::{SharedWorld, World};
+use sextant::model::name::CommitId;
+use sextant::model::time::{Span, Timestamp};
+use tempfile::TempDir;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::Failure;
+use crate::side::Took;
+
+/// Ticks of the kernel's clock in a second, as it says in `/proc`.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A world with servers of its own, an empty store, and a configuration that names them.
+pub(crate) struct Stage {
+    pub(crate) world: SharedWorld,
+    servers: Servers,
+    directory: TempDir,
+    _stop: DropGuard,
+}
+
+/// What the servers were asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked {
+    pub(crate) github: u64,
+    pub(crate) points: u64,
+    pub(crate) pagerduty: u64,
+}
+
+impl Asked {
+    /// What was asked since then.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            github: self.github - before.github,
+            points: self.points - before.points,
+            pagerduty: self.pagerduty - before.pagerduty,
+        }
+    }
+}
+
+impl Stage {
+    /// Servers that answer so late, of a world with so much history to read.
+    pub(crate) async fn set(world: World, history: &str, latency: Duration) -> Result<Self, Failure> {
+        let world = SharedWorld::new(world);
+        let directory = tempfile::tempdir()?;
+        let options = Options {
+            latency,
+            ..Options::default()
+        };
+        let (github_token_file, pagerduty_token_file) = (
+            directory.path().join("github"),
+            directory.path().join("pagerduty"),
+        );
+        std::fs::write(&github_token_file, &options.github_token)?;
+        std::fs::write(&pagerduty_token_file, &options.pagerduty_token)?;
+        let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+        let servers = serve(world.clone(), options, &tracker, stop.clone()).await?;
+        let paths = Paths {
+            github_url: &servers.github.url,
+            pagerduty_url: &servers.pagerduty.url,
+            github_token_file: &github_token_file,
+            pagerduty_token_file: &pagerduty_token_file,
+            listen: "127.0.0.1:0",
+            store_url: &format!("sqlite:{}", directory.path().join("sextant.db").display()),
+            poll_interval: "5s",
+        };
+        let toml = config_toml(&world.lock(), &paths).replace("\"180d\"", &format!("\"{history}\""));
+        std::fs::write(directory.path().join("sextant.toml"), toml)?;
+        Ok(Self {
+            world,
+            servers,
+            directory,
+            _stop: stop.drop_guard(),
+        })
+    }
+
+    /// Starts a side of [`crate::side`] on the stage's store.
+    pub(crate) fn side(&self, side: &str) -> Result<Side, Failure> {
+        let config = self.directory.path().join("sextant.toml");
+        Side::start(side, &config)
+    }
+
+    /// What the servers have been asked so far.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
+            github: self.servers.github.tally.requests(),
+            points: self.servers.github.tally.points(),
+            pagerduty: self.servers.pagerduty.tally.requests(),
+        }
+    }
+
+    /// GitHub's requests by operation.
+    pub(crate) fn operations(&self) -> String {
+        let operations = self.servers.github.tally.by_operation();
+        let said = operations.iter().map(|(name, count)| format!("{name} {count}"));
+        said.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Merges a pull request of today in each of these repositories.
+    pub(crate) fn merge(&self, keys: &[RepositoryKey]) -> Vec<CommitId> {
+        let now = present();
+        self.world.tell(|world| {
+            world.advance(now);
+            let merged = keys.iter().map(|key| {
+                let proposal =
+                    Proposal::new("Do better", "uma").commit(now.minus(Span::from_hours(2)), "Better");
+                let pull = world.open_pull(*key, proposal, now);
+                world.merge(pull, Method::Squash, now)
+            });
+            merged.collect()
+        })
+    }
+
+    /// Deploys a commit to production, now.
+    pub(crate) fn deploy(&self, key: RepositoryKey, commit: CommitId) {
+        let now = present();
+        self.world.tell(|world| {
+            world.advance(now);
+            let deployment = world.deploy(key, commit, "production", now);
+            world.status(deployment, State::Success, now);
+        });
+    }
+}
+
+/// GitHub's clocks have no fractions of a second.
+pub(crate) fn present() -> Timestamp {
+    let now = Timestamp::from(SystemClock.now());
+    Timestamp::from_millis(now.millis() - now.millis().rem_euclid(1_000))
+}
+
+/// The process that is the daemon's side.
+pub(crate) struct Side {
+    process: Child,
+    input: Option<ChildStdin>,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Side {
+    fn start(side: &str, config: &Path) -> Result<Self, Failure> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .arg("--side")
+            .arg(side)
+            .arg(config)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = process.stdout.take().ok_or("a side without an output")?;
+        Ok(Self {
+            input: process.stdin.take(),
+            output: BufReader::new(output).lines(),
+            process,
+        })
+    }
+
+    /// What it says next.
+    pub(crate) fn hear(&mut self) -> Result<Took, Failure> {
+        let line = self.output.next().ok_or("a side ended early")??;
+        Ok(serde_json::from_str(&line)?)
+    }
+
+    /// One cycle: every source once, and a snapshot.
+    pub(crate) fn cycle(&mut self) -> Result<Took, Failure> {
+        let input = self.input.as_mut().ok_or("a side without an input")?;
+        input.write_all(b"cycle\n")?;
+        self.hear()
+    }
+
+    /// A line of the kernel's about its memory: `VmRSS`, `VmHWM`, `RssAnon`, in KiB.
+    pub(crate) fn memory_kib(&self, what: &str) -> Result<u64, Failure> {
+        let status = self.proc("status")?;
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
+        let value = line.and_then(|line| line.split_whitespace().next());
+        Ok(value.ok_or("the kernel does not say")?.parse()?)
+    }
+
+    /// The processor time it has used, to the tick.
+    pub(crate) fn processor_time(&self) -> Result<Duration, Failure> {
+        let stat = self.proc("stat")?;
+        let (_, fields) = stat.rsplit_once(')').ok_or("no such line")?;
+        // The 14th and 15th of all fields; the name in brackets is the second.
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks = ticks.map(str::parse::<u32>).sum::<Result<u32, _>>()?;
+        Ok(TICK * ticks)
+    }
+
+    fn proc(&self, file: &str) -> Result<String, Failure> {
+        let id = self.process.id();
+        Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
+    }
+
+    /// Lets it end in order.
+    pub(crate) fn end(mut self) -> Result<(), Failure> {
+        drop(self.input.take());
+        for line in self.output {
+            line?;
+        }
+        self.process.wait()?;
+        Ok(())
+    }
+}

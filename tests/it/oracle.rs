@@ -181,6 +181,11 @@ fn is_bot(account: &Account, told: &Told) -> bool {
     }
 }
 
+/// GitHub tells whole seconds.
+fn as_told(at: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(at.millis().div_euclid(1000))
+}
+
 fn reach(repository: &Repository, place: usize) -> Rc<BTreeSet<usize>> {
     let id = repository.commits[place].id;
     if let Some(known) = REACHED.with_borrow(|reached| reached.get(&id).cloned()) {
@@ -208,6 +213,12 @@ fn repository(repository: &Repository, told: &Told) -> Said {
     } else {
         deployments(repository, told, &mut said)
     };
+    for (at, _) in &mut said.attempts {
+        *at = as_told(*at);
+    }
+    for (at, _, created_at, ..) in &mut successes {
+        (*at, *created_at) = (as_told(*at), as_told(*created_at));
+    }
     successes.sort_by_key(|success| (success.0, success.1));
     for success in successes {
         roll_out(&mut said.rollouts, success);
@@ -219,23 +230,46 @@ fn repository(repository: &Repository, told: &Told) -> Said {
 
 fn merges(repository: &Repository, said: &mut Said) -> Vec<Success> {
     let mut successes = Vec::new();
-    for pull in repository.pulls.iter().filter(|pull| pull.base == repository.default_branch) {
+    for pull in repository
+        .pulls
+        .iter()
+        .filter(|pull| pull.base == repository.default_branch)
+    {
         let Some(landing) = &pull.landing else { continue };
         said.attempts.push((landing.at, true));
-        successes.push((landing.at, pull.number, landing.at, landing.commit, "production".to_owned()));
+        successes.push((
+            landing.at,
+            pull.number,
+            landing.at,
+            landing.commit,
+            "production".to_owned(),
+        ));
     }
     successes
 }
 
 fn deployments(repository: &Repository, told: &Told, said: &mut Said) -> Vec<Success> {
     let mut successes = Vec::new();
-    for deployment in repository.deployments.iter().filter(|one| told.production.is_match(&one.environment)) {
+    for deployment in repository
+        .deployments
+        .iter()
+        .filter(|one| told.production.is_match(&one.environment))
+    {
         let when = |states: &[State]| {
-            deployment.statuses.iter().filter(|one| states.contains(&one.state)).map(|one| one.at).min()
+            deployment
+                .statuses
+                .iter()
+                .filter(|one| states.contains(&one.state))
+                .map(|one| one.at)
+                .min()
         };
         if let Some(at) = when(&[State::Success]) {
             said.attempts.push((at, true));
-            let place = repository.commits.iter().position(|commit| commit.id == deployment.commit).unwrap();
+            let place = repository
+                .commits
+                .iter()
+                .position(|commit| commit.id == deployment.commit)
+                .unwrap();
             let (id, created_at) = (deployment.database_id, deployment.created_at);
             successes.push((at, id, created_at, place, deployment.environment.clone()));
         } else if let Some(at) = when(&[State::Failure, State::Error]) {
@@ -321,7 +355,7 @@ fn changes(repository: &Repository, told: &Told, rollouts: &mut [Rollout]) {
                         rollout.unreviewed += 1;
                         rollout
                             .lead_times
-                            .push(at.since(commit.authored_at).max(Span::ZERO));
+                            .push(as_told(at).since(as_told(commit.authored_at)).max(Span::ZERO));
                     }
                     rollout.take_back(&reverted_commit(repository, &commit.message));
                 }
@@ -360,7 +394,8 @@ fn take(repository: &Repository, told: &Told, rollout: &mut Rollout, pull: &Pull
             .map(|own| repository.commits[*own].authored_at)
             .min()
             .unwrap();
-        rollout.lead_times.push(at.since(first).max(Span::ZERO));
+        let lead_time = as_told(at).since(as_told(first));
+        rollout.lead_times.push(lead_time.max(Span::ZERO));
     }
     let hotfix = HOTFIX.is_match(&pull.branch) || pull.labels.iter().any(|label| label == "hotfix");
     rollout.reverts_or_hotfixes |= hotfix;
@@ -428,13 +463,20 @@ fn reverts(repository: &Repository, pull: &PullRequest) -> Reverts {
 }
 
 fn reverted_commit(repository: &Repository, text: &str) -> Reverts {
-    let Some(capture) = REVERTS_COMMIT.captures(text) else { return Reverts::Nothing };
+    let Some(capture) = REVERTS_COMMIT.captures(text) else {
+        return Reverts::Nothing;
+    };
     let place = repository
         .commits
         .iter()
         .position(|commit| commit.id.to_string().starts_with(&capture[1]));
-    let Some(place) = place else { return Reverts::Unknown };
-    let of_pull = repository.pulls.iter().find(|pull| pull.landing.is_some() && pull.commits.contains(&place));
+    let Some(place) = place else {
+        return Reverts::Unknown;
+    };
+    let of_pull = repository
+        .pulls
+        .iter()
+        .find(|pull| pull.landing.is_some() && pull.commits.contains(&place));
     Reverts::Landing(of_pull.map_or(place, |pull| pull.landing.as_ref().unwrap().commit))
 }
 
@@ -501,6 +543,7 @@ fn attribute(
     started: Timestamp,
     resolved: Option<Timestamp>,
 ) {
+    let (started, resolved) = (as_told(started), resolved.map(as_told));
     said.incidents.push((started, resolved));
     let earlier: Vec<usize> = (0..said.rollouts.len())
         .filter(|index| said.rollouts[*index].at < started)

@@ -235,14 +235,6 @@ fn the_first_deployment_rule_that_matches_wins_and_a_components_environment_beat
     );
 }
 
-fn service(id: &str, name: &str) -> Subject {
-    Subject::Service(ServiceId::new(id), name.into())
-}
-
-fn of_team(name: &str) -> Subject {
-    Subject::Team(name.into())
-}
-
 fn about(subjects: Vec<Subject>) -> StoredIncident {
     let OwnedIncident { stored, .. } = incident(1, "", 10, None);
     StoredIncident {
@@ -273,136 +265,85 @@ fn ownership() -> Ownership {
     rules.components[1].pagerduty_services = vec!["POLD".into()];
     let mut inventory = repositories(&["acme/shop", "acme/pay", "acme/free"]);
     inventory.teams = [
-        (SourceName::new("github"), holding("sre= web=3:read gh=3:read")),
+        (SourceName::new("github"), holding("sre= web=3:read gh=3:write")),
         (SourceName::new("elsewhere"), holding("others=")),
     ]
     .into();
     Ownership::resolve(&rules, &inventory)
 }
 
+/// What an incident is about: `PABC=name` a service, `@name` a team, `#2` the repository of an issue.
+fn subjects(text: &str) -> Vec<Subject> {
+    let subject = |text: &str| {
+        if let Some(team) = text.strip_prefix('@') {
+            Subject::Team(team.into())
+        } else if let Some(number) = text.strip_prefix('#') {
+            Subject::Repository(id(number.parse().unwrap()))
+        } else {
+            let (id, name) = text.split_once('=').unwrap();
+            Subject::Service(ServiceId::new(id), name.into())
+        }
+    };
+    text.split(", ")
+        .filter(|text| !text.is_empty())
+        .map(subject)
+        .collect()
+}
+
 #[test]
 fn an_incident_is_about_what_the_first_rule_says() {
-    use SubjectRule::{Configured, Name, None, Repository as OfRepository, Team};
-    for (subjects, expected, rule, why) in [
-        (vec![], "unowned/-", None, "nothing said"),
+    use SubjectRule::{Configured, Name, None, Repository as Issue, Team};
+    for (about_it, expected, rule, why) in [
+        ("", "unowned/-", None, "nothing said"),
         (
-            vec![service("PPAY", "x")],
+            "PPAY=x",
             "ship-it/checkout",
             Configured,
             "the component's service",
         ),
         (
-            vec![service("PPAY", "shop")],
+            "PPAY=shop",
             "ship-it/checkout",
             Configured,
             "whatever it is called",
         ),
+        ("POLD=x", "ship-it/legacy", Configured, "not collected"),
+        ("PWEB=x", "web/-", Configured, "the team's service"),
+        ("PWEB=Shop", "web/shop", Configured, "called like its component"),
+        ("PWEB=checkout", "web/-", Configured, "called like another team's"),
+        ("PWEB=x, @Ship It", "web/-", Configured, "before what is said"),
         (
-            vec![service("POLD", "x")],
-            "ship-it/legacy",
-            Configured,
-            "of a repository that is not collected",
-        ),
-        (
-            vec![service("PWEB", "x")],
-            "web/-",
-            Configured,
-            "the team's service",
-        ),
-        (
-            vec![service("PWEB", "Shop")],
-            "web/shop",
-            Configured,
-            "that is called like one of its components",
-        ),
-        (
-            vec![service("PWEB", "checkout")],
-            "web/-",
-            Configured,
-            "called like another team's component",
-        ),
-        (
-            vec![service("PWEB", "x"), of_team("Ship It")],
-            "web/-",
-            Configured,
-            "configuration beats the source",
-        ),
-        (
-            vec![service("PNEW", "CheckOut")],
+            "PNEW=CheckOut",
             "ship-it/checkout",
             Name,
             "called like a component",
         ),
-        (
-            vec![service("PNEW", "Archive")],
-            "web/archive",
-            Name,
-            "which need not be collected",
-        ),
-        (
-            vec![service("PNEW", "pay")],
-            "unowned/-",
-            None,
-            "a repository that is called otherwise as a component",
-        ),
-        (
-            vec![service("PNEW", "free"), of_team("Web")],
-            "unowned/free",
-            Name,
-            "a component beats a team",
-        ),
-        (
-            vec![Subject::Repository(id(2))],
-            "ship-it/checkout",
-            OfRepository,
-            "an issue",
-        ),
-        (vec![of_team("ship it")], "ship-it/-", Team, "a team by name"),
-        (vec![of_team("SHIP-IT")], "ship-it/-", Team, "by slug"),
-        (
-            vec![of_team("The SRE")],
-            "sre/-",
-            Team,
-            "a team of GitHub by name",
-        ),
-        (
-            vec![of_team("Sre")],
-            "sre/-",
-            Team,
-            "by slug, also if it owns nothing",
-        ),
-        (
-            vec![of_team("x"), of_team("web")],
-            "web/-",
-            Team,
-            "the first that is known",
-        ),
-        (
-            vec![of_team("others")],
-            "unowned/-",
-            None,
-            "of a source that is not asked for teams",
-        ),
-        (
-            vec![service("PNEW", "x"), of_team("x")],
-            "unowned/-",
-            None,
-            "nothing known",
-        ),
+        ("PNEW=Archive", "web/archive", Name, "not collected"),
+        ("PNEW=pay", "unowned/-", None, "a repository, no component"),
+        ("PNEW=free, @Web", "gh/free", Name, "a component beats a team"),
+        ("#2", "ship-it/checkout", Issue, "an issue"),
+        ("@ship it", "ship-it/-", Team, "a team by name"),
+        ("@SHIP-IT", "ship-it/-", Team, "by slug"),
+        ("@The SRE", "sre/-", Team, "a team of GitHub by name"),
+        ("@Sre", "sre/-", Team, "by slug, also if it owns nothing"),
+        ("@x, @web", "web/-", Team, "the first that is known"),
+        ("@others", "unowned/-", None, "of a source that is not asked"),
+        ("PNEW=x, @x", "unowned/-", None, "nothing known"),
     ] {
-        let owned = ownership().incident(&about(subjects)).unwrap();
+        let owned = ownership().incident(&about(subjects(about_it))).unwrap();
         let component = owned.component.as_ref().map_or("-", |name| name.as_str());
-        assert_eq!(format!("{}/{component}", owned.team), expected, "{why}");
-        assert_eq!(owned.rule, rule, "{why}");
+        assert_eq!(
+            format!("{}/{component}", owned.team),
+            expected,
+            "{about_it}: {why}"
+        );
+        assert_eq!(owned.rule, rule, "{about_it}: {why}");
     }
 }
 
 #[test]
 fn an_issue_leaves_with_its_repository() {
-    assert_eq!(
-        ownership().incident(&about(vec![Subject::Repository(id(9))])),
-        None
-    );
+    assert_eq!(ownership().incident(&about(subjects("#9"))), None);
 }
 
 #[test]

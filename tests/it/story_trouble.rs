@@ -87,6 +87,30 @@ async fn a_repository_that_is_gone_does_not_spoil_its_batch_and_keeps_its_histor
 }
 
 #[tokio::test]
+async fn incidents_leave_with_their_source() {
+    let mut world = small();
+    let service = world.service("shop", None, hours_ago(9));
+    world.open_incident(service, "Checkout is slow", hours_ago(8));
+    let mut rig = Rig::new(world, ACME).await;
+    let before = rig.look().await;
+    let started = |snapshot: &Snapshot| -> u64 {
+        let incidents = organization(snapshot, "30d").incidents.clone().unwrap();
+        incidents.started.values().sum()
+    };
+    assert_eq!(started(&before), 1);
+    rig.config
+        .metrics
+        .incident_filters
+        .remove(&"acme-pagerduty".into());
+    rig.config.pagerduty.clear();
+    let mut rig = rig.restart().await;
+    let after = rig.compute().await.snapshot;
+    assert_eq!(started(&after), 0);
+    let mut sources = after.excluded.keys().map(|(source, _)| source.as_str());
+    assert!(!sources.any(|source| source == "acme-pagerduty"));
+}
+
+#[tokio::test]
 async fn every_fault_of_the_wire_is_survived_and_the_numbers_are_the_same() {
     let server = |status| Fault::status(status, "Something went wrong");
     let faults: Vec<(&str, Fault)> = vec![
@@ -268,7 +292,11 @@ async fn what_is_pushed_between_the_probe_and_the_read_is_read_once() {
     let (polled, ()) = tokio::join!(rig.poll_github(), pushing);
     polled.unwrap();
     let took = rig.servers.github.tally.requests() - asked;
-    assert!(took <= 5, "{took} requests: {:?}", rig.servers.github.tally.by_operation());
+    assert!(
+        took <= 5,
+        "{took} requests: {:?}",
+        rig.servers.github.tally.by_operation()
+    );
 }
 
 /// Pushes a commit straight to `shop`.

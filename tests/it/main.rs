@@ -9,6 +9,7 @@
 mod config_errors;
 mod config_example;
 mod config_meaning;
+mod daemon;
 mod demo_awkward;
 mod demo_contract;
 mod demo_example;
@@ -32,6 +33,8 @@ mod http;
 mod oracle;
 mod ownership;
 mod pagerduty;
+mod process;
+mod real_prometheus;
 mod rig;
 mod server;
 mod stage;

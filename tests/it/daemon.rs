@@ -1,0 +1,327 @@
+//! The daemon as its users have it: a process with signals, exit codes and pages.
+
+use std::path::Path;
+
+use sextant::clock::{Clock as _, SystemClock};
+use sextant::demo::config::{Paths, config_toml};
+use sextant::demo::generate::generate;
+use sextant::demo::serve::{Options, Servers, serve};
+use sextant::demo::world::SharedWorld;
+use sextant::model::time::Timestamp;
+use tempfile::TempDir;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::process::{Process, free_port, get, until, value};
+
+/// The simulated organisation, as of now, and a directory with a configuration that reads it.
+struct Stage {
+    servers: Servers,
+    directory: TempDir,
+    url: String,
+    _stop: DropGuard,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let world = generate(5, Timestamp::from(SystemClock.now()));
+        let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+        let options = Options::default();
+        let shared = SharedWorld::new(world.clone());
+        let servers = serve(shared, options.clone(), &tracker, stop.clone())
+            .await
+            .unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let token = |name: &str, token: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, token).unwrap();
+            path
+        };
+        let listen = format!("127.0.0.1:{}", free_port());
+        let paths = Paths {
+            github_url: &servers.github.url,
+            pagerduty_url: &servers.pagerduty.url,
+            github_token_file: &token("github-token", &options.github_token),
+            pagerduty_token_file: &token("pagerduty-token", &options.pagerduty_token),
+            listen: &listen,
+            store_url: &format!("sqlite:{}", directory.path().join("data/sextant.db").display()),
+            poll_interval: "1s",
+        };
+        let toml = config_toml(&world, &paths);
+        std::fs::write(directory.path().join("sextant.toml"), toml).unwrap();
+        Self {
+            servers,
+            directory,
+            url: format!("http://{listen}"),
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    fn config(&self) -> String {
+        self.directory.path().join("sextant.toml").display().to_string()
+    }
+
+    fn edit(&self, edit: impl FnOnce(String) -> String) {
+        let toml = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), edit(toml)).unwrap();
+    }
+
+    fn run(&self, name: &str) -> Process {
+        Process::sextant(&["run", "--config", &self.config()], self.directory.path(), name)
+    }
+
+    async fn metrics(&self) -> Option<String> {
+        let (status, text) = get(&format!("{}/metrics", self.url)).await?;
+        (status == 200).then_some(text)
+    }
+
+    /// Waits until everything has been read, and answers `/metrics` then.
+    async fn read(&self) -> String {
+        let mut metrics = String::new();
+        until("the history is read", async || {
+            metrics = self.metrics().await.unwrap_or_default();
+            ["demo-github", "demo-pagerduty"].iter().all(|source| {
+                let complete = format!("sextant_source_backfill_complete{{source=\"{source}\"}}");
+                value(&metrics, &complete) == Some(1.0)
+            })
+        })
+        .await;
+        metrics
+    }
+}
+
+fn facts(metrics: &str) -> Vec<&str> {
+    metrics
+        .lines()
+        .filter(|line| line.starts_with("sextant_facts{"))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_example_runs_moves_and_ends_when_it_is_told_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = format!("127.0.0.1:{}", free_port());
+    let mut demo = Process::sextant(&["demo", "--listen", &listen], directory.path(), "demo");
+    let url = format!("http://{listen}/metrics");
+    let mut metrics = String::new();
+    until("six teams have numbers", async || {
+        metrics = get(&url).await.map(|(_, text)| text).unwrap_or_default();
+        let teams = ["checkout", "data", "mobile", "payments", "platform", "search"];
+        teams.iter().all(|team| {
+            let has = |metric: &str, rest: &str| {
+                let begins = format!("dora_team_{metric}{{team=\"{team}\",window=\"90d\"{rest}}}");
+                value(&metrics, &begins).is_some_and(|value| value > 0.0)
+            };
+            has("deployments_per_day", "")
+                && has("lead_time_seconds", ",stat=\"p50\"")
+                && has("change_fail_ratio", "")
+                && has("recovery_time_seconds", ",stat=\"p50\"")
+                && has("rework_ratio", "")
+        })
+    })
+    .await;
+    let seconds = |metrics: &str| value(metrics, "sextant_snapshot_timestamp_seconds").unwrap();
+    let merged = |metrics: &str| value(metrics, "sextant_facts{fact=\"change\"}").unwrap();
+    let before = (seconds(&metrics), merged(&metrics));
+    until("something happens", async || {
+        let now = get(&url).await.map(|(_, text)| text).unwrap_or_default();
+        value(&now, "sextant_facts{").is_some() && seconds(&now) > before.0 && merged(&now) > before.1
+    })
+    .await;
+    assert!(
+        demo.output().contains(&format!("http://{listen}/metrics")),
+        "it says where to look"
+    );
+    demo.signal("TERM");
+    assert!(demo.ended().await.success(), "{}", demo.output());
+}
+
+#[tokio::test]
+async fn a_bad_reload_keeps_what_runs_and_a_good_one_changes_it() {
+    let stage = Stage::new().await;
+    let mut daemon = stage.run("run");
+    let metrics = stage.read().await;
+    assert_eq!(get(&format!("{}/-/ready", stage.url)).await.unwrap().0, 200);
+    assert_eq!(
+        value(&metrics, "sextant_config_last_reload_successful"),
+        Some(1.0)
+    );
+    assert!(metrics.contains("team=\"payments\""));
+
+    stage.edit(|toml| toml.replace("[[teams]]\nname = \"payments\"", "[[teams]]\nnam = \"payments\""));
+    daemon.signal("HUP");
+    until("the bad file is refused", async || {
+        let metrics = stage.metrics().await.unwrap_or_default();
+        value(&metrics, "sextant_config_last_reload_successful") == Some(0.0)
+    })
+    .await;
+    assert!(
+        daemon.output().contains("did you mean `name`?"),
+        "it says what is wrong"
+    );
+    assert!(
+        stage
+            .metrics()
+            .await
+            .unwrap()
+            .contains("dora_team_deployments{team=\"payments\"")
+    );
+
+    stage.edit(|toml| toml.replace("[[teams]]\nnam = \"payments\"", "[[teams]]\nname = \"money\""));
+    daemon.signal("HUP");
+    until("the good file is in force", async || {
+        let metrics = stage.metrics().await.unwrap_or_default();
+        value(&metrics, "sextant_config_last_reload_successful") == Some(1.0)
+            && metrics.contains("dora_team_deployments{team=\"money\"")
+    })
+    .await;
+    let metrics = stage.metrics().await.unwrap();
+    assert!(
+        !metrics.contains("team=\"payments\""),
+        "a team that left has no series"
+    );
+    daemon.signal("TERM");
+    assert!(daemon.ended().await.success());
+}
+
+#[tokio::test]
+async fn killed_again_and_again_in_the_first_read_it_ends_with_the_same_facts() {
+    let stage = Stage::new().await;
+    for round in 1..=4 {
+        let (github, enough) = (&stage.servers.github, round * 12);
+        let mut daemon = stage.run("killed");
+        until("it has read a part", async || github.tally.requests() >= enough).await;
+        daemon.kill();
+    }
+    let mut daemon = stage.run("survivor");
+    let survived = stage.read().await;
+    daemon.signal("TERM");
+    assert!(daemon.ended().await.success());
+
+    let other = Stage::new().await;
+    let _undisturbed = other.run("undisturbed");
+    let expected = other.read().await;
+    // The worlds are told up to an instant that is a little later in the second: nothing else differs.
+    let close = |ours: &str, theirs: &str| {
+        let (fact, ours) = ours.rsplit_once(' ').unwrap();
+        let (same, theirs) = theirs.rsplit_once(' ').unwrap();
+        let (ours, theirs): (f64, f64) = (ours.parse().unwrap(), theirs.parse().unwrap());
+        fact == same && (ours - theirs).abs() <= 0.01 * theirs.max(100.0)
+    };
+    let (ours, theirs) = (facts(&survived), facts(&expected));
+    assert_eq!(ours.len(), theirs.len());
+    assert!(
+        ours.iter().zip(&theirs).all(|(ours, theirs)| close(ours, theirs)),
+        "{ours:?}\n{theirs:?}"
+    );
+    for counter in [
+        "dora_deployments_total{",
+        "dora_incidents_total{",
+        "dora_change_lead_time_seconds_count{",
+    ] {
+        let counted = survived
+            .lines()
+            .filter(|line| line.starts_with(counter) && !line.ends_with(" 0"));
+        assert_eq!(
+            counted.collect::<Vec<_>>(),
+            Vec::<&str>::new(),
+            "history is not counted"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_nowhere_to_be_seen_and_a_wrong_one_is_said_so() {
+    let stage = Stage::new().await;
+    let directory = stage.directory.path();
+    std::fs::write(directory.join("github-token"), "a-token-that-was-revoked").unwrap();
+    let daemon = stage.run("wrong");
+    let up = "sextant_source_up{source=\"demo-github\",kind=\"github\"}";
+    until("the source is down", async || {
+        value(&stage.metrics().await.unwrap_or_default(), up) == Some(0.0)
+    })
+    .await;
+    let metrics = stage.metrics().await.unwrap();
+    let failures =
+        "sextant_source_request_failures_total{source=\"demo-github\",kind=\"github\",reason=\"auth\"}";
+    assert!(value(&metrics, failures) >= Some(1.0));
+    assert_eq!(
+        get(&format!("{}/-/ready", stage.url)).await.unwrap().0,
+        200,
+        "what is known is served"
+    );
+    std::fs::write(directory.join("github-token"), Options::default().github_token).unwrap();
+    until("the new token is found", async || {
+        value(&stage.metrics().await.unwrap_or_default(), up) == Some(1.0)
+    })
+    .await;
+    let (_, page) = get(&format!("{}/", stage.url)).await.unwrap();
+    let metrics = stage.metrics().await.unwrap();
+    for secret in [
+        "a-token-that-was-revoked",
+        &Options::default().github_token,
+        &Options::default().pagerduty_token,
+    ] {
+        for (place, text) in [
+            ("logs", daemon.output()),
+            ("page", page.clone()),
+            ("metrics", metrics.clone()),
+        ] {
+            assert!(!text.contains(secret), "a token is in the {place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn exit_codes_say_who_has_to_mend_it() {
+    let stage = Stage::new().await;
+    let directory = stage.directory.path();
+    let write = |name: &str, from: &str, to: &str| {
+        let toml = std::fs::read_to_string(stage.config()).unwrap();
+        assert!(toml.contains(from), "{from}");
+        let path = directory.join(name);
+        std::fs::write(&path, toml.replacen(from, to, 1)).unwrap();
+        path.display().to_string()
+    };
+    let good = stage.config();
+    let bad = write("bad.toml", "poll_interval", "pol_interval");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let occupied = format!("listen = \"{}\"", taken.local_addr().unwrap());
+    let listen = format!("listen = \"{}\"", stage.url.trim_start_matches("http://"));
+    let port = write("port.toml", &listen, &occupied);
+    let store = write("store.toml", "/data/sextant.db", "");
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let rows: [(&[&str], i32, &str); 11] = [
+        (&["--help"], 0, "Usage: sextant"),
+        (&["--version"], 0, "sextant 0."),
+        (&["check", "--config", &good], 0, "6"),
+        (&["check", "--config", &bad], 64, "did you mean `poll_interval`?"),
+        (&["run", "--config", &bad], 64, "pol_interval: unknown key"),
+        (&["run", "--config", "/no/such/file.toml"], 64, "cannot be read"),
+        (&["run", "--config", &port], 1, "cannot listen on"),
+        (&["run", "--config", &store], 1, "director"),
+        (&["frobnicate"], 64, "frobnicate"),
+        (&["run"], 64, "--config"),
+        (&["health", "--url", &nobody], 1, "no answer"),
+    ];
+    for (index, (arguments, code, says)) in rows.into_iter().enumerate() {
+        let mut process = Process::sextant(arguments, directory, &format!("exit-{index}"));
+        let status = process.ended().await;
+        let output = process.output();
+        assert_eq!(status.code(), Some(code), "{arguments:?}: {output}");
+        assert!(
+            output.contains(says),
+            "{arguments:?} does not say {says:?}: {output}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn health_asks_whether_it_is_ready() {
+    let stage = Stage::new().await;
+    let _daemon = stage.run("run");
+    stage.read().await;
+    let mut health = Process::sextant(&["health", "--url", &stage.url], stage.directory.path(), "health");
+    assert!(health.ended().await.success());
+    assert!(Path::new(&stage.config()).exists());
+}

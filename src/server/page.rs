@@ -50,7 +50,23 @@ struct Measure {
 struct Cell {
     words: Option<String>,
     n: Option<u64>,
+    /// The smallest n with which a value is shown.
+    n_min: u64,
 }
+
+impl Cell {
+    /// Whether something is known and not enough of it (`definitions.md` §5: pages hide the value then).
+    fn lacks_data(&self) -> bool {
+        self.words.is_some() && self.n.is_some_and(|n| n < self.n_min)
+    }
+}
+
+/// A frequency is a count, and a count of none is one too.
+const RATE_SAMPLE_MIN: u64 = 0;
+/// Below ten deployments one failure more or less moves a rate by ten points and more.
+const RATIO_SAMPLE_MIN: u64 = 10;
+/// Below six there is no 95 % interval of a median.
+const TIME_SAMPLE_MIN: u64 = 6;
 
 /// The page; without a publication it says that the first one is on its way.
 pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::Error> {
@@ -105,12 +121,20 @@ fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<
             row("Deployment frequency", |values| {
                 let delivery = values.delivery.as_ref();
                 let rate = delivery.map(|delivery| words::rate(delivery.deployments_per_day));
-                cell(rate, delivery.map(|delivery| delivery.deployments))
+                cell(
+                    rate,
+                    delivery.map(|delivery| delivery.deployments),
+                    RATE_SAMPLE_MIN,
+                )
             }),
             row("Lead time for changes, median", |values| {
                 let delivery = values.delivery.as_ref();
                 let median = delivery.and_then(|delivery| delivery.lead_time.p50);
-                cell(median.map(words::span), delivery.map(|delivery| delivery.changes))
+                cell(
+                    median.map(words::span),
+                    delivery.map(|delivery| delivery.changes),
+                    TIME_SAMPLE_MIN,
+                )
             }),
             row("Change fail rate", |values| {
                 let delivery = values.delivery.as_ref();
@@ -118,6 +142,7 @@ fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<
                 cell(
                     ratio.map(words::share),
                     delivery.map(|delivery| delivery.deployments),
+                    RATIO_SAMPLE_MIN,
                 )
             }),
             row("Failed deployment recovery time, median", |values| {
@@ -126,6 +151,7 @@ fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<
                 cell(
                     median.map(words::span),
                     delivery.map(|delivery| delivery.recovered_deployments),
+                    TIME_SAMPLE_MIN,
                 )
             }),
             row("Deployment rework rate", |values| {
@@ -134,12 +160,13 @@ fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<
                 cell(
                     ratio.map(words::share),
                     delivery.map(|delivery| delivery.deployments),
+                    RATIO_SAMPLE_MIN,
                 )
             }),
         ],
     }
 }
 
-fn cell(words: Option<String>, n: Option<u64>) -> Cell {
-    Cell { words, n }
+fn cell(words: Option<String>, n: Option<u64>, n_min: u64) -> Cell {
+    Cell { words, n, n_min }
 }

@@ -238,8 +238,15 @@ impl<F: FactStore> Recompute<F> {
 /// Repositories whose components differ in anything: to be read again, since a history carries its component.
 fn moved_repositories(before: &Ownership, after: &Ownership) -> BTreeSet<RepositoryId> {
     let differing = |these: &Ownership, those: &Ownership| -> BTreeSet<RepositoryId> {
-        let others: BTreeMap<_, _> = those.components.iter().map(|component| (&component.name, component)).collect();
-        let moved = these.components.iter().filter(|component| others.get(&component.name) != Some(component));
+        let others: BTreeMap<_, _> = those
+            .components
+            .iter()
+            .map(|component| (&component.name, component))
+            .collect();
+        let moved = these
+            .components
+            .iter()
+            .filter(|component| others.get(&component.name) != Some(component));
         moved.map(|component| component.repository.clone()).collect()
     };
     let mut moved = differing(before, after);

@@ -211,5 +211,5 @@ async fn poll(
         all
     };
     let (outcome, changes) = tokio::join!(polling, draining);
-    outcome.map(|()| (begun.elapsed(), changes))
+    outcome.map(|_| (begun.elapsed(), changes))
 }

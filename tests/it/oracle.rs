@@ -219,23 +219,46 @@ fn repository(repository: &Repository, told: &Told) -> Said {
 
 fn merges(repository: &Repository, said: &mut Said) -> Vec<Success> {
     let mut successes = Vec::new();
-    for pull in repository.pulls.iter().filter(|pull| pull.base == repository.default_branch) {
+    for pull in repository
+        .pulls
+        .iter()
+        .filter(|pull| pull.base == repository.default_branch)
+    {
         let Some(landing) = &pull.landing else { continue };
         said.attempts.push((landing.at, true));
-        successes.push((landing.at, pull.number, landing.at, landing.commit, "production".to_owned()));
+        successes.push((
+            landing.at,
+            pull.number,
+            landing.at,
+            landing.commit,
+            "production".to_owned(),
+        ));
     }
     successes
 }
 
 fn deployments(repository: &Repository, told: &Told, said: &mut Said) -> Vec<Success> {
     let mut successes = Vec::new();
-    for deployment in repository.deployments.iter().filter(|one| told.production.is_match(&one.environment)) {
+    for deployment in repository
+        .deployments
+        .iter()
+        .filter(|one| told.production.is_match(&one.environment))
+    {
         let when = |states: &[State]| {
-            deployment.statuses.iter().filter(|one| states.contains(&one.state)).map(|one| one.at).min()
+            deployment
+                .statuses
+                .iter()
+                .filter(|one| states.contains(&one.state))
+                .map(|one| one.at)
+                .min()
         };
         if let Some(at) = when(&[State::Success]) {
             said.attempts.push((at, true));
-            let place = repository.commits.iter().position(|commit| commit.id == deployment.commit).unwrap();
+            let place = repository
+                .commits
+                .iter()
+                .position(|commit| commit.id == deployment.commit)
+                .unwrap();
             let (id, created_at) = (deployment.database_id, deployment.created_at);
             successes.push((at, id, created_at, place, deployment.environment.clone()));
         } else if let Some(at) = when(&[State::Failure, State::Error]) {
@@ -428,13 +451,20 @@ fn reverts(repository: &Repository, pull: &PullRequest) -> Reverts {
 }
 
 fn reverted_commit(repository: &Repository, text: &str) -> Reverts {
-    let Some(capture) = REVERTS_COMMIT.captures(text) else { return Reverts::Nothing };
+    let Some(capture) = REVERTS_COMMIT.captures(text) else {
+        return Reverts::Nothing;
+    };
     let place = repository
         .commits
         .iter()
         .position(|commit| commit.id.to_string().starts_with(&capture[1]));
-    let Some(place) = place else { return Reverts::Unknown };
-    let of_pull = repository.pulls.iter().find(|pull| pull.landing.is_some() && pull.commits.contains(&place));
+    let Some(place) = place else {
+        return Reverts::Unknown;
+    };
+    let of_pull = repository
+        .pulls
+        .iter()
+        .find(|pull| pull.landing.is_some() && pull.commits.contains(&place));
     Reverts::Landing(of_pull.map_or(place, |pull| pull.landing.as_ref().unwrap().commit))
 }
 

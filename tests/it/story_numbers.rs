@@ -112,8 +112,15 @@ type Row = (&'static str, String, String);
 
 /// How many numbers agree, and those that do not.
 fn differing(values: &WindowValues, said: &[&Said], from: Timestamp, to: Timestamp) -> (usize, Vec<String>) {
-    let ever = said.iter().flat_map(|said| &said.rollouts).any(|rollout| rollout.at < to);
-    let mut rows = vec![("delivery", values.delivery.is_some().to_string(), ever.to_string())];
+    let ever = said
+        .iter()
+        .flat_map(|said| &said.rollouts)
+        .any(|rollout| rollout.at < to);
+    let mut rows = vec![(
+        "delivery",
+        values.delivery.is_some().to_string(),
+        ever.to_string(),
+    )];
     if let Some(delivery) = &values.delivery {
         rows.extend(delivery_rows(delivery, said, from, to));
     }
@@ -133,7 +140,10 @@ fn delivery_rows(delivery: &Delivery, said: &[&Said], from: Timestamp, to: Times
     let within = |at: Timestamp| from <= at && at < to;
     let all = || said.iter().flat_map(|said| &said.rollouts);
     let rollouts: Vec<_> = all().filter(|rollout| within(rollout.at)).collect();
-    let times: Vec<Span> = rollouts.iter().flat_map(|rollout| rollout.lead_times.clone()).collect();
+    let times: Vec<Span> = rollouts
+        .iter()
+        .flat_map(|rollout| rollout.lead_times.clone())
+        .collect();
     let recoveries: Vec<Span> = all()
         .filter(|rollout| rollout.at < to)
         .filter_map(|rollout| rollout.recovery(to))
@@ -142,7 +152,8 @@ fn delivery_rows(delivery: &Delivery, said: &[&Said], from: Timestamp, to: Times
         .collect();
     let attempts = |success| {
         let all = said.iter().flat_map(|said| &said.attempts);
-        all.filter(|(at, outcome)| within(*at) && *outcome == success).count()
+        all.filter(|(at, outcome)| within(*at) && *outcome == success)
+            .count()
     };
     let count = |is: fn(&oracle::Rollout) -> bool| rollouts.iter().filter(|rollout| is(rollout)).count();
     let sum = |of: fn(&oracle::Rollout) -> usize| rollouts.iter().map(|rollout| of(rollout)).sum::<usize>();
@@ -152,16 +163,36 @@ fn delivery_rows(delivery: &Delivery, said: &[&Said], from: Timestamp, to: Times
         ("attempts failed", delivery.attempts_failed, attempts(false)),
         ("changes", delivery.changes, times.len()),
         ("bots", delivery.bot_changes, sum(|rollout| rollout.bot_changes)),
-        ("unreviewed", delivery.unreviewed_changes, sum(|rollout| rollout.unreviewed)),
-        ("failed", delivery.failed_deployments, count(oracle::Rollout::failed)),
-        ("rework", delivery.rework_deployments, count(|rollout| rollout.unplanned)),
+        (
+            "unreviewed",
+            delivery.unreviewed_changes,
+            sum(|rollout| rollout.unreviewed),
+        ),
+        (
+            "failed",
+            delivery.failed_deployments,
+            count(oracle::Rollout::failed),
+        ),
+        (
+            "rework",
+            delivery.rework_deployments,
+            count(|rollout| rollout.unplanned),
+        ),
         ("recovered", delivery.recovered_deployments, recoveries.len()),
     ];
     let spans = [
         ("lead time p50", delivery.lead_time.p50, quantile(&times, 50)),
         ("lead time p90", delivery.lead_time.p90, quantile(&times, 90)),
-        ("recovery p50", delivery.recovery_time.p50, quantile(&recoveries, 50)),
-        ("recovery p90", delivery.recovery_time.p90, quantile(&recoveries, 90)),
+        (
+            "recovery p50",
+            delivery.recovery_time.p50,
+            quantile(&recoveries, 50),
+        ),
+        (
+            "recovery p90",
+            delivery.recovery_time.p90,
+            quantile(&recoveries, 90),
+        ),
     ];
     let counts = counts.map(|(what, ours, theirs)| (what, ours.to_string(), theirs.to_string()));
     let spans = spans.map(|(what, ours, theirs)| (what, format!("{ours:?}"), format!("{theirs:?}")));
@@ -176,8 +207,16 @@ fn incident_rows(incidents: &Incidents, said: &[&Said], from: Timestamp, to: Tim
     let resolved: Vec<Span> = ended.collect();
     let (ours, theirs) = (incidents.resolution_time.p50, quantile(&resolved, 50));
     vec![
-        ("incidents", incidents.started.values().sum::<u64>().to_string(), started.to_string()),
-        ("resolved", incidents.resolved.to_string(), resolved.len().to_string()),
+        (
+            "incidents",
+            incidents.started.values().sum::<u64>().to_string(),
+            started.to_string(),
+        ),
+        (
+            "resolved",
+            incidents.resolved.to_string(),
+            resolved.len().to_string(),
+        ),
         ("resolution p50", format!("{ours:?}"), format!("{theirs:?}")),
     ]
 }

@@ -268,7 +268,11 @@ async fn what_is_pushed_between_the_probe_and_the_read_is_read_once() {
     let (polled, ()) = tokio::join!(rig.poll_github(), pushing);
     polled.unwrap();
     let took = rig.servers.github.tally.requests() - asked;
-    assert!(took <= 5, "{took} requests: {:?}", rig.servers.github.tally.by_operation());
+    assert!(
+        took <= 5,
+        "{took} requests: {:?}",
+        rig.servers.github.tally.by_operation()
+    );
 }
 
 /// Pushes a commit straight to `shop`.

@@ -97,7 +97,9 @@ impl Github {
                 Err(trouble) => return problems.keep(trouble),
             };
             let page = match reply.read::<OwnerData>(kind.field()) {
-                Ok(OwnerData { organization, user }) => organization.or(user).and_then(|owner| owner.repositories),
+                Ok(OwnerData { organization, user }) => {
+                    organization.or(user).and_then(|owner| owner.repositories)
+                }
                 Err(failure) if failure.reason == Reason::NotFound => None,
                 Err(failure) => {
                     problems.push(failure);

@@ -493,7 +493,10 @@ impl Github {
     /// The branch was read from this commit, which is newer than what the probe saw if somebody pushed since: either
     /// way this poll needs no other read of it.
     fn was_read_from(&mut self, number: u64, head: Option<String>) {
-        let seen = self.repositories.get_mut(&number).and_then(|tracked| tracked.seen.as_mut());
+        let seen = self
+            .repositories
+            .get_mut(&number)
+            .and_then(|tracked| tracked.seen.as_mut());
         if let Some(seen) = seen {
             seen.head = head;
         }

@@ -71,6 +71,9 @@ pub fn snapshot(
 }
 
 /// Everything that persistent counters count.
-pub fn countables(linked: &Linked, settings: &MetricSettings) -> Vec<Countable> {
+pub fn countables<'l>(
+    linked: &'l Linked,
+    settings: &'l MetricSettings,
+) -> impl Iterator<Item = Countable> + 'l {
     countable::countables(linked, settings)
 }

@@ -1,7 +1,7 @@
 //! What persistent counters count, each thing once (`interfaces.md` §4): the caller leaves out what it has counted
 //! before, and what was read at first contact.
 
-use crate::engine::history;
+use crate::engine::history::{self, ComponentHistory};
 use crate::engine::link::{Linked, LinkedComponent};
 use crate::model::batch::{Contact, CountedKey};
 use crate::model::fact::Outcome;
@@ -35,39 +35,46 @@ pub enum Count {
     Recovery(Span),
 }
 
-/// Everything that has happened so far.
-pub fn countables(linked: &Linked, settings: &MetricSettings) -> Vec<Countable> {
-    let mut found = Vec::new();
-    for component in &linked.components {
-        let history = &component.history;
-        found.extend(history.attempts.iter().map(|attempt| Countable {
-            key: CountedKey::Attempt(
-                history.repository.clone(),
-                attempt.id.clone(),
-                attempt.outcome == Outcome::Success,
-            ),
-            team: history.team.clone(),
-            count: Count::Attempt(history.name.clone(), attempt.outcome),
-            contact: attempt.contact,
-        }));
-        lead_times(component, settings, &mut found);
-        recoveries(linked, component, settings, &mut found);
-    }
-    found.extend(linked.incidents.iter().map(|incident| Countable {
+/// Everything that has happened so far, one by one: there is much of it, and little is news.
+pub fn countables<'l>(
+    linked: &'l Linked,
+    settings: &'l MetricSettings,
+) -> impl Iterator<Item = Countable> + 'l {
+    let of_components = linked.components.iter().flat_map(move |component| {
+        attempts(&component.history)
+            .chain(lead_times(&component.history, settings))
+            .chain(recoveries(linked, component, settings))
+    });
+    let incidents = linked.incidents.iter().map(|incident| Countable {
         key: CountedKey::Incident(incident.source.clone(), incident.id.clone()),
         team: incident.team.clone(),
         count: Count::Incident(incident.severity.clone()),
         contact: incident.appeared,
-    }));
-    found
+    });
+    of_components.chain(incidents)
 }
 
-fn lead_times(component: &LinkedComponent, settings: &MetricSettings, found: &mut Vec<Countable>) {
-    let history = &component.history;
-    for deployment in &history.deployments {
+fn attempts(history: &ComponentHistory) -> impl Iterator<Item = Countable> {
+    history.attempts.iter().map(|attempt| Countable {
+        key: CountedKey::Attempt(
+            history.repository.clone(),
+            attempt.id.clone(),
+            attempt.outcome == Outcome::Success,
+        ),
+        team: history.team.clone(),
+        count: Count::Attempt(history.name.clone(), attempt.outcome),
+        contact: attempt.contact,
+    })
+}
+
+fn lead_times<'l>(
+    history: &'l ComponentHistory,
+    settings: &'l MetricSettings,
+) -> impl Iterator<Item = Countable> + 'l {
+    history.deployments.iter().flat_map(move |deployment| {
         let counted = deployment.changes.iter();
-        let counted = counted.filter(|change| history::counts(change, settings));
-        found.extend(counted.map(|change| Countable {
+        let counted = counted.filter(move |change| history::counts(change, settings));
+        counted.map(|change| Countable {
             key: CountedKey::LeadTime(
                 history.name.as_str().to_owned(),
                 history.repository.clone(),
@@ -76,25 +83,21 @@ fn lead_times(component: &LinkedComponent, settings: &MetricSettings, found: &mu
             team: history.team.clone(),
             count: Count::LeadTime(change.lead_time),
             contact: deployment.contact,
-        }));
-    }
+        })
+    })
 }
 
-fn recoveries(
-    linked: &Linked,
-    component: &LinkedComponent,
-    settings: &MetricSettings,
-    found: &mut Vec<Countable>,
-) {
+fn recoveries<'l>(
+    linked: &'l Linked,
+    component: &'l LinkedComponent,
+    settings: &'l MetricSettings,
+) -> impl Iterator<Item = Countable> + 'l {
     let history = &component.history;
     let ever = Timestamp::from_millis(i64::MAX);
-    for index in &component.troubled {
-        let failure = linked.failure(component, *index, settings, ever);
-        let recovery = failure.and_then(|failure| failure.recovery);
-        let Some((recovery, deployment)) = recovery.zip(history.deployments.get(*index)) else {
-            continue;
-        };
-        found.push(Countable {
+    component.troubled.iter().filter_map(move |index| {
+        let failure = linked.failure(component, *index, settings, ever)?;
+        let (recovery, deployment) = failure.recovery.zip(history.deployments.get(*index))?;
+        Some(Countable {
             key: CountedKey::Recovery(
                 history.name.as_str().to_owned(),
                 history.repository.clone(),
@@ -103,6 +106,6 @@ fn recoveries(
             team: history.team.clone(),
             count: Count::Recovery(recovery.span),
             contact: recovery.contact,
-        });
-    }
+        })
+    })
 }

@@ -31,7 +31,7 @@ impl PersistentCounters {
     pub(super) async fn count<F: FactStore>(
         &mut self,
         store: &F,
-        countables: Vec<Countable>,
+        countables: impl Iterator<Item = Countable>,
     ) -> Result<(), StoreError> {
         let mut increments = BTreeMap::new();
         let mut fresh = HashSet::new();

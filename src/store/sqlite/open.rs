@@ -21,8 +21,8 @@ const ENGINE_OLDEST: i32 = 3_051_003;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Page caches, in KiB: enough for the pages that a batch touches, small against the 40 MB of the daemon.
-const WRITER_CACHE_KIB: i32 = 4_096;
-const READER_CACHE_KIB: i32 = 2_048;
+const WRITER_CACHE_KIB: i32 = 2_048;
+const READER_CACHE_KIB: i32 = 1_024;
 
 /// Pages in the log before it is moved into the file: 4 MiB.
 const CHECKPOINT_PAGES: i32 = 1_000;

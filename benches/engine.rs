@@ -41,9 +41,7 @@ fn sha(repository: u64, number: u64) -> CommitId {
 }
 
 fn instant(merge: u64) -> Timestamp {
-    let offset = STEP
-        .millis()
-        .saturating_mul(i64::try_from(merge).unwrap_or(i64::MAX));
+    let offset = STEP.millis().saturating_mul(i64::try_from(merge).unwrap_or(i64::MAX));
     Timestamp::from_millis(offset)
 }
 
@@ -51,10 +49,7 @@ fn component(number: u64) -> Component {
     let pattern = environment_pattern(DEFAULT_PRODUCTION).expect("our own pattern compiles");
     Component {
         name: ComponentName::new(format!("r{number}")),
-        repository: RepositoryId {
-            source: SourceName::new("github"),
-            number,
-        },
+        repository: RepositoryId { source: SourceName::new("github"), number },
         repository_name: RepositoryName::new(format!("acme/r{number}")),
         team: TeamSlug::new(format!("t{}", number % 100)),
         from: DeploymentsFrom::Deployments(pattern),
@@ -88,10 +83,8 @@ fn branch_and_merge(repository: &RepositoryId, merge: u64) -> [Commit; 5] {
 
 fn pull(repository: &RepositoryId, merge: u64) -> Change {
     let first = merge * COMMITS_PER_MERGE;
-    let own = (first..first + 4).map(|number| OwnCommit {
-        id: sha(repository.number, number),
-        authored_at: instant(merge),
-    });
+    let own = (first..first + 4)
+        .map(|number| OwnCommit { id: sha(repository.number, number), authored_at: instant(merge) });
     Change {
         repository: repository.clone(),
         number: merge,
@@ -127,9 +120,7 @@ fn facts(component: &Component, commits: u64) -> RepositoryFacts {
         },
         contact: Contact::Live,
     });
-    let mut commits: Vec<_> = (0..merges)
-        .flat_map(|merge| branch_and_merge(id, merge))
-        .collect();
+    let mut commits: Vec<_> = (0..merges).flat_map(|merge| branch_and_merge(id, merge)).collect();
     // As the store gives them.
     commits.sort_by_key(|commit| commit.id);
     RepositoryFacts {
@@ -142,12 +133,7 @@ fn facts(component: &Component, commits: u64) -> RepositoryFacts {
             created_at: instant(0),
         },
         commits,
-        changes: (0..merges)
-            .map(|merge| Seen {
-                fact: pull(id, merge),
-                contact: Contact::First,
-            })
-            .collect(),
+        changes: (0..merges).map(|merge| Seen { fact: pull(id, merge), contact: Contact::First }).collect(),
         attempts: attempts.collect(),
     }
 }
@@ -225,10 +211,8 @@ fn organisation(bench: &mut Criterion) {
         .iter()
         .map(|component| Arc::new(engine::history(component, &facts(component, 1000), &settings)))
         .collect();
-    let incidents: Vec<_> = components
-        .iter()
-        .flat_map(|component| (0..3).map(|number| incident(component, number)))
-        .collect();
+    let incidents: Vec<_> =
+        components.iter().flat_map(|component| (0..3).map(|number| incident(component, number))).collect();
     let one = facts(&components[0], 1000);
     group.bench_function("history_of_one", |bench| {
         bench.iter(|| engine::history(&components[0], &one, &settings));

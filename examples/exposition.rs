@@ -42,10 +42,7 @@ fn ratio(place: u64) -> f64 {
 
 fn quantiles(place: u64) -> Quantiles {
     let span = |place| Span::from_seconds(i64::try_from(scattered(place)).unwrap_or_default());
-    Quantiles {
-        p50: Some(span(place)),
-        p90: Some(span(place + 1)),
-    }
+    Quantiles { p50: Some(span(place)), p90: Some(span(place + 1)) }
 }
 
 fn window(place: u64) -> WindowValues {
@@ -62,9 +59,7 @@ fn window(place: u64) -> WindowValues {
         ..Delivery::default()
     };
     let incidents = Incidents {
-        started: severities
-            .map(|severity| (severity, scattered(place) % 10))
-            .into(),
+        started: severities.map(|severity| (severity, scattered(place) % 10)).into(),
         per_day: ratio(place + 17),
         resolved: 3,
         resolution_time: quantiles(place + 18),
@@ -94,26 +89,18 @@ fn level(place: u64) -> LevelValues {
 fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot {
         at: Timestamp::from_seconds(1_763_830_800),
-        windows: ["7d", "30d", "90d"]
-            .into_iter()
-            .filter_map(Window::parse)
-            .collect(),
+        windows: ["7d", "30d", "90d"].into_iter().filter_map(Window::parse).collect(),
         organization: level(0),
         ..Snapshot::default()
     };
     for team in 0..TEAMS {
         let slug = format!("team-{team}");
-        let values = TeamValues {
-            values: level(team + 1),
-            info: BTreeMap::new(),
-        };
+        let values = TeamValues { values: level(team + 1), info: BTreeMap::new() };
         snapshot.teams.insert(slug.as_str().into(), values);
         for component in 0..COMPONENTS_PER_TEAM {
             let name = format!("service-{team}-{component}");
             let values = level(1_000 + team * COMPONENTS_PER_TEAM + component);
-            snapshot
-                .components
-                .insert((slug.as_str().into(), name.as_str().into()), values);
+            snapshot.components.insert((slug.as_str().into(), name.as_str().into()), values);
         }
     }
     snapshot
@@ -143,10 +130,7 @@ fn main() -> anyhow::Result<()> {
     let rendered = render(&snapshot, &[], &own, Limits::default())?;
     println!("series                                {:>8}", rendered.series);
     println!("text, bytes                           {:>8}", rendered.text.len());
-    println!(
-        "text gzip, bytes                      {:>8}",
-        rendered.text_gzip.len()
-    );
+    println!("text gzip, bytes                      {:>8}", rendered.text_gzip.len());
     let whole = time(|| render(&snapshot, &[], &own, Limits::default()));
     println!("render + gzip, both formats           {}", milliseconds(whole));
     for level in [1, 3, 4, 6] {
@@ -156,10 +140,7 @@ fn main() -> anyhow::Result<()> {
             encoder.finish()
         };
         let (size, took) = (compress()?.len(), time(compress));
-        println!(
-            "gzip level {level}, one format              {} {size:>8} bytes",
-            milliseconds(took)
-        );
+        println!("gzip level {level}, one format              {} {size:>8} bytes", milliseconds(took));
     }
     let published = Published::new("acme".into(), Arc::new(snapshot), &[], &own, Limits::default())?;
     // As in the daemon: the server has a runtime of its own, here so have the clients.
@@ -179,10 +160,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
 fn scrape(
@@ -223,11 +201,7 @@ async fn scrape_often(
     let mut times = Vec::with_capacity(scrapes);
     for _ in 0..scrapes {
         let start = Instant::now();
-        let response = client
-            .get(&url)
-            .header("accept-encoding", encoding)
-            .send()
-            .await?;
+        let response = client.get(&url).header("accept-encoding", encoding).send().await?;
         response.error_for_status()?.bytes().await?;
         times.push(start.elapsed());
     }

@@ -43,9 +43,7 @@ fn main() -> Result<(), Failure> {
         None => FACTS,
     };
     let directory = tempfile::tempdir()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
     runtime.block_on(ingest(&directory.path().join("ingest.db"), facts))?;
     runtime.block_on(restart(&directory.path().join("s.db")))?;
     println!("| peak RSS | {} |", peak_rss()?);
@@ -63,10 +61,7 @@ async fn ingest(file: &Path, facts: u64) -> Result<(), Failure> {
     println!("| what | figure |");
     println!("| --- | --- |");
     println!("| facts, in batches of {per_batch} | {written} |");
-    println!(
-        "| taken in | {} facts/s ({first:.2?}) |",
-        per_second(written, first)
-    );
+    println!("| taken in | {} facts/s ({first:.2?}) |", per_second(written, first));
     println!("| slowest batch, with its checkpoint | {slowest:.2?} |");
     println!(
         "| the same again | {} facts/s ({again:.2?}), {rewritten} rows written |",
@@ -120,10 +115,7 @@ async fn restart(file: &Path) -> Result<(), Failure> {
         reading.push(begun.elapsed());
         store.close().await?;
     }
-    println!(
-        "| restart S: opening | {:.2?}, median of {RESTARTS} |",
-        median(opening)
-    );
+    println!("| restart S: opening | {:.2?}, median of {RESTARTS} |", median(opening));
     println!(
         "| restart S: reading {rows} facts of {S_REPOSITORIES} repositories | {:.2?}, median of {RESTARTS} |",
         median(reading)
@@ -157,10 +149,7 @@ fn source() -> SourceName {
 }
 
 fn repository_id(number: u64) -> RepositoryId {
-    RepositoryId {
-        source: source(),
-        number: FIRST_ID + number,
-    }
+    RepositoryId { source: source(), number: FIRST_ID + number }
 }
 
 fn repository(number: u64) -> Repository {
@@ -197,10 +186,7 @@ fn change(repository: u64, n: u64) -> Change {
         labels: Vec::new(),
         author: Author::Human,
         landing: Some(sha(repository, n)),
-        own_commits: vec![OwnCommit {
-            id: sha(repository, n + 1),
-            authored_at: minute(n),
-        }],
+        own_commits: vec![OwnCommit { id: sha(repository, n + 1), authored_at: minute(n) }],
         opened_at: minute(n),
         ready_at: None,
         reviewed_at: Some(minute(n + 1)),
@@ -218,9 +204,7 @@ fn attempt(repository: u64, n: u64) -> Attempt {
         environment: Environment::from("production"),
         created_at: minute(n),
         finished: Some((Outcome::Success, minute(n + 1))),
-        url: Some(format!(
-            "https://github.com/acme/service-{repository}/deployments/{n}"
-        )),
+        url: Some(format!("https://github.com/acme/service-{repository}/deployments/{n}")),
         corrections: Corrections::NONE,
     }
 }

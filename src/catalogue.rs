@@ -141,13 +141,5 @@ pub fn metrics() -> impl Iterator<Item = &'static Metric> {
 pub const OUTCOMES: [&str; 2] = ["success", "failure"];
 
 /// The values of the label `reason` of `sextant_source_request_failures_total`.
-pub const FAILURE_REASONS: [&str; 8] = [
-    "auth",
-    "forbidden",
-    "not_found",
-    "rate_limited",
-    "timeout",
-    "server",
-    "network",
-    "malformed",
-];
+pub const FAILURE_REASONS: [&str; 8] =
+    ["auth", "forbidden", "not_found", "rate_limited", "timeout", "server", "network", "malformed"];

@@ -141,8 +141,5 @@ fn complain(text: &str) {
 
 /// The runtime of a command that serves. Two workers suffice for I/O; scrapes have their own.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }

@@ -81,11 +81,7 @@ impl<F: FactStore> Collector<F> {
         let started = Instant::now();
         let outcome = self.drive(source, now).await;
         let ended_at: Timestamp = self.clock.now().into();
-        self.telemetry.polled(
-            outcome.is_ok(),
-            ended_at.seconds(),
-            started.elapsed().as_secs_f64(),
-        );
+        self.telemetry.polled(outcome.is_ok(), ended_at.seconds(), started.elapsed().as_secs_f64());
         match &outcome {
             Ok(polled) => {
                 self.telemetry.backfill(polled.backfill == Backfill::Complete);
@@ -98,11 +94,7 @@ impl<F: FactStore> Collector<F> {
                 tracing::warn!(source = %identity.name, "the poll failed, the last values stay: {error}");
             }
         }
-        self.tell(Changes {
-            polled: true,
-            ..Changes::default()
-        })
-        .await;
+        self.tell(Changes { polled: true, ..Changes::default() }).await;
         outcome
     }
 
@@ -155,10 +147,7 @@ impl<F: FactStore> Collector<F> {
 
     /// Doubles from the poll interval up to [`BACKOFF_MAX`]; not before the source allows it again.
     fn pause_after(&self, error: &PollError, failures: u32) -> Span {
-        let doubled = self
-            .poll_interval
-            .millis()
-            .saturating_mul(1_i64 << failures.min(16));
+        let doubled = self.poll_interval.millis().saturating_mul(1_i64 << failures.min(16));
         let pause = Span::from_millis(doubled).min(BACKOFF_MAX.max(self.poll_interval));
         let allowed = match error {
             PollError::Source(failure) => failure.retry_at.map(Timestamp::from),

@@ -123,10 +123,7 @@ impl Config {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "config is the module that reads the environment, here alone"
-)]
+#[expect(clippy::disallowed_methods, reason = "config is the module that reads the environment, here alone")]
 fn system_variables(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -159,30 +156,21 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
             Some("add `[[github]]` with `name`, `token_env` and `organizations`"),
         );
     }
-    let github: Vec<_> = github
-        .into_iter()
-        .map(|table| github::github(table, &mut names, &metrics.bots, variables))
-        .collect();
-    let pagerduty: Vec<_> = pagerduty
-        .into_iter()
-        .map(|table| pagerduty::pagerduty(table, &mut names, variables))
-        .collect();
+    let github: Vec<_> =
+        github.into_iter().map(|table| github::github(table, &mut names, &metrics.bots, variables)).collect();
+    let pagerduty: Vec<_> =
+        pagerduty.into_iter().map(|table| pagerduty::pagerduty(table, &mut names, variables)).collect();
     // A source that is wrong may be the one that reads GitHub's teams; nothing is said of it twice.
     let reads_teams = |source: &github::Github| source.config.teams_from == TeamsFrom::GithubTeams;
-    let github_teams_are_read = github
-        .iter()
-        .any(|source| source.as_ref().is_none_or(reads_teams));
+    let github_teams_are_read = github.iter().any(|source| source.as_ref().is_none_or(reads_teams));
     let teams = teams::teams(&mut document, github_teams_are_read);
     let components = teams::components(&mut document, teams.as_deref());
     document.finish();
 
     let (organization, timezone) = organization?;
     metrics.settings.timezone = timezone;
-    let mut ownership = OwnershipRules {
-        teams: teams?,
-        components: components?,
-        ..OwnershipRules::default()
-    };
+    let mut ownership =
+        OwnershipRules { teams: teams?, components: components?, ..OwnershipRules::default() };
     let mut github_configs = Vec::new();
     for source in github {
         let source = source?;
@@ -191,10 +179,7 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
     let mut pagerduty_configs = Vec::new();
     for source in pagerduty {
         let (config, filter) = source?;
-        metrics
-            .settings
-            .incident_filters
-            .insert(config.name.clone(), filter);
+        metrics.settings.incident_filters.insert(config.name.clone(), filter);
         pagerduty_configs.push(config);
     }
     Some(Config {

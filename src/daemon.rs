@@ -69,9 +69,8 @@ impl Daemon {
     /// Opens the store, reads it, and serves; then collects. Fails before anything runs.
     pub async fn start(config: Config, clock: SharedClock) -> anyhow::Result<Self> {
         let listen = config.server.listen;
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("cannot listen on {listen}"))?;
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
         let Store::Sqlite(path) = &config.store;
         let store = SqliteStore::open(path).await?;
@@ -81,17 +80,7 @@ impl Daemon {
         let (rendering, how) = watch::channel(rendering_of(&config));
         let serving = Serving::start(listener, telemetry.clone(), newest, how)?;
         let generation = Generation::start(&config, &store, &clock, &telemetry, &computed).await?;
-        Ok(Self {
-            config,
-            clock,
-            store,
-            telemetry,
-            computed,
-            rendering,
-            generation,
-            serving,
-            address,
-        })
+        Ok(Self { config, clock, store, telemetry, computed, rendering, generation, serving, address })
     }
 
     /// Where it serves.
@@ -110,8 +99,7 @@ impl Daemon {
             Ok(config) => self.reload(config).await.map_err(|error| format!("{error:#}")),
             Err(errors) => Err(errors.to_string()),
         };
-        self.telemetry
-            .config_reloaded(outcome.is_ok(), now_seconds(&self.clock));
+        self.telemetry.config_reloaded(outcome.is_ok(), now_seconds(&self.clock));
         match outcome {
             Ok(()) => tracing::info!("the configuration was read again"),
             Err(error) => tracing::error!("the running configuration stays:\n{error}"),
@@ -120,33 +108,21 @@ impl Daemon {
 
     /// Goes on with another configuration. The store and the address stay what they are until a restart.
     pub async fn reload(&mut self, config: Config) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            config.store == self.config.store,
-            "`store.url` changes only with a restart"
-        );
+        anyhow::ensure!(config.store == self.config.store, "`store.url` changes only with a restart");
         anyhow::ensure!(
             config.server.listen == self.config.server.listen,
             "`server.listen` changes only with a restart"
         );
         self.generation.end().await;
         let (before, after) = (rendering_of(&self.config), rendering_of(&config));
-        for (name, kind) in before
-            .sources
-            .iter()
-            .filter(|source| !after.sources.contains(source))
-        {
+        for (name, kind) in before.sources.iter().filter(|source| !after.sources.contains(source)) {
             self.telemetry.source(name, kind).retire();
         }
         self.rendering.send_replace(after);
         self.config = config;
-        self.generation = Generation::start(
-            &self.config,
-            &self.store,
-            &self.clock,
-            &self.telemetry,
-            &self.computed,
-        )
-        .await?;
+        self.generation =
+            Generation::start(&self.config, &self.store, &self.clock, &self.telemetry, &self.computed)
+                .await?;
         Ok(())
     }
 
@@ -160,19 +136,12 @@ impl Daemon {
 }
 
 fn rendering_of(config: &Config) -> Rendering {
-    let github = config
-        .github
-        .iter()
-        .map(|source| (source.name.to_string(), Provider::Github.kind()));
-    let pagerduty = config
-        .pagerduty
-        .iter()
-        .map(|source| (source.name.to_string(), Provider::Pagerduty.kind()));
+    let github = config.github.iter().map(|source| (source.name.to_string(), Provider::Github.kind()));
+    let pagerduty =
+        config.pagerduty.iter().map(|source| (source.name.to_string(), Provider::Pagerduty.kind()));
     Rendering {
         organization: config.organization.clone(),
-        limits: crate::exposition::Limits {
-            series_max: config.max_series,
-        },
+        limits: crate::exposition::Limits { series_max: config.max_series },
         sources: github.chain(pagerduty).collect(),
     }
 }

@@ -79,12 +79,7 @@ impl Published {
         limits: Limits,
     ) -> io::Result<Self> {
         let rendered = render(&snapshot, counters, own, limits)?;
-        Ok(Self {
-            organization,
-            snapshot,
-            sources: sources::states(own),
-            rendered,
-        })
+        Ok(Self { organization, snapshot, sources: sources::states(own), rendered })
     }
 }
 

@@ -206,16 +206,7 @@ impl Http {
             .map_err(|error| unusable(format!("no client can be made: {}", causes(&error))))?;
         let limits = Mutex::new(Limits::new(options.budget));
         Ok(Self {
-            shared: Arc::new(Shared {
-                options,
-                bounds,
-                base,
-                headers,
-                client,
-                clock,
-                telemetry,
-                limits,
-            }),
+            shared: Arc::new(Shared { options, bounds, base, headers, client, clock, telemetry, limits }),
         })
     }
 
@@ -250,11 +241,7 @@ impl Http {
 
     /// Takes note of a rate limit that the source states in a body (GraphQL's `rateLimit`); headers are read here.
     pub fn observe_limit(&self, resource: &str, limit: u64, remaining: u64, reset_at: DateTime<Utc>) {
-        let limit = Limit {
-            total: limit,
-            remaining,
-            reset_at,
-        };
+        let limit = Limit { total: limit, remaining, reset_at };
         let kept = self.limits().observe(resource, limit, self.now());
         if let Some(kept) = kept {
             self.shared.telemetry.rate_limit(
@@ -274,10 +261,7 @@ impl Http {
             return Ok(());
         };
         let what = format!("our share of the limit of {resource} is used up");
-        Err(Failure {
-            retry_at: Some(reset_at),
-            ..self.failure(Reason::RateLimited, &what)
-        })
+        Err(Failure { retry_at: Some(reset_at), ..self.failure(Reason::RateLimited, &what) })
     }
 
     async fn ask(
@@ -293,10 +277,7 @@ impl Http {
         let question = Question { method, url, body };
         if let Some(until) = self.limits().paused(self.now()) {
             let what = format!("{}: not asked, the source wants a pause", question.name());
-            return Err(Failure {
-                retry_at: Some(until),
-                ..self.failure(Reason::RateLimited, &what)
-            });
+            return Err(Failure { retry_at: Some(until), ..self.failure(Reason::RateLimited, &what) });
         }
         let mut tried = 0;
         loop {
@@ -322,12 +303,7 @@ impl Http {
 
     /// How long to wait before asking again; `None`: not at all in this poll.
     fn wait(&self, failure: &Failure, tried: u32) -> Option<Duration> {
-        let Bounds {
-            retries,
-            backoff,
-            short_wait,
-            ..
-        } = self.shared.bounds;
+        let Bounds { retries, backoff, short_wait, .. } = self.shared.bounds;
         let may_be_repeated = match failure.reason {
             Reason::RateLimited | Reason::Timeout | Reason::Server | Reason::Network => true,
             Reason::Auth | Reason::Forbidden | Reason::NotFound | Reason::Malformed => false,
@@ -345,11 +321,7 @@ impl Http {
     }
 
     fn failure(&self, reason: Reason, what: &str) -> Failure {
-        Failure {
-            reason,
-            what: format!("{}: {what}", self.shared.options.source),
-            retry_at: None,
-        }
+        Failure { reason, what: format!("{}: {what}", self.shared.options.source), retry_at: None }
     }
 
     fn observe_headers(&self, headers: &HeaderMap) {

@@ -30,11 +30,8 @@ pub struct Ownership {
 impl Ownership {
     /// Applies the rules to what is known. Repositories that the rules do not collect any more have no component.
     pub fn resolve(rules: &OwnershipRules, inventory: &Inventory) -> Self {
-        let collected: Vec<&Repository> = inventory
-            .repositories
-            .iter()
-            .filter(|repository| rules.collects(repository))
-            .collect();
+        let collected: Vec<&Repository> =
+            inventory.repositories.iter().filter(|repository| rules.collects(repository)).collect();
         let holding = holding_teams(rules, inventory);
         let holders = holders(&holding);
         let taken = taken_names(rules, &collected);
@@ -59,9 +56,7 @@ impl Ownership {
                 let team = rule.team.clone().unwrap_or_else(team);
                 let from = rule.environment.clone().map(DeploymentsFrom::Deployments);
                 let from = from.unwrap_or_else(|| deployments_from(rules, repository));
-                owned
-                    .components
-                    .push(component(rule.name.clone(), repository, team, from));
+                owned.components.push(component(rule.name.clone(), repository, team, from));
             }
         }
         owned.components.sort_by(|a, b| a.name.cmp(&b.name));
@@ -84,12 +79,7 @@ impl Ownership {
             .or_else(|| self.by_repository(subjects))
             .or_else(|| self.by_team(subjects))
             .unwrap_or((None, TeamSlug::unowned(), SubjectRule::None));
-        Some(OwnedIncident {
-            stored: stored.clone(),
-            component,
-            team,
-            rule,
-        })
+        Some(OwnedIncident { stored: stored.clone(), component, team, rule })
     }
 
     fn index_teams(&mut self, rules: &OwnershipRules, holding: &[&HoldingTeam]) {
@@ -111,9 +101,7 @@ impl Ownership {
         }
         for component in &self.components {
             self.teams.entry(component.team.clone()).or_default();
-            self.team_names
-                .entry(fold(component.team.as_str()))
-                .or_insert_with(|| component.team.clone());
+            self.team_names.entry(fold(component.team.as_str())).or_insert_with(|| component.team.clone());
         }
     }
 
@@ -134,10 +122,7 @@ impl Ownership {
 
     /// The team of a configured component, also of one whose repository is not collected.
     fn team_of(&self, rule: &ComponentRule, rules: &OwnershipRules) -> TeamSlug {
-        let collected = self
-            .components
-            .iter()
-            .find(|component| component.name == rule.name);
+        let collected = self.components.iter().find(|component| component.name == rule.name);
         collected
             .map(|component| component.team.clone())
             .or_else(|| rule.team.clone())
@@ -152,10 +137,7 @@ impl Ownership {
         }
         let (team, name) = services().find_map(|(id, name)| Some((self.team_services.get(id)?, name)))?;
         // The team is settled. A component called like the service narrows it down, if it is that team's.
-        let component = self
-            .component_names
-            .get(&fold(name))
-            .filter(|(_, owner)| owner == team);
+        let component = self.component_names.get(&fold(name)).filter(|(_, owner)| owner == team);
         let component = component.map(|(component, _)| component.clone());
         Some((component, team.clone(), SubjectRule::Configured))
     }
@@ -168,16 +150,9 @@ impl Ownership {
 
     fn by_repository(&self, subjects: &[Subject]) -> Option<Owner> {
         let mut repositories = subjects.iter().filter_map(as_repository);
-        let component = repositories.find_map(|id| {
-            self.components
-                .iter()
-                .find(|component| component.repository == *id)
-        })?;
-        Some((
-            Some(component.name.clone()),
-            component.team.clone(),
-            SubjectRule::Repository,
-        ))
+        let component = repositories
+            .find_map(|id| self.components.iter().find(|component| component.repository == *id))?;
+        Some((Some(component.name.clone()), component.team.clone(), SubjectRule::Repository))
     }
 
     fn by_team(&self, subjects: &[Subject]) -> Option<Owner> {
@@ -200,13 +175,7 @@ fn component(
     from: DeploymentsFrom,
 ) -> Component {
     let (id, repository_name) = (repository.id.clone(), repository.name.clone());
-    Component {
-        name,
-        repository: id,
-        repository_name,
-        team,
-        from,
-    }
+    Component { name, repository: id, repository_name, team, from }
 }
 
 /// How often each name would be given: by default where the configuration names no component, and by it.
@@ -255,30 +224,20 @@ fn owner_of(repository: &Repository, rules: &OwnershipRules, holders: &Holders<'
         Some(TeamsFrom::GithubTeams) => holding_owner(repository, rules, holders),
         Some(TeamsFrom::Config) | None => None,
     };
-    configured_owner(&repository.name, rules)
-        .or_else(from_source)
-        .unwrap_or_else(TeamSlug::unowned)
+    configured_owner(&repository.name, rules).or_else(from_source).unwrap_or_else(TeamSlug::unowned)
 }
 
 fn configured_owner(name: &RepositoryName, rules: &OwnershipRules) -> Option<TeamSlug> {
-    rules
-        .teams
-        .iter()
-        .find(|team| team.repositories.matches(name))
-        .map(|team| team.slug.clone())
+    rules.teams.iter().find(|team| team.repositories.matches(name)).map(|team| team.slug.clone())
 }
 
 /// `definitions.md` §1: the highest permission, then the team with the fewest repositories, then by slug.
 fn holding_owner(repository: &Repository, rules: &OwnershipRules, holders: &Holders<'_>) -> Option<TeamSlug> {
-    let eligible = holders
-        .get(&repository.id)?
-        .iter()
-        .filter(|(permission, _)| *permission > Permission::Read);
+    let eligible =
+        holders.get(&repository.id)?.iter().filter(|(permission, _)| *permission > Permission::Read);
     let (_, team) = eligible.min_by(|(a_permission, a), (b_permission, b)| {
         let by_permission = b_permission.cmp(a_permission);
-        by_permission
-            .then(a.repositories.len().cmp(&b.repositories.len()))
-            .then(a.slug.cmp(&b.slug))
+        by_permission.then(a.repositories.len().cmp(&b.repositories.len())).then(a.slug.cmp(&b.slug))
     })?;
     Some(team_of_holding(team, rules))
 }

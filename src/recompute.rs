@@ -142,21 +142,14 @@ impl<F: FactStore> Recompute<F> {
             sources.contains_key(&stored.incident.source)
         };
         let incidents = self.incidents.iter().filter(read);
-        let incidents: Vec<_> = incidents
-            .filter_map(|stored| self.ownership.incident(stored))
-            .collect();
+        let incidents: Vec<_> = incidents.filter_map(|stored| self.ownership.incident(stored)).collect();
         let linked = engine::link(&histories, &incidents, &self.settings);
         let countables = engine::countables(&linked, &self.settings);
         self.counters.count(&self.store, countables).await?;
         let at = Timestamp::from(self.clock.now());
         let mut snapshot = engine::snapshot(&linked, &self.collected_inventory(), &self.settings, at);
         for (team, info) in &self.ownership.teams {
-            snapshot
-                .teams
-                .entry(team.clone())
-                .or_default()
-                .info
-                .clone_from(info);
+            snapshot.teams.entry(team.clone()).or_default().info.clone_from(info);
         }
         Ok(Computed {
             snapshot: Arc::new(snapshot),
@@ -206,27 +199,18 @@ impl<F: FactStore> Recompute<F> {
 
     fn histories_of(&self, facts: &RepositoryFacts) -> Vec<Arc<ComponentHistory>> {
         let components = &self.ownership.components;
-        let own = components
-            .iter()
-            .filter(|component| component.repository == facts.repository.id);
-        own.map(|component| Arc::new(engine::history(component, facts, &self.settings)))
-            .collect()
+        let own = components.iter().filter(|component| component.repository == facts.repository.id);
+        own.map(|component| Arc::new(engine::history(component, facts, &self.settings))).collect()
     }
 
     fn owned_repositories(&self) -> BTreeSet<RepositoryId> {
-        self.ownership
-            .components
-            .iter()
-            .map(|component| component.repository.clone())
-            .collect()
+        self.ownership.components.iter().map(|component| component.repository.clone()).collect()
     }
 
     /// The inventory without what left the configuration.
     fn collected_inventory(&self) -> Inventory {
         let mut inventory = self.inventory.clone();
-        inventory
-            .repositories
-            .retain(|repository| self.rules.collects(repository));
+        inventory.repositories.retain(|repository| self.rules.collects(repository));
         inventory.covered.retain(|coverage, _| match coverage {
             Coverage::Incidents(source) => self.settings.incident_filters.contains_key(source),
             Coverage::Repository(_) => true,
@@ -238,15 +222,10 @@ impl<F: FactStore> Recompute<F> {
 /// Repositories whose components differ in anything: to be read again, since a history carries its component.
 fn moved_repositories(before: &Ownership, after: &Ownership) -> BTreeSet<RepositoryId> {
     let differing = |these: &Ownership, those: &Ownership| -> BTreeSet<RepositoryId> {
-        let others: BTreeMap<_, _> = those
-            .components
-            .iter()
-            .map(|component| (&component.name, component))
-            .collect();
-        let moved = these
-            .components
-            .iter()
-            .filter(|component| others.get(&component.name) != Some(component));
+        let others: BTreeMap<_, _> =
+            those.components.iter().map(|component| (&component.name, component)).collect();
+        let moved =
+            these.components.iter().filter(|component| others.get(&component.name) != Some(component));
         moved.map(|component| component.repository.clone()).collect()
     };
     let mut moved = differing(before, after);

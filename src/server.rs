@@ -46,10 +46,7 @@ pub struct ServerState {
 impl ServerState {
     /// A state with the usual limits.
     pub fn new(published: PublishedReceiver) -> Self {
-        Self {
-            published,
-            limits: ConnectionLimits::default(),
-        }
+        Self { published, limits: ConnectionLimits::default() }
     }
 
     fn newest(&self) -> Option<Arc<Published>> {
@@ -144,9 +141,7 @@ async fn secured(mut response: Response) -> Response {
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
     ] {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }

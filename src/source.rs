@@ -129,10 +129,7 @@ impl Sink {
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, PollError> {
         let (sender, answer) = oneshot::channel();
-        self.requests
-            .send(request(sender))
-            .await
-            .map_err(|_| PollError::NotStored)?;
+        self.requests.send(request(sender)).await.map_err(|_| PollError::NotStored)?;
         answer.await.map_err(|_| PollError::NotStored)
     }
 }

@@ -36,22 +36,13 @@ impl Telemetry {
         let numbers = Numbers::new();
         let version = env!("CARGO_PKG_VERSION");
         let revision = option_env!("SEXTANT_REVISION").unwrap_or("unknown");
-        numbers
-            .build_info
-            .with_label_values(&[version, revision])
-            .set(1.0);
-        Self {
-            numbers: Arc::new(numbers),
-        }
+        numbers.build_info.with_label_values(&[version, revision]).set(1.0);
+        Self { numbers: Arc::new(numbers) }
     }
 
     /// The part of one source; `kind` is its provider's.
     pub fn source(&self, name: &str, kind: &'static str) -> SourceTelemetry {
-        let source = SourceTelemetry {
-            numbers: Arc::clone(&self.numbers),
-            name: name.into(),
-            kind,
-        };
+        let source = SourceTelemetry { numbers: Arc::clone(&self.numbers), name: name.into(), kind };
         add(&source.numbers.source_requests, &[name, kind], 0.0);
         add(&source.numbers.source_throttled, &[name], 0.0);
         for reason in FAILURE_REASONS {
@@ -63,15 +54,9 @@ impl Telemetry {
     /// The configuration was loaded, or a reload failed and the former one stays in force.
     pub fn config_reloaded(&self, succeeded: bool, at_seconds: f64) {
         let numbers = &self.numbers;
-        numbers
-            .config_reloaded
-            .with_label_values::<&str>(&[])
-            .set(flag(succeeded));
+        numbers.config_reloaded.with_label_values::<&str>(&[]).set(flag(succeeded));
         if succeeded {
-            numbers
-                .config_reloaded_at
-                .with_label_values::<&str>(&[])
-                .set(at_seconds);
+            numbers.config_reloaded_at.with_label_values::<&str>(&[]).set(at_seconds);
         }
     }
 
@@ -119,22 +104,14 @@ impl SourceTelemetry {
 
     /// A request, or what it answered, failed.
     pub fn failure(&self, reason: &'static str) {
-        add(
-            &self.numbers.source_failures,
-            &[&self.name, self.kind, reason],
-            1.0,
-        );
+        add(&self.numbers.source_failures, &[&self.name, self.kind, reason], 1.0);
     }
 
     /// What the source says of its limit for `resource`.
     pub fn rate_limit(&self, resource: &str, limit: f64, remaining: f64, reset_at_seconds: f64) {
         let known = numbers::label_values(&self.numbers.source_rate_limit, &self.name, "resource");
         let is_new = !known.iter().any(|other| other == resource);
-        let resource = if is_new && known.len() >= RESOURCES_MAX {
-            "other"
-        } else {
-            resource
-        };
+        let resource = if is_new && known.len() >= RESOURCES_MAX { "other" } else { resource };
         let labels = [&*self.name, resource];
         set(&self.numbers.source_rate_limit, &labels, limit);
         set(&self.numbers.source_rate_limit_remaining, &labels, remaining);
@@ -158,10 +135,7 @@ impl SourceTelemetry {
 
     /// The newest instant that a fact of this source speaks of; an older one than before changes nothing.
     pub fn newest_fact(&self, at_seconds: f64) {
-        let gauge = self
-            .numbers
-            .source_newest_fact
-            .with_label_values(&[&*self.name, self.kind]);
+        let gauge = self.numbers.source_newest_fact.with_label_values(&[&*self.name, self.kind]);
         gauge.set(gauge.get().max(at_seconds));
     }
 

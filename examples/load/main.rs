@@ -53,11 +53,7 @@ fn main() -> Result<(), Failure> {
     if let Some([side, config]) = arguments.side.as_deref() {
         return side::run(&side.to_string_lossy(), config);
     }
-    let load = Load {
-        runtime: Runtime::new()?,
-        world: generate(arguments.seed, present()),
-        arguments,
-    };
+    let load = Load { runtime: Runtime::new()?, world: generate(arguments.seed, present()), arguments };
     load.tell()
 }
 
@@ -95,8 +91,7 @@ impl Load {
     }
 
     fn stage(&self, history: &str, latency: Duration) -> Result<Stage, Failure> {
-        self.runtime
-            .block_on(Stage::set(self.world.clone(), history, latency))
+        self.runtime.block_on(Stage::set(self.world.clone(), history, latency))
     }
 
     fn sync(&self, history: &str, latency: Duration) -> Result<Synced, Failure> {
@@ -105,12 +100,7 @@ impl Load {
         side.hear()?;
         let took = side.cycle()?;
         let asked = stage.asked();
-        Ok(Synced {
-            stage,
-            side,
-            asked,
-            took,
-        })
+        Ok(Synced { stage, side, asked, took })
     }
 
     /// First syncs with and without latency; the last one goes on.
@@ -126,25 +116,15 @@ impl Load {
         };
         let (prompt, delayed) = (time(Duration::ZERO)?, time(late)?);
         let synced = self.sync(history, Duration::ZERO)?;
-        let Synced {
-            stage, asked, took, ..
-        } = &synced;
+        let Synced { stage, asked, took, .. } = &synced;
         let what = format!("first sync of 40 repositories × {history}");
         let facts = ["repository", "change", "commit", "attempt", "incident"];
         let facts = facts.map(|fact| format!("{fact} {}", took.rows(fact)));
         row(format!("{what}: facts"), "", facts.join(", "));
-        row(
-            format!("{what}: requests"),
-            targets[0],
-            format!("{}, {} points", asked.github, asked.points),
-        );
+        row(format!("{what}: requests"), targets[0], format!("{}, {} points", asked.github, asked.points));
         row(format!("{what}: of these"), "", stage.operations());
         row(format!("{what}: no latency"), targets[1], millis(prompt));
-        row(
-            format!("{what}: {} ms an answer", late.as_millis()),
-            targets[2],
-            millis(delayed),
-        );
+        row(format!("{what}: {} ms an answer", late.as_millis()), targets[2], millis(delayed));
         row(
             format!("{what}: requests to PagerDuty"),
             "",
@@ -162,10 +142,7 @@ impl Load {
         stage.merge(&keys);
         let (burst, took) = cycle(&stage, &mut side)?;
         row(
-            format!(
-                "the cycle that finds {BURST} new merged pull requests in {} repositories",
-                keys.len()
-            ),
+            format!("the cycle that finds {BURST} new merged pull requests in {} repositories", keys.len()),
             "≤ 12 requests",
             format!("{}; {}", asked(burst), millis(took.github)),
         );
@@ -217,11 +194,7 @@ impl Load {
             Ok(took.snapshot)
         });
         let starts = median(starts.collect::<Result<_, Failure>>()?);
-        row(
-            "restart, S, to the first true snapshot",
-            "≤ 100 ms",
-            millis(starts),
-        );
+        row("restart, S, to the first true snapshot", "≤ 100 ms", millis(starts));
         Ok(())
     }
 
@@ -297,10 +270,7 @@ fn repositories(stage: &Stage) -> Vec<RepositoryKey> {
 }
 
 fn asked(asked: Asked) -> String {
-    format!(
-        "{} requests, {} points; {} to PagerDuty",
-        asked.github, asked.points, asked.pagerduty
-    )
+    format!("{} requests, {} points; {} to PagerDuty", asked.github, asked.points, asked.pagerduty)
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -68,10 +68,7 @@ impl Took {
 pub(crate) fn run(side: &str, config: &Path) -> Result<(), Failure> {
     let config = Config::load(config).map_err(|errors| errors.to_string())?;
     // As `sextant run` has it.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     match side {
         "steps" => steps(&runtime, config),
         "daemon" => runtime.block_on(daemon(config)),
@@ -134,17 +131,10 @@ impl Steps {
         let (settings, rules) = (config.metrics, config.ownership);
         let mut recompute = Recompute::load(store.clone(), Arc::clone(&clock), settings, rules).await?;
         let computed = recompute.compute(&Changes::default()).await?;
-        let took = Took {
-            snapshot: begun.elapsed(),
-            ..Took::default()
-        };
+        let took = Took { snapshot: begun.elapsed(), ..Took::default() };
         took.knowing(&computed).tell()?;
         let telemetry = Telemetry::new();
-        let github = config
-            .github
-            .into_iter()
-            .next()
-            .ok_or("no GitHub is configured")?;
+        let github = config.github.into_iter().next().ok_or("no GitHub is configured")?;
         let of_github = telemetry.source(github.name.as_str(), "github");
         let github = Github::new(github, Arc::clone(&clock), of_github.clone())?;
         let pagerduty = config.pagerduty.into_iter().next();
@@ -161,24 +151,14 @@ impl Steps {
     }
 
     async fn cycle(&mut self) -> Result<Took, Failure> {
-        let Self {
-            store,
-            clock,
-            recompute,
-            github,
-            pagerduty,
-        } = self;
+        let Self { store, clock, recompute, github, pagerduty } = self;
         let (on_github, mut changes) = poll(store, clock, github).await?;
         let (on_pagerduty, more) = poll(store, clock, pagerduty).await?;
         changes.merge(more);
         let begun = Instant::now();
         let computed = recompute.compute(&changes).await?;
-        let took = Took {
-            github: on_github,
-            pagerduty: on_pagerduty,
-            snapshot: begun.elapsed(),
-            ..Took::default()
-        };
+        let took =
+            Took { github: on_github, pagerduty: on_pagerduty, snapshot: begun.elapsed(), ..Took::default() };
         Ok(took.knowing(&computed))
     }
 }

@@ -56,14 +56,9 @@ impl Stage {
     pub(crate) async fn set(world: World, history: &str, latency: Duration) -> Result<Self, Failure> {
         let world = SharedWorld::new(world);
         let directory = tempfile::tempdir()?;
-        let options = Options {
-            latency,
-            ..Options::default()
-        };
-        let (github_token_file, pagerduty_token_file) = (
-            directory.path().join("github"),
-            directory.path().join("pagerduty"),
-        );
+        let options = Options { latency, ..Options::default() };
+        let (github_token_file, pagerduty_token_file) =
+            (directory.path().join("github"), directory.path().join("pagerduty"));
         std::fs::write(&github_token_file, &options.github_token)?;
         std::fs::write(&pagerduty_token_file, &options.pagerduty_token)?;
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -79,12 +74,7 @@ impl Stage {
         };
         let toml = config_toml(&world.lock(), &paths).replace("\"180d\"", &format!("\"{history}\""));
         std::fs::write(directory.path().join("sextant.toml"), toml)?;
-        Ok(Self {
-            world,
-            servers,
-            directory,
-            _stop: stop.drop_guard(),
-        })
+        Ok(Self { world, servers, directory, _stop: stop.drop_guard() })
     }
 
     /// Starts a side of [`crate::side`] on the stage's store.
@@ -158,11 +148,7 @@ impl Side {
             .stdout(Stdio::piped())
             .spawn()?;
         let output = process.stdout.take().ok_or("a side without an output")?;
-        Ok(Self {
-            input: process.stdin.take(),
-            output: BufReader::new(output).lines(),
-            process,
-        })
+        Ok(Self { input: process.stdin.take(), output: BufReader::new(output).lines(), process })
     }
 
     /// What it says next.

@@ -33,9 +33,7 @@ impl<'a> Sample<'a> {
         let labels = metric.labels.iter().zip(values);
         Self {
             suffix: "",
-            labels: labels
-                .map(|(name, value)| (Cow::Borrowed(*name), Cow::Borrowed(*value)))
-                .collect(),
+            labels: labels.map(|(name, value)| (Cow::Borrowed(*name), Cow::Borrowed(*value))).collect(),
             value,
         }
     }

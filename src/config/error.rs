@@ -44,9 +44,7 @@ impl Place {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             line: before.matches('\n').count() + 1,
-            column: before
-                .get(line_start..)
-                .map_or(0, |line| line.trim_end_matches('\r').chars().count())
+            column: before.get(line_start..).map_or(0, |line| line.trim_end_matches('\r').chars().count())
                 + 1,
         }
     }
@@ -56,21 +54,12 @@ impl ConfigErrors {
     /// What is wrong, and how many errors more there are.
     pub(super) fn new(file: &str, mut errors: Vec<ConfigError>, more: usize) -> Self {
         errors.sort_by_key(|error| error.place);
-        Self {
-            file: file.to_owned(),
-            errors,
-            more,
-        }
+        Self { file: file.to_owned(), errors, more }
     }
 
     /// A file that could not be read.
     pub(super) fn unreadable(file: &str, message: String) -> Self {
-        let error = ConfigError {
-            place: None,
-            key: None,
-            message,
-            help: None,
-        };
+        let error = ConfigError { place: None, key: None, message, help: None };
         Self::new(file, vec![error], 0)
     }
 

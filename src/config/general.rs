@@ -45,9 +45,7 @@ pub(super) fn organization(document: &mut Table<'_>) -> Option<(String, Tz)> {
         }
         return None;
     };
-    let name = table
-        .required("name", "name = \"acme\"")
-        .and_then(|value| value.name());
+    let name = table.required("name", "name = \"acme\"").and_then(|value| value.name());
     let timezone = match table.optional("timezone") {
         Some(value) => zone(&value),
         None => Some(Tz::UTC),
@@ -63,10 +61,9 @@ fn zone(value: &Value<'_>) -> Option<Tz> {
         let meant = closest(text, TZ_VARIANTS.iter().map(|zone| zone.name()));
         value.refuse_with(
             format!("unknown time zone {}", quoted(text)),
-            meant.map_or(
-                "a name of the IANA database, such as \"Europe/Berlin\"".to_owned(),
-                |zone| format!("did you mean {zone:?}?"),
-            ),
+            meant.map_or("a name of the IANA database, such as \"Europe/Berlin\"".to_owned(), |zone| {
+                format!("did you mean {zone:?}?")
+            }),
         );
     }
     zone
@@ -91,10 +88,7 @@ fn store_url(value: &Value<'_>) -> Option<Store> {
     let text = value.text("a URL such as \"sqlite:data/sextant.db\"")?;
     let (scheme, path) = text.split_once(':').unwrap_or(("", text));
     if matches!(scheme, "postgres" | "postgresql") {
-        value.refuse_with(
-            "PostgreSQL is not yet supported",
-            "allowed now: \"sqlite:data/sextant.db\"",
-        );
+        value.refuse_with("PostgreSQL is not yet supported", "allowed now: \"sqlite:data/sextant.db\"");
     } else if scheme != "sqlite" {
         value.refuse_with(
             "expected a URL that begins with sqlite:",
@@ -129,10 +123,7 @@ pub(super) fn server(document: &mut Table<'_>) -> Option<Server> {
         table.finish();
     }
     let listen = listen?;
-    Some(Server {
-        listen,
-        external_url: external_url.unwrap_or_else(|| format!("http://{listen}")),
-    })
+    Some(Server { listen, external_url: external_url.unwrap_or_else(|| format!("http://{listen}")) })
 }
 
 fn listen_address(value: &Value<'_>) -> Option<SocketAddr> {
@@ -157,19 +148,13 @@ pub(super) struct Metrics {
 /// Reads `[metrics]`; time zone and incident filters are said elsewhere. What is wrong counts as its default, since
 /// the errors are told and nothing starts.
 pub(super) fn metrics(document: &mut Table<'_>) -> Metrics {
-    let mut metrics = Metrics {
-        settings: MetricSettings::new(),
-        bots: Vec::new(),
-        max_series: DEFAULT_MAX_SERIES,
-    };
+    let mut metrics =
+        Metrics { settings: MetricSettings::new(), bots: Vec::new(), max_series: DEFAULT_MAX_SERIES };
     let Some(mut table) = document.table("metrics") else {
         return metrics;
     };
     rules(&mut table, &mut metrics.settings);
-    if let Some(bots) = table
-        .optional("bots")
-        .and_then(|value| value.items("regular expressions"))
-    {
+    if let Some(bots) = table.optional("bots").and_then(|value| value.items("regular expressions")) {
         metrics.bots = bots.iter().filter_map(Value::regex).collect();
     }
     if let Some(value) = table.optional("max_series") {
@@ -205,10 +190,7 @@ fn rules(table: &mut Table<'_>, settings: &mut MetricSettings) {
         ("revert", FailOn::Revert),
         ("hotfix", FailOn::Hotfix),
     ];
-    if let Some(causes) = table
-        .optional("fail_on")
-        .and_then(|value| value.choices(&choices))
-    {
+    if let Some(causes) = table.optional("fail_on").and_then(|value| value.choices(&choices)) {
         settings.fail_on = causes;
     }
     let choices = [("last", RollbackBlames::Last), ("first", RollbackBlames::First)];
@@ -218,9 +200,7 @@ fn rules(table: &mut Table<'_>, settings: &mut MetricSettings) {
     }
     let from_a_minute = |key, table: &mut Table<'_>, max| {
         let why = "a deployment and what follows from it lie at least a minute apart, and not for ever";
-        table
-            .optional(key)
-            .and_then(|value| value.duration(Span::from_minutes(1)..=max, why))
+        table.optional(key).and_then(|value| value.duration(Span::from_minutes(1)..=max, why))
     };
     if let Some(window) = from_a_minute("attribution_window", table, ATTRIBUTION_WINDOW_MAX) {
         settings.attribution_window = window;

@@ -44,18 +44,10 @@ pub(super) fn github(
     let history = history(&mut table);
     let include_archived = table.boolean("include_archived", false);
     let include_forks = table.boolean("include_forks", false);
-    let teams_from = table
-        .optional("teams_from")
-        .map_or(Some(TeamsFrom::Config), |value| teams_from(&value));
+    let teams_from = table.optional("teams_from").map_or(Some(TeamsFrom::Config), |value| teams_from(&value));
     team_config_file(&mut table);
-    let budget = table
-        .optional("budget")
-        .map_or(Some(DEFAULT_BUDGET), |value| budget(&value));
-    let rules: Vec<_> = table
-        .tables("deployments")
-        .into_iter()
-        .map(deployment_rule)
-        .collect();
+    let budget = table.optional("budget").map_or(Some(DEFAULT_BUDGET), |value| budget(&value));
+    let rules: Vec<_> = table.tables("deployments").into_iter().map(deployment_rule).collect();
     let incidents = match table.table("incidents") {
         Some(incidents) => issue_rules(incidents).map(Some),
         None => Some(None),
@@ -122,19 +114,10 @@ fn scope(table: &mut Table<'_>) -> Option<ReadScope> {
     };
     let (owners, patterns) = (owners.as_mut()?, patterns?);
     // Patterns that name repositories of a listed organization narrow it down to them.
-    let narrowed = |owner: &str| {
-        patterns
-            .iter()
-            .any(|pattern| owner_of(pattern).eq_ignore_ascii_case(owner))
-    };
-    let whole: Vec<String> = owners
-        .iter()
-        .filter(|owner| !narrowed(owner))
-        .map(|owner| format!("{owner}/*"))
-        .collect();
-    let listed = patterns
-        .iter()
-        .filter(|pattern| !pattern.starts_with('!') && !is_exact(pattern));
+    let narrowed = |owner: &str| patterns.iter().any(|pattern| owner_of(pattern).eq_ignore_ascii_case(owner));
+    let whole: Vec<String> =
+        owners.iter().filter(|owner| !narrowed(owner)).map(|owner| format!("{owner}/*")).collect();
+    let listed = patterns.iter().filter(|pattern| !pattern.starts_with('!') && !is_exact(pattern));
     for owner in listed.filter_map(|pattern| pattern.split('/').next()) {
         if !holds(owners, owner) {
             owners.push(owner.to_owned());
@@ -195,12 +178,8 @@ fn organization_names(value: &Value<'_>) -> Option<Vec<String>> {
     let items = value.some_items("strings")?;
     every(items.iter().map(|item| {
         let name = item.name()?;
-        if name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-        {
-            once.claim(item, &name.to_ascii_lowercase())
-                .then(|| name.to_owned())
+        if name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
+            once.claim(item, &name.to_ascii_lowercase()).then(|| name.to_owned())
         } else {
             item.refuse_with(
                 format!("{} is no organization's name", quoted(name)),
@@ -212,10 +191,7 @@ fn organization_names(value: &Value<'_>) -> Option<Vec<String>> {
 }
 
 fn teams_from(value: &Value<'_>) -> Option<TeamsFrom> {
-    let choices = [
-        ("config", TeamsFrom::Config),
-        ("github_teams", TeamsFrom::GithubTeams),
-    ];
+    let choices = [("config", TeamsFrom::Config), ("github_teams", TeamsFrom::GithubTeams)];
     let text = value.text("\"config\" or \"github_teams\"")?;
     if text.starts_with("custom_property:") {
         value.choice(&choices, &[text])
@@ -265,9 +241,7 @@ fn deployment_rule(mut table: Table<'_>) -> Option<Rule> {
     };
     let choices = [("deployments", From::Deployments), ("merges", From::Merges)];
     let later = ["releases", "tags", "workflow_runs", "push"];
-    let from = table
-        .optional("from")
-        .map_or(Some(From::Deployments), |value| value.choice(&choices, &later));
+    let from = table.optional("from").map_or(Some(From::Deployments), |value| value.choice(&choices, &later));
     let environment = table.optional("environment");
     let from = match (from, environment) {
         (Some(From::Deployments), Some(value)) => value.environment().map(DeploymentsFrom::Deployments),
@@ -284,33 +258,22 @@ fn deployment_rule(mut table: Table<'_>) -> Option<Rule> {
     };
     table.later(&["workflow", "branch", "tag", "prereleases"]);
     table.finish();
-    Some(Rule {
-        repositories: repositories?,
-        from: from?,
-    })
+    Some(Rule { repositories: repositories?, from: from? })
 }
 
 /// GitHub Deployments to production: what counts where nothing is said.
 fn production() -> Option<DeploymentsFrom> {
-    environment_pattern(DEFAULT_PRODUCTION)
-        .ok()
-        .map(DeploymentsFrom::Deployments)
+    environment_pattern(DEFAULT_PRODUCTION).ok().map(DeploymentsFrom::Deployments)
 }
 
 /// The rules of a source, the last of which is for every repository that no other is for.
 fn deployments(source: &SourceName, rules: Vec<Rule>) -> Option<Vec<DeploymentRule>> {
-    let rest = Rule {
-        repositories: RepositoryPatterns::parse([ALL_REPOSITORIES]).ok()?,
-        from: production()?,
-    };
+    let rest =
+        Rule { repositories: RepositoryPatterns::parse([ALL_REPOSITORIES]).ok()?, from: production()? };
     let rules = rules.into_iter().chain([rest]);
     Some(
         rules
-            .map(|Rule { repositories, from }| DeploymentRule {
-                source: source.clone(),
-                repositories,
-                from,
-            })
+            .map(|Rule { repositories, from }| DeploymentRule { source: source.clone(), repositories, from })
             .collect(),
     )
 }
@@ -325,10 +288,7 @@ fn issue_rules(mut table: Table<'_>) -> Option<IssueRules> {
         None => Some(None),
     };
     table.finish();
-    Some(IssueRules {
-        labels: labels?,
-        severity_label: severity_label?,
-    })
+    Some(IssueRules { labels: labels?, severity_label: severity_label? })
 }
 
 fn severity_label(value: &Value<'_>) -> Option<Regex> {

@@ -44,18 +44,11 @@ fn filter(table: &mut Table<'_>) -> Option<IncidentFilter> {
         Some(value) => value.regex().map(Some),
         None => Some(None),
     };
-    let standing = if table.boolean("secondary", false) {
-        Standing::Secondary
-    } else {
-        Standing::Primary
-    };
+    let standing = if table.boolean("secondary", false) { Standing::Secondary } else { Standing::Primary };
     if let Some(value) = table.optional("related_change_events")
         && value.boolean() == Some(true)
     {
-        value.refuse_with(
-            "related change events are not yet supported",
-            "allowed now: false",
-        );
+        value.refuse_with("related change events are not yet supported", "allowed now: false");
     }
     Some(IncidentFilter {
         urgencies: urgencies?.map(|words| words.into_iter().map(str::to_owned).collect()),

@@ -12,14 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, ConfigErrors, Place};
 
 /// Keys under which people write secrets; they are refused, whatever their value, and it is not shown.
-const WRITTEN_SECRETS: [&str; 6] = [
-    "token",
-    "api_token",
-    "api_key",
-    "password",
-    "secret",
-    "private_key",
-];
+const WRITTEN_SECRETS: [&str; 6] = ["token", "api_token", "api_key", "password", "secret", "private_key"];
 
 /// So many errors are kept; the rest are counted. To find the place of one takes as long as the file is.
 const ERRORS_KEPT_MAX: usize = 1_000;
@@ -33,11 +26,7 @@ pub(super) struct Problems<'a> {
 
 impl<'a> Problems<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            found: RefCell::new(Vec::new()),
-            more: Cell::new(0),
-        }
+        Self { text, found: RefCell::new(Vec::new()), more: Cell::new(0) }
     }
 
     pub(super) fn note(&self, offset: usize, key: Option<String>, message: String, help: Option<String>) {
@@ -46,12 +35,7 @@ impl<'a> Problems<'a> {
             self.more.set(self.more.get() + 1);
             return;
         }
-        found.push(ConfigError {
-            place: Some(Place::of(self.text, offset)),
-            key,
-            message,
-            help,
-        });
+        found.push(ConfigError { place: Some(Place::of(self.text, offset)), key, message, help });
     }
 
     /// All of it; `None` if nothing is wrong.
@@ -74,14 +58,7 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     /// The document itself.
     pub(super) fn document(entries: &'a DeTable<'a>, problems: &'a Problems<'a>) -> Self {
-        Self {
-            path: String::new(),
-            offset: 0,
-            entries,
-            known: Vec::new(),
-            refused: Vec::new(),
-            problems,
-        }
+        Self { path: String::new(), offset: 0, entries, known: Vec::new(), refused: Vec::new(), problems }
     }
 
     /// The value of a key, if it is there. The key is known from now on.
@@ -95,10 +72,7 @@ impl<'a> Table<'a> {
     pub(super) fn required(&mut self, key: &'static str, example: &str) -> Option<Value<'a>> {
         let value = self.optional(key);
         if value.is_none() {
-            self.refuse(
-                &format!("the key `{key}` is missing"),
-                Some(&format!("add `{example}`")),
-            );
+            self.refuse(&format!("the key `{key}` is missing"), Some(&format!("add `{example}`")));
         }
         value
     }
@@ -116,10 +90,7 @@ impl<'a> Table<'a> {
                 .filter_map(|item| item.table(&format!("[[{}]]", without_indexes(&value.path))))
                 .collect(),
             DeValue::Table(_) => {
-                let help = format!(
-                    "there may be several: write `[[{}]]`",
-                    without_indexes(&value.path)
-                );
+                let help = format!("there may be several: write `[[{}]]`", without_indexes(&value.path));
                 value.refuse_with("expected an array of tables, found a table", help);
                 Vec::new()
             }
@@ -169,8 +140,7 @@ impl<'a> Table<'a> {
     /// Says what is wrong with the table as a whole.
     pub(super) fn refuse(&self, message: &str, help: Option<&str>) {
         let key = (!self.path.is_empty()).then(|| self.path.clone());
-        self.problems
-            .note(self.offset, key, message.to_owned(), help.map(str::to_owned));
+        self.problems.note(self.offset, key, message.to_owned(), help.map(str::to_owned));
     }
 
     /// Reports every key that nobody has asked for.
@@ -186,12 +156,7 @@ impl<'a> Table<'a> {
                      `token_file = \"/path\"`"
                         .to_owned()
                 });
-                self.note(
-                    key.span().start,
-                    name,
-                    "secrets are named here, never written",
-                    help,
-                );
+                self.note(key.span().start, name, "secrets are named here, never written", help);
                 continue;
             }
             let help = match closest(name, self.known.iter().copied()) {
@@ -212,8 +177,7 @@ impl<'a> Table<'a> {
     }
 
     fn note(&self, offset: usize, key: &str, message: &str, help: Option<String>) {
-        self.problems
-            .note(offset, Some(joined(&self.path, key)), message.to_owned(), help);
+        self.problems.note(offset, Some(joined(&self.path, key)), message.to_owned(), help);
     }
 }
 
@@ -306,8 +270,7 @@ impl<'a> Value<'a> {
     }
 
     fn note(&self, message: String, help: Option<String>) {
-        self.problems
-            .note(self.offset, Some(self.path.clone()), message, help);
+        self.problems.note(self.offset, Some(self.path.clone()), message, help);
     }
 
     fn digits(&self) -> Option<&'a str> {
@@ -348,14 +311,10 @@ impl Once {
     pub(super) fn claim(&mut self, value: &Value<'_>, id: &str) -> bool {
         if let Some((path, offset)) = self.given.get(id) {
             let line = Place::of(value.problems.text, *offset).line;
-            value.refuse(format!(
-                "{} is given at line {line} already, by {path}",
-                quoted(id)
-            ));
+            value.refuse(format!("{} is given at line {line} already, by {path}", quoted(id)));
             return false;
         }
-        self.given
-            .insert(id.to_owned(), (value.path.clone(), value.offset));
+        self.given.insert(id.to_owned(), (value.path.clone(), value.offset));
         true
     }
 }
@@ -382,20 +341,9 @@ pub(super) fn closest<'k>(text: &str, known: impl Iterator<Item = &'k str>) -> O
 }
 
 fn joined(path: &str, key: &str) -> String {
-    let bare = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    let key = if bare && key.len() <= QUOTED_CHARS_MAX {
-        key.to_owned()
-    } else {
-        quoted(key)
-    };
-    if path.is_empty() {
-        key
-    } else {
-        format!("{path}.{key}")
-    }
+    let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let key = if bare && key.len() <= QUOTED_CHARS_MAX { key.to_owned() } else { quoted(key) };
+    if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
 /// `github[0].incidents` as a header has it: `github.incidents`.

@@ -98,10 +98,7 @@ struct Stamp {
 
 impl SecretFile {
     fn new(path: &str) -> Self {
-        Self {
-            path: PathBuf::from(path),
-            cached: Mutex::new(None),
-        }
+        Self { path: PathBuf::from(path), cached: Mutex::new(None) }
     }
 
     fn secret(&self) -> Result<SecretString, String> {
@@ -110,10 +107,7 @@ impl SecretFile {
         if !metadata.is_file() {
             return Err("is no file".to_owned());
         }
-        let stamp = Stamp {
-            modified_at: metadata.modified().ok(),
-            length_bytes: metadata.len(),
-        };
+        let stamp = Stamp { modified_at: metadata.modified().ok(), length_bytes: metadata.len() };
         // A thread that panicked while it held the lock has left either the old or the new secret.
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, secret)) = &*cached

@@ -25,9 +25,7 @@ pub(super) fn source_name(table: &mut Table<'_>, names: &mut Once) -> Option<Sou
     let value = table.required("name", "name = \"…\"")?;
     let name = value.name()?;
     if !name.starts_with(|first: char| first.is_ascii_alphanumeric())
-        || !name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     {
         value.refuse_with(
             format!("{} cannot be a source's name", quoted(name)),

@@ -19,37 +19,12 @@ pub fn summary(config: &Config) -> String {
 }
 
 fn write_summary(out: &mut String, config: &Config) -> fmt::Result {
-    let Config {
-        organization,
-        metrics,
-        max_series,
-        ownership,
-        store,
-        server,
-        github,
-        pagerduty,
-    } = config;
-    writeln!(
-        out,
-        "organization {organization}, calendar days in {}",
-        metrics.timezone
-    )?;
+    let Config { organization, metrics, max_series, ownership, store, server, github, pagerduty } = config;
+    writeln!(out, "organization {organization}, calendar days in {}", metrics.timezone)?;
     writeln!(out, "store        {store}")?;
-    writeln!(
-        out,
-        "server       {}, reached as {}",
-        server.listen, server.external_url
-    )?;
-    let windows: Vec<&str> = metrics
-        .windows
-        .iter()
-        .map(|window| window.label.as_str())
-        .collect();
-    writeln!(
-        out,
-        "windows      {}; at most {max_series} series",
-        windows.join(", ")
-    )?;
+    writeln!(out, "server       {}, reached as {}", server.listen, server.external_url)?;
+    let windows: Vec<&str> = metrics.windows.iter().map(|window| window.label.as_str()).collect();
+    writeln!(out, "windows      {}; at most {max_series} series", windows.join(", "))?;
     for source in github {
         write_github(out, source)?;
         let rules = ownership.deployments.iter();
@@ -96,17 +71,10 @@ fn write_github(out: &mut String, source: &GithubConfig) -> fmt::Result {
 }
 
 fn write_rule(out: &mut String, rule: &DeploymentRule) -> fmt::Result {
-    let DeploymentRule {
-        source: _,
-        repositories,
-        from,
-    } = rule;
+    let DeploymentRule { source: _, repositories, from } = rule;
     match from {
         DeploymentsFrom::Deployments(environment) => {
-            writeln!(
-                out,
-                "  deployments  {repositories}: to environments {environment}"
-            )
+            writeln!(out, "  deployments  {repositories}: to environments {environment}")
         }
         DeploymentsFrom::Merges => writeln!(out, "  deployments  {repositories}: every merge"),
     }

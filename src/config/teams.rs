@@ -14,11 +14,7 @@ const LINKS_MAX: usize = 20;
 pub(super) fn teams(document: &mut Table<'_>, github_teams_are_read: bool) -> Option<Vec<TeamRule>> {
     let mut once = Claims::default();
     let tables = document.tables("teams");
-    every(
-        tables
-            .into_iter()
-            .map(|table| team(table, &mut once, github_teams_are_read)),
-    )
+    every(tables.into_iter().map(|table| team(table, &mut once, github_teams_are_read)))
 }
 
 /// What two teams, or two components, cannot both have.
@@ -31,9 +27,8 @@ struct Claims {
 }
 
 fn team(mut table: Table<'_>, once: &mut Claims, github_teams_are_read: bool) -> Option<TeamRule> {
-    let name = table
-        .required("name", "name = \"payments\"")
-        .and_then(|value| team_name(&value, &mut once.names));
+    let name =
+        table.required("name", "name = \"payments\"").and_then(|value| team_name(&value, &mut once.names));
     let repositories = match table.optional("repositories") {
         Some(value) => value.repositories(),
         None => Some(RepositoryPatterns::default()),
@@ -95,10 +90,7 @@ fn team_name<'a>(value: &Value<'a>, names: &mut Once) -> Option<(&'a str, TeamSl
 fn slug(name: &str) -> String {
     let lower = name.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric());
-    words
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join("-")
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 /// Links by the label that shows them: `link_runbook`.
@@ -135,13 +127,11 @@ fn component(mut table: Table<'_>, once: &mut Claims, teams: Option<&[TeamRule]>
         let name = value.name()?;
         once.names.claim(&value, name).then(|| ComponentName::from(name))
     });
-    let repository = table
-        .required("repository", "repository = \"acme/shop\"")
-        .and_then(|value| {
-            let repository = value.repository()?;
-            let folded = repository.as_str().to_ascii_lowercase();
-            once.repositories.claim(&value, &folded).then_some(repository)
-        });
+    let repository = table.required("repository", "repository = \"acme/shop\"").and_then(|value| {
+        let repository = value.repository()?;
+        let folded = repository.as_str().to_ascii_lowercase();
+        once.repositories.claim(&value, &folded).then_some(repository)
+    });
     let environment = match table.optional("environment") {
         Some(value) => value.environment().map(Some),
         None => Some(None),
@@ -170,9 +160,8 @@ fn owner(value: &Value<'_>, teams: Option<&[TeamRule]>) -> Option<TeamSlug> {
         return Some(slug);
     }
     let meant = closest(name, teams.iter().map(|team| team.name.as_str()));
-    let help = meant.map_or("add it as one of `[[teams]]`".to_owned(), |team| {
-        format!("did you mean {team:?}?")
-    });
+    let help =
+        meant.map_or("add it as one of `[[teams]]`".to_owned(), |team| format!("did you mean {team:?}?"));
     value.refuse_with(format!("unknown team {}", quoted(name)), help);
     None
 }

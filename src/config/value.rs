@@ -27,10 +27,7 @@ impl<'a> Value<'a> {
         } else if text.chars().any(char::is_control) {
             self.refuse(format!("{} has control characters", quoted(text)));
         } else if text.chars().count() > NAME_CHARS_MAX {
-            self.refuse(format!(
-                "the name is longer than {NAME_CHARS_MAX} characters: {}",
-                quoted(text)
-            ));
+            self.refuse(format!("the name is longer than {NAME_CHARS_MAX} characters: {}", quoted(text)));
         } else {
             return Some(text);
         }
@@ -40,12 +37,7 @@ impl<'a> Value<'a> {
     /// One of a few words; `later` are words of the specification that mean nothing yet.
     pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)], later: &[&str]) -> Option<T> {
         let words = || choices.iter().map(|(word, _)| *word);
-        let listed = || {
-            words()
-                .map(|word| format!("{word:?}"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
+        let listed = || words().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
         let text = self.text(&format!("one of {}", listed()))?;
         let chosen = choices.iter().find(|(word, _)| *word == text);
         if chosen.is_none() {
@@ -89,10 +81,7 @@ impl<'a> Value<'a> {
             return Some(length);
         }
         let (low, high) = (duration_text(*limits.start()), duration_text(*limits.end()));
-        self.refuse_with(
-            format!("{} is not between \"{low}\" and \"{high}\"", quoted(text)),
-            why,
-        );
+        self.refuse_with(format!("{} is not between \"{low}\" and \"{high}\"", quoted(text)), why);
         None
     }
 
@@ -250,9 +239,7 @@ impl Table<'_> {
 
     /// A boolean with a default.
     pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
-        self.optional(key)
-            .and_then(|value| value.boolean())
-            .unwrap_or(default)
+        self.optional(key).and_then(|value| value.boolean()).unwrap_or(default)
     }
 }
 
@@ -279,18 +266,14 @@ pub(super) fn base(url: &Url) -> String {
 
 /// A duration that begins with a digit: a sign would be a second way to write the same.
 pub(super) fn parse_duration(text: &str) -> Option<Span> {
-    text.starts_with(|first: char| first.is_ascii_digit())
-        .then(|| Span::parse(text))
-        .flatten()
+    text.starts_with(|first: char| first.is_ascii_digit()).then(|| Span::parse(text)).flatten()
 }
 
 /// A duration as the configuration has it, in its largest whole unit.
 pub(super) fn duration_text(span: Span) -> String {
     let seconds = span.millis() / 1_000;
     let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
-    let (each, unit) = units
-        .into_iter()
-        .find(|(each, _)| seconds >= *each && seconds % each == 0)
-        .unwrap_or((1, 's'));
+    let (each, unit) =
+        units.into_iter().find(|(each, _)| seconds >= *each && seconds % each == 0).unwrap_or((1, 's'));
     format!("{}{unit}", seconds / each)
 }

@@ -70,10 +70,7 @@ impl Generation {
     /// Stops the tasks and waits for them.
     pub(super) async fn end(&self) {
         self.stop.cancel();
-        if tokio::time::timeout(END_TIMEOUT, self.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(END_TIMEOUT, self.tasks.wait()).await.is_err() {
             tracing::warn!("some tasks did not end within {} s", END_TIMEOUT.as_secs());
         }
     }

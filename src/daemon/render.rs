@@ -61,14 +61,7 @@ fn render(
     rendering: &Rendering,
     computed: &Computed,
 ) -> Result<Published, std::io::Error> {
-    let Computed {
-        snapshot,
-        linked: _,
-        counters,
-        facts,
-        newest_fact,
-        took,
-    } = computed;
+    let Computed { snapshot, linked: _, counters, facts, newest_fact, took } = computed;
     telemetry.snapshot(took.as_secs_f64());
     telemetry.facts(facts);
     for (name, kind) in &rendering.sources {
@@ -78,11 +71,5 @@ fn render(
         }
     }
     let organization = rendering.organization.clone();
-    Published::new(
-        organization,
-        Arc::clone(snapshot),
-        counters,
-        &telemetry.gather(),
-        rendering.limits,
-    )
+    Published::new(organization, Arc::clone(snapshot), counters, &telemetry.gather(), rendering.limits)
 }

@@ -31,35 +31,21 @@ impl Serving {
     ) -> anyhow::Result<Self> {
         let (stop, renderer) = (CancellationToken::new(), TaskTracker::new());
         let (published, newest) = watch::channel(None);
-        renderer.spawn(render::run(
-            telemetry,
-            computed,
-            rendering,
-            published,
-            stop.clone(),
-        ));
+        renderer.spawn(render::run(telemetry, computed, rendering, published, stop.clone()));
         renderer.close();
         // The listener belongs to the runtime that made it, so the other one takes its socket over.
         let socket = listener.into_std().context("cannot hand the listener over")?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let stopped = stop.clone();
-        let server = std::thread::Builder::new()
-            .name("server".to_owned())
-            .spawn(move || {
-                runtime.block_on(async move {
-                    match TcpListener::from_std(socket) {
-                        Ok(listener) => server::serve(listener, ServerState::new(newest), stopped).await,
-                        Err(error) => tracing::error!("cannot serve: {error}"),
-                    }
-                });
-            })?;
-        Ok(Self {
-            stop,
-            renderer,
-            server,
-        })
+        let server = std::thread::Builder::new().name("server".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                match TcpListener::from_std(socket) {
+                    Ok(listener) => server::serve(listener, ServerState::new(newest), stopped).await,
+                    Err(error) => tracing::error!("cannot serve: {error}"),
+                }
+            });
+        })?;
+        Ok(Self { stop, renderer, server })
     }
 
     pub(super) async fn end(self) -> anyhow::Result<()> {

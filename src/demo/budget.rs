@@ -13,12 +13,7 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new(limit: u64, period: Span) -> Self {
-        Self {
-            limit,
-            used: 0,
-            resets_at: Timestamp::from_millis(i64::MIN),
-            period,
-        }
+        Self { limit, used: 0, resets_at: Timestamp::from_millis(i64::MIN), period }
     }
 
     /// Begins a new period if the last one is over.

@@ -27,19 +27,10 @@ pub struct Paths<'a> {
 /// The configuration, in TOML. `PagerDuty` services that are not called like their repository are mapped by id.
 pub fn config_toml(world: &World, paths: &Paths<'_>) -> String {
     let mut tables = vec![
-        table(
-            "[organization]",
-            &[text("name", ORGANIZATION), text("timezone", "Europe/Berlin")],
-        ),
+        table("[organization]", &[text("name", ORGANIZATION), text("timezone", "Europe/Berlin")]),
         table("[store]", &[text("url", paths.store_url)]),
         table("[server]", &[text("listen", paths.listen)]),
-        table(
-            "[metrics]",
-            &[
-                list("windows", &["7d", "30d", "90d"]),
-                list("bots", &["^renovate"]),
-            ],
-        ),
+        table("[metrics]", &[list("windows", &["7d", "30d", "90d"]), list("bots", &["^renovate"])]),
     ];
     tables.extend(github(paths));
     tables.push(pagerduty(paths));
@@ -47,15 +38,10 @@ pub fn config_toml(world: &World, paths: &Paths<'_>) -> String {
         let lines = [text("name", habits.team), list("github_teams", &[habits.team])];
         tables.push(table("[[teams]]", &lines));
     }
-    let services = world
-        .repositories
-        .iter()
-        .filter(|repository| repository.archived_at.is_none());
+    let services = world.repositories.iter().filter(|repository| repository.archived_at.is_none());
     tables.extend(services.filter_map(|repository| {
         let service = service_name(&repository.name);
-        let key = world
-            .service_named(&service)
-            .filter(|_| service != repository.name)?;
+        let key = world.service_named(&service).filter(|_| service != repository.name)?;
         let lines = [
             text("name", &repository.name),
             text("repository", &repository.name_with_owner()),
@@ -82,10 +68,7 @@ fn github(paths: &Paths<'_>) -> [String; 4] {
         ),
         table(
             "[[github.deployments]]",
-            &[
-                list("repositories", &[&format!("{ORGANIZATION}/website")]),
-                text("from", "merges"),
-            ],
+            &[list("repositories", &[&format!("{ORGANIZATION}/website")]), text("from", "merges")],
         ),
         table(
             "[[github.deployments]]",
@@ -97,10 +80,7 @@ fn github(paths: &Paths<'_>) -> [String; 4] {
         ),
         table(
             "[github.incidents]",
-            &[
-                list("labels", &["incident"]),
-                text("severity_label", r"^sev[-:/ ]?(?<severity>\d)$"),
-            ],
+            &[list("labels", &["incident"]), text("severity_label", r"^sev[-:/ ]?(?<severity>\d)$")],
         ),
     ]
 }
@@ -129,8 +109,6 @@ fn text(key: &str, value: &str) -> String {
 }
 
 fn list(key: &str, values: &[&str]) -> String {
-    let values = values
-        .iter()
-        .map(|value| toml::Value::String((*value).to_owned()));
+    let values = values.iter().map(|value| toml::Value::String((*value).to_owned()));
     format!("{key} = {}", toml::Value::Array(values.collect()))
 }

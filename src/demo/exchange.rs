@@ -31,9 +31,7 @@ impl Request {
         let Some(authorization) = &self.authorization else {
             return false;
         };
-        schemes
-            .iter()
-            .any(|scheme| authorization.strip_prefix(scheme) == Some(token))
+        schemes.iter().any(|scheme| authorization.strip_prefix(scheme) == Some(token))
     }
 
     /// The path with everything after its first part left out, so that there are few of them.
@@ -47,10 +45,7 @@ impl Request {
     /// The values of a parameter, which may be repeated.
     pub(super) fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let is_asked = move |pair: &&'a (String, String)| pair.0 == name;
-        self.query
-            .iter()
-            .filter(is_asked)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().filter(is_asked).map(|(_, value)| value.as_str())
     }
 
     /// The last value of a parameter.
@@ -63,17 +58,11 @@ impl Request {
         let Ok(body) = serde_json::from_slice::<Value>(&self.body) else {
             return;
         };
-        let named = body
-            .get("operationName")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        let named = body.get("operationName").and_then(Value::as_str).map(str::to_owned);
         let declared = || {
             let text = body.get("query")?.as_str()?.trim_start();
             let rest = text.split_once("query ")?.1;
-            let name: String = rest
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect();
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             (!name.is_empty()).then_some(name)
         };
         self.operation = named.or_else(declared);
@@ -96,12 +85,7 @@ pub struct Answer {
 impl Answer {
     /// A JSON answer that cost nothing.
     pub fn json(status: u16, body: &Value) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: body.to_string().into_bytes(),
-            points: 0,
-        }
+        Self { status, headers: Vec::new(), body: body.to_string().into_bytes(), points: 0 }
     }
 }
 
@@ -127,10 +111,7 @@ impl Tally {
     /// Requests by GraphQL operation, or by the first part of the path where there is none: `/incidents`,
     /// `/incidents/…`.
     pub fn by_operation(&self) -> BTreeMap<String, u64> {
-        self.by_operation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.by_operation.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn arrived(&self, request: &Request) {

@@ -31,10 +31,7 @@ impl Which {
             Self::Path(begin) => request.path.starts_with(begin.as_str()),
             Self::Mentions(text) => {
                 String::from_utf8_lossy(&request.body).contains(text.as_str())
-                    || request
-                        .query
-                        .iter()
-                        .any(|(name, value)| name.contains(text) || value.contains(text))
+                    || request.query.iter().any(|(name, value)| name.contains(text) || value.contains(text))
             }
         }
     }
@@ -80,10 +77,7 @@ impl Fault {
 
     /// 403 because single sign-on was not done.
     pub fn single_sign_on() -> Self {
-        let headers = vec![(
-            "x-github-sso",
-            "required; url=https://github.com/orgs/acme/sso".to_owned(),
-        )];
+        let headers = vec![("x-github-sso", "required; url=https://github.com/orgs/acme/sso".to_owned())];
         let message = "Resource protected by organization SAML enforcement.";
         Self::Status(403, headers, serde_json::json!({"message": message}).to_string())
     }
@@ -151,12 +145,7 @@ impl Faults {
 
     fn script(&self, which: Which, skip: u32, times: Option<u32>, fault: Fault) {
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        rules.push(Rule {
-            which,
-            skip,
-            times,
-            fault,
-        });
+        rules.push(Rule { which, skip, times, fault });
     }
 
     /// What goes wrong with this request; every matching rule counts it.
@@ -197,19 +186,13 @@ pub(super) struct Spoiled {
 
 /// Applies faults to an answer, in their order.
 pub(super) fn spoil(answer: Answer, faults: Vec<Fault>) -> Spoiled {
-    let mut spoiled = Spoiled {
-        answer,
-        delivery: Delivery::Whole,
-        late: Duration::ZERO,
-    };
+    let mut spoiled = Spoiled { answer, delivery: Delivery::Whole, late: Duration::ZERO };
     for fault in faults {
         let answer = &mut spoiled.answer;
         match fault {
             Fault::Status(status, headers, body) => {
                 answer.status = status;
-                answer
-                    .headers
-                    .retain(|(name, _)| headers.iter().all(|(other, _)| name != other));
+                answer.headers.retain(|(name, _)| headers.iter().all(|(other, _)| name != other));
                 answer.headers.extend(headers);
                 answer.body = body.into_bytes();
             }
@@ -218,9 +201,7 @@ pub(super) fn spoil(answer: Answer, faults: Vec<Fault>) -> Spoiled {
             Fault::Truncated => answer.body.truncate(answer.body.len() / 2),
             Fault::Reset => spoiled.delivery = Delivery::Broken,
             Fault::Html => {
-                answer
-                    .headers
-                    .push(("content-type", "text/html; charset=utf-8".to_owned()));
+                answer.headers.push(("content-type", "text/html; charset=utf-8".to_owned()));
                 answer.body = b"<!DOCTYPE html><html><body>Something went wrong</body></html>".to_vec();
             }
             Fault::RateLimited => rewrite::rate_limited(answer),

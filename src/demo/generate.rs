@@ -63,11 +63,7 @@ fn found(world: &mut World, begin: Timestamp) {
             world.grant(
                 "platform",
                 key,
-                if place.habits.team == "platform" {
-                    Permission::Admin
-                } else {
-                    Permission::Write
-                },
+                if place.habits.team == "platform" { Permission::Admin } else { Permission::Write },
             );
         }
         if place.role != Role::Empty {
@@ -155,11 +151,7 @@ impl Teller {
         let told = plan::places().filter_map(|place| {
             let key = world.find(&format!("{ORGANIZATION}/{}", place.name))?;
             let repository = world.at(key);
-            let landed = repository
-                .pulls
-                .iter()
-                .enumerate()
-                .filter(|(_, pull)| pull.landing.is_some());
+            let landed = repository.pulls.iter().enumerate().filter(|(_, pull)| pull.landing.is_some());
             Some(Told {
                 key,
                 name: place.name,
@@ -167,18 +159,8 @@ impl Teller {
                 role: place.role,
                 service: world.service_named(&service_name(place.name)),
                 sent: repository.deployments.last().map(|last| last.commit),
-                deployed: repository
-                    .deployments
-                    .last()
-                    .map(|last| last.commit)
-                    .into_iter()
-                    .collect(),
-                landed: landed
-                    .map(|(place, _)| PullKey {
-                        repository: key,
-                        place,
-                    })
-                    .collect(),
+                deployed: repository.deployments.last().map(|last| last.commit).into_iter().collect(),
+                landed: landed.map(|(place, _)| PullKey { repository: key, place }).collect(),
             })
         });
         Self {
@@ -248,12 +230,7 @@ impl Teller {
     /// Everything that has no cause in the story: when people open pull requests, when trains leave, what rains down.
     fn outline(&mut self, world: &World, begin: Timestamp, now: Timestamp) {
         let archived_at = now.minus(Span::from_days(plan::ARCHIVED_DAYS_AGO));
-        let midnight = begin
-            .datetime()
-            .date_naive()
-            .and_time(NaiveTime::MIN)
-            .and_utc()
-            .into();
+        let midnight = begin.datetime().date_naive().and_time(NaiveTime::MIN).and_utc().into();
         for day in 1..=DAYS + RUN_UP_DAYS {
             let today: Timestamp = Timestamp::plus(midnight, Span::from_days(day));
             let weekday = today.datetime().weekday();
@@ -277,26 +254,19 @@ impl Teller {
         let weight = plan::weekday_per_mille(weekday);
         // Four chances a day: about as uneven as real days are.
         for _ in 0..4 {
-            if self
-                .random
-                .chance(plan::opens_per_mille(habits, role) * weight / 4_000)
-            {
+            if self.random.chance(plan::opens_per_mille(habits, role) * weight / 4_000) {
                 let at = self.working_hour(today);
                 self.at(at, Event::Open(place));
             }
         }
-        if self
-            .random
-            .chance(plan::pushes_per_mille(habits, role) * weight / 1_000)
-        {
+        if self.random.chance(plan::pushes_per_mille(habits, role) * weight / 1_000) {
             let at = self.working_hour(today);
             self.at(at, Event::Push(place));
         }
         let is_weekend = matches!(weekday, Weekday::Sat | Weekday::Sun);
         if habits.cadence.leaves(day, weekday) && !is_weekend && role.deploys() {
-            let at = today
-                .plus(Span::from_hours(13))
-                .plus(self.random.between(Span::ZERO, Span::from_hours(1)));
+            let at =
+                today.plus(Span::from_hours(13)).plus(self.random.between(Span::ZERO, Span::from_hours(1)));
             self.at(at, Event::Rollout(place));
         }
         if let Some(service) = service
@@ -321,9 +291,7 @@ impl Teller {
     }
 
     fn working_hour(&mut self, today: Timestamp) -> Timestamp {
-        today
-            .plus(WORK_BEGINS)
-            .plus(self.random.between(Span::ZERO, WORK_LASTS))
+        today.plus(WORK_BEGINS).plus(self.random.between(Span::ZERO, WORK_LASTS))
     }
 
     /// For [`super::live`]: something happens now, with all that follows from it.

@@ -63,9 +63,7 @@ impl GitHub {
     /// The answer to a request, as of the world's present.
     pub fn answer(&self, world: &World, request: &Request) -> Answer {
         let mut answer = self.route(world, request);
-        answer
-            .headers
-            .push(("x-github-media-type", "github.v3; format=json".to_owned()));
+        answer.headers.push(("x-github-media-type", "github.v3; format=json".to_owned()));
         answer
     }
 
@@ -88,9 +86,9 @@ impl GitHub {
                 answer
             }
             ("GET", "/rate_limit") => Answer::json(200, &self.rate_limit(world)),
-            ("GET", "/meta") => self.rest(world, || {
-                Answer::json(200, &json!({"verifiable_password_authentication": false}))
-            }),
+            ("GET", "/meta") => {
+                self.rest(world, || Answer::json(200, &json!({"verifiable_password_authentication": false})))
+            }
             _ => self.rest(world, || refusal(404, "Not Found")),
         }
     }

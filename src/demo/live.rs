@@ -20,10 +20,7 @@ pub struct Live {
 impl Live {
     /// Goes on with a world that [`super::generate::generate`] made.
     pub fn new(world: &World, seed: u64) -> Self {
-        Self {
-            teller: Teller::new(world, seed, HURRY),
-            random: Random::new(!seed),
-        }
+        Self { teller: Teller::new(world, seed, HURRY), random: Random::new(!seed) }
     }
 
     /// What happens by `now`: what followed from earlier steps, and something new, such as a pull request that is

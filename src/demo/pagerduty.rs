@@ -37,22 +37,14 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            code: 2001,
-            message: "Invalid Input Provided",
-            details: vec![detail.into()],
-        }
+        Self { status: 400, code: 2001, message: "Invalid Input Provided", details: vec![detail.into()] }
     }
 }
 
 impl PagerDutyApi {
     /// A server that accepts this token and so many requests per minute.
     pub fn new(token: &str, requests_per_minute: u64) -> Self {
-        Self {
-            token: token.to_owned(),
-            budget: Mutex::new(Budget::new(requests_per_minute, MINUTE)),
-        }
+        Self { token: token.to_owned(), budget: Mutex::new(Budget::new(requests_per_minute, MINUTE)) }
     }
 
     /// The answer to a request, as of the world's present.
@@ -68,12 +60,7 @@ impl PagerDutyApi {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         budget.renew(world.now);
         let mut answer = if budget.is_spent() {
-            refuse(&Refusal {
-                status: 429,
-                code: 2020,
-                message: "Rate Limit Exceeded",
-                details: Vec::new(),
-            })
+            refuse(&Refusal { status: 429, code: 2020, message: "Rate Limit Exceeded", details: Vec::new() })
         } else {
             budget.spend(1);
             route(world, request).map_or_else(|refusal| refuse(&refusal), |body| Answer::json(200, &body))
@@ -94,11 +81,7 @@ fn route(world: &World, request: &Request) -> Result<Value, Refusal> {
         ("GET", ["incidents"]) => Ok(incidents(world, &Query::read(world, request)?)),
         ("GET", ["incidents", id]) => {
             let zone = query::zone(world, request)?;
-            let found = world
-                .pagerduty
-                .incidents
-                .iter()
-                .find(|incident| incident.id == *id);
+            let found = world.pagerduty.incidents.iter().find(|incident| incident.id == *id);
             let incident = found.ok_or_else(not_found)?;
             Ok(json!({"incident": record::incident(&world.pagerduty, incident, zone)}))
         }
@@ -109,11 +92,8 @@ fn route(world: &World, request: &Request) -> Result<Value, Refusal> {
 
 fn incidents(world: &World, query: &Query) -> Value {
     let pagerduty = &world.pagerduty;
-    let mut found: Vec<&Incident> = pagerduty
-        .incidents
-        .iter()
-        .filter(|incident| query.wants(pagerduty, incident))
-        .collect();
+    let mut found: Vec<&Incident> =
+        pagerduty.incidents.iter().filter(|incident| query.wants(pagerduty, incident)).collect();
     query.sort(&mut found);
     let total = found.len();
     let shown: Vec<_> = found
@@ -130,34 +110,20 @@ fn services(world: &World, request: &Request) -> Result<Value, Refusal> {
     let zone = query::zone(world, request)?;
     let wanted = request.parameter("query").unwrap_or_default().to_lowercase();
     let services = &world.pagerduty.services;
-    let named = services
-        .iter()
-        .filter(|service| service.name.to_lowercase().contains(&wanted));
+    let named = services.iter().filter(|service| service.name.to_lowercase().contains(&wanted));
     let found: Vec<_> = named.collect();
     let total = found.len();
     let shown = found.into_iter().skip(page.offset).take(page.limit);
-    let shown: Vec<_> = shown
-        .map(|service| record::service(&world.pagerduty, service, zone))
-        .collect();
+    let shown: Vec<_> = shown.map(|service| record::service(&world.pagerduty, service, zone)).collect();
     Ok(page.body("services", &shown, total))
 }
 
 fn not_found() -> Refusal {
-    Refusal {
-        status: 404,
-        code: 2100,
-        message: "Not Found",
-        details: Vec::new(),
-    }
+    Refusal { status: 404, code: 2100, message: "Not Found", details: Vec::new() }
 }
 
 fn refuse(refusal: &Refusal) -> Answer {
-    let Refusal {
-        status,
-        code,
-        message,
-        details,
-    } = refusal;
+    let Refusal { status, code, message, details } = refusal;
     let mut error = json!({"message": message, "code": code});
     if let (false, Some(object)) = (details.is_empty(), error.as_object_mut()) {
         object.insert("errors".to_owned(), json!(details));

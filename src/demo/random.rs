@@ -4,9 +4,8 @@ use crate::model::time::Span;
 
 /// How far from its median a heavy-tailed span lies, in thousandths: the quantiles of a log-normal distribution with
 /// σ ≈ 0.9, which is about how delivery times scatter.
-const TAIL_PER_MILLE: [i64; 17] = [
-    160, 260, 350, 440, 540, 640, 750, 870, 1_000, 1_150, 1_340, 1_580, 1_880, 2_300, 2_900, 3_900, 5_900,
-];
+const TAIL_PER_MILLE: [i64; 17] =
+    [160, 260, 350, 440, 540, 640, 750, 870, 1_000, 1_150, 1_340, 1_580, 1_880, 2_300, 2_900, 3_900, 5_900];
 
 /// A stream of numbers that follows from its seed (`SplitMix64`: a counter in steps of the golden ratio, mixed).
 #[derive(Debug, Clone)]
@@ -75,14 +74,7 @@ mod tests {
     fn the_stream_is_that_of_splitmix64() {
         let mut random = Random::new(1_234_567);
         let drawn: Vec<u64> = (0..3).map(|_| random.bits()).collect();
-        assert_eq!(
-            drawn,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423
-            ]
-        );
+        assert_eq!(drawn, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
     }
 
     #[test]
@@ -98,9 +90,6 @@ mod tests {
         let mut random = Random::new(7);
         assert_eq!(random.below(0), 0);
         assert_eq!(random.pick::<u8>(&[]), None);
-        assert_eq!(
-            random.between(Span::from_hours(2), Span::from_hours(1)),
-            Span::from_hours(2)
-        );
+        assert_eq!(random.between(Span::from_hours(2), Span::from_hours(1)), Span::from_hours(2));
     }
 }

@@ -94,12 +94,7 @@ pub async fn serve(
     } = options;
     let github = GitHub::new(&github_token, github_points_per_hour).map_err(io::Error::other)?;
     let pagerduty = PagerDutyApi::new(&pagerduty_token, pagerduty_requests_per_minute);
-    let stage = Stage {
-        world,
-        tracker,
-        stop,
-        latency,
-    };
+    let stage = Stage { world, tracker, stop, latency };
     Ok(Servers {
         github: stage.open(Api::GitHub(Box::new(github))).await?,
         pagerduty: stage.open(Api::PagerDuty(pagerduty)).await?,
@@ -170,15 +165,9 @@ async fn handle(State(desk): State<Arc<Desk>>, request: HttpRequest<Body>) -> Re
         (answer, world.now)
     };
     desk.server.tally.charged(answer.points);
-    let Spoiled {
-        mut answer,
-        delivery,
-        late,
-    } = spoil(answer, faults);
+    let Spoiled { mut answer, delivery, late } = spoil(answer, faults);
     let number = desk.server.tally.requests();
-    answer
-        .headers
-        .push(("x-github-request-id", format!("DE30:{number:04X}")));
+    answer.headers.push(("x-github-request-id", format!("DE30:{number:04X}")));
     // The world's date, not the machine's: a client may measure the difference of clocks by it.
     let date = now.datetime().format("%a, %d %b %Y %H:%M:%S GMT");
     answer.headers.push(("date", date.to_string()));
@@ -201,12 +190,7 @@ async fn wait(latency: Duration, delivery: Delivery) {
 async fn read(request: HttpRequest<Body>) -> Option<Request> {
     let (parts, body) = request.into_parts();
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map(|Query(pairs)| pairs);
-    let header = |name| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-    };
+    let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let mut request = Request {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
@@ -221,20 +205,12 @@ async fn read(request: HttpRequest<Body>) -> Option<Request> {
 }
 
 fn respond(answer: Answer, delivery: Delivery) -> Response {
-    let Answer {
-        status,
-        headers,
-        body,
-        points: _,
-    } = answer;
+    let Answer { status, headers, body, points: _ } = answer;
     let body = match delivery {
         Delivery::Whole | Delivery::Never => Body::from(body),
         Delivery::Broken => {
             let half = Bytes::copy_from_slice(body.get(..body.len() / 2).unwrap_or_default());
-            Body::new(BrokenBody {
-                half: Some(half),
-                flushed: false,
-            })
+            Body::new(BrokenBody { half: Some(half), flushed: false })
         }
     };
     let mut response = Response::new(body);
@@ -242,9 +218,7 @@ fn respond(answer: Answer, delivery: Delivery) -> Response {
     let json = ("content-type", "application/json; charset=utf-8".to_owned());
     for (name, value) in std::iter::once(json).chain(headers) {
         if let Ok(value) = HeaderValue::from_str(&value) {
-            response
-                .headers_mut()
-                .insert(HeaderName::from_static(name), value);
+            response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
     response

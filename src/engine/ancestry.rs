@@ -31,12 +31,7 @@ impl CommitGraph {
             parents.extend(found.map(|node| node.map_or(Node::NONE, Node::number)));
         }
         parent_starts.push(narrow(parents.len()));
-        let mut graph = Self {
-            index,
-            parent_starts,
-            parents,
-            generations: Vec::new(),
-        };
+        let mut graph = Self { index, parent_starts, parents, generations: Vec::new() };
         graph.generations = graph.number_generations();
         graph
     }
@@ -48,10 +43,7 @@ impl CommitGraph {
 
     /// The first parent, if there is one and it is known.
     pub fn first_parent(&self, node: Node) -> Option<Node> {
-        self.parents_of(node)
-            .first()
-            .filter(|parent| **parent != Node::NONE)
-            .map(|parent| Node::of(*parent))
+        self.parents_of(node).first().filter(|parent| **parent != Node::NONE).map(|parent| Node::of(*parent))
     }
 
     /// What is left of the graph when nobody asks for ancestors any more.
@@ -71,9 +63,7 @@ impl CommitGraph {
 
     fn parents_of(&self, node: Node) -> &[u32] {
         let bound = |at: usize| self.parent_starts.get(at).map_or(0, |start| *start as usize);
-        self.parents
-            .get(bound(node.index())..bound(node.index() + 1))
-            .unwrap_or_default()
+        self.parents.get(bound(node.index())..bound(node.index() + 1)).unwrap_or_default()
     }
 
     fn known_parents(&self, node: Node) -> impl Iterator<Item = Node> {
@@ -134,12 +124,7 @@ pub struct Ancestry<'g> {
 impl<'g> Ancestry<'g> {
     /// Over a graph.
     pub fn new(graph: &'g CommitGraph) -> Self {
-        Self {
-            graph,
-            marks: vec![0; graph.len()],
-            mark: 0,
-            stack: Vec::new(),
-        }
+        Self { graph, marks: vec![0; graph.len()], mark: 0, stack: Vec::new() }
     }
 
     /// Whether `older` is a proper ancestor of `newer`: reached from it, and not it.
@@ -224,10 +209,7 @@ mod tests {
             .iter()
             .enumerate()
             .map(|(number, parents)| Commit {
-                repository: RepositoryId {
-                    source: SourceName::new("s"),
-                    number: 1,
-                },
+                repository: RepositoryId { source: SourceName::new("s"), number: 1 },
                 id: id(number),
                 parents: parents.iter().map(|parent| id(*parent)).collect(),
                 authored_at: Timestamp::default(),
@@ -246,13 +228,7 @@ mod tests {
         let mut stack = vec![from];
         while let Some(commit) = stack.pop() {
             if seen.insert(commit) {
-                stack.extend(
-                    parents
-                        .get(commit)
-                        .into_iter()
-                        .flatten()
-                        .filter(|p| **p < parents.len()),
-                );
+                stack.extend(parents.get(commit).into_iter().flatten().filter(|p| **p < parents.len()));
             }
         }
         seen
@@ -264,9 +240,8 @@ mod tests {
             rows.into_iter()
                 .enumerate()
                 .map(|(number, row)| {
-                    let known = row
-                        .into_iter()
-                        .map(|p| if p % 11 == 0 { 5000 + p } else { p % number.max(1) });
+                    let known =
+                        row.into_iter().map(|p| if p % 11 == 0 { 5000 + p } else { p % number.max(1) });
                     known.filter(|p| *p != number).collect()
                 })
                 .collect()

@@ -85,22 +85,14 @@ impl Linked {
         let by_incidents = incidents.iter().filter(|_| on(FailOn::Incident));
         let causes: Vec<_> = by_incidents
             .map(|(index, _)| Cause::Incident(*index))
-            .chain(
-                blames
-                    .filter(|blame| on(blame.remedy.switch()))
-                    .map(|blame| Cause::Blame(*blame)),
-            )
+            .chain(blames.filter(|blame| on(blame.remedy.switch())).map(|blame| Cause::Blame(*blame)))
             .collect();
         if causes.is_empty() {
             return None;
         }
         let started_at = incidents.iter().map(|(_, incident)| incident.started_at).min();
         let failed_at = started_at.unwrap_or(failed.deployed_at);
-        Some(Failure {
-            causes,
-            failed_at,
-            recovery: recovery(failed, failed_at, &incidents, before, at),
-        })
+        Some(Failure { causes, failed_at, recovery: recovery(failed, failed_at, &incidents, before, at) })
     }
 
     /// The incidents attributed to a deployment that had started before `at`.
@@ -145,13 +137,7 @@ fn recovery(
     let earliest = resolved.into_iter().chain(remedied).min_by_key(|(at, ..)| *at);
     earliest.map(|(recovered_at, contact, by)| {
         let span = recovered_at.since(failed_at);
-        Recovery {
-            recovered_at,
-            by,
-            span: span.max(Span::ZERO),
-            skewed: span < Span::ZERO,
-            contact,
-        }
+        Recovery { recovered_at, by, span: span.max(Span::ZERO), skewed: span < Span::ZERO, contact }
     })
 }
 

@@ -97,10 +97,8 @@ impl<'h> Attributor<'h> {
             None => None,
         };
         let by = |rule| move |place| Attribution { place, rule };
-        explicit
-            .map(by(Rule::Explicit))
-            .or_else(|| self.reference(owned).map(by(Rule::Reference)))
-            .or_else(|| match (&owned.component, settings.team_attribution) {
+        explicit.map(by(Rule::Explicit)).or_else(|| self.reference(owned).map(by(Rule::Reference))).or_else(
+            || match (&owned.component, settings.team_attribution) {
                 (Some(name), _) => {
                     let latest = self.latest(self.named(name), incident, settings);
                     latest.map(by(Rule::Component))
@@ -110,7 +108,8 @@ impl<'h> Attributor<'h> {
                     latest.map(by(Rule::Team))
                 }
                 (None, TeamAttribution::Off) => None,
-            })
+            },
+        )
     }
 
     /// A deployment by the id of one of its attempts, whenever it was, since somebody said so; else by its commit.
@@ -118,18 +117,14 @@ impl<'h> Attributor<'h> {
         let started_at = owned.stored.incident.started_at;
         let by_id = self.nearest(owned, |components| {
             let places = self.places_of(named).iter().copied();
-            places
-                .filter(|place| components.contains(&place.component))
-                .max_by_key(|place| {
-                    let deployed_at = self.deployed_at(*place);
-                    (deployed_at < Some(started_at), deployed_at, *place)
-                })
+            places.filter(|place| components.contains(&place.component)).max_by_key(|place| {
+                let deployed_at = self.deployed_at(*place);
+                (deployed_at < Some(started_at), deployed_at, *place)
+            })
         });
         by_id.or_else(|| {
             let prefix = CommitPrefix::parse(named)?;
-            self.nearest(owned, |components| {
-                self.of_commit(components, &prefix, started_at)
-            })
+            self.nearest(owned, |components| self.of_commit(components, &prefix, started_at))
         })
     }
 
@@ -149,9 +144,7 @@ impl<'h> Attributor<'h> {
                     of_repository(name).find_map(|components| self.of_commit(components, prefix, started_at))
                 }
                 Reference::PullRequest(name, number) => of_repository(name).find_map(|components| {
-                    self.last(components, |history| {
-                        history.deployment_of_pull(*number, started_at)
-                    })
+                    self.last(components, |history| history.deployment_of_pull(*number, started_at))
                 }),
                 Reference::Deployment(name, id) => of_repository(name).find_map(|components| {
                     let places = self.places_of(id.as_str()).iter().copied();
@@ -169,9 +162,7 @@ impl<'h> Attributor<'h> {
     /// mean something else elsewhere.
     fn nearest(&self, owned: &OwnedIncident, find: impl Fn(&[usize]) -> Option<Place>) -> Option<Place> {
         let own = owned.component.as_ref().map(|name| self.named(name));
-        find(own.unwrap_or_default())
-            .or_else(|| find(self.of_team(&owned.team)))
-            .or_else(|| find(&self.all))
+        find(own.unwrap_or_default()).or_else(|| find(self.of_team(&owned.team))).or_else(|| find(&self.all))
     }
 
     /// The incident's component if it is among `components`, then all of them.
@@ -187,9 +178,8 @@ impl<'h> Attributor<'h> {
 
     fn latest(&self, components: &[usize], incident: &Incident, settings: &MetricSettings) -> Option<Place> {
         let earliest = incident.started_at.minus(settings.attribution_window);
-        let latest = self.last(components, |history| {
-            history.before(incident.started_at).len().checked_sub(1)
-        });
+        let latest =
+            self.last(components, |history| history.before(incident.started_at).len().checked_sub(1));
         latest.filter(|place| self.deployed_at(*place) >= Some(earliest))
     }
 
@@ -201,10 +191,7 @@ impl<'h> Attributor<'h> {
     fn last(&self, components: &[usize], find: impl Fn(&ComponentHistory) -> Option<usize>) -> Option<Place> {
         let found = components.iter().filter_map(|component| {
             let deployment = find(self.histories.get(*component)?)?;
-            Some(Place {
-                component: *component,
-                deployment,
-            })
+            Some(Place { component: *component, deployment })
         });
         found.max_by_key(|place| (self.deployed_at(*place), *place))
     }
@@ -230,10 +217,7 @@ impl<'h> Attributor<'h> {
                 for (deployment, rollout) in history.deployments.iter().enumerate() {
                     for attempt in rollout.attempts() {
                         let places = by_attempt.entry(attempt.as_str()).or_default();
-                        places.push(Place {
-                            component,
-                            deployment,
-                        });
+                        places.push(Place { component, deployment });
                     }
                 }
             }

@@ -111,10 +111,7 @@ impl<'f> Changes<'f> {
         });
         pushes.sort_by_key(|commit| commit.id);
         let pulls = pulls.into_iter().map(Landed::PullRequest);
-        Self {
-            landed: pulls.chain(pushes.into_iter().map(Landed::Push)).collect(),
-            rewritten,
-        }
+        Self { landed: pulls.chain(pushes.into_iter().map(Landed::Push)).collect(), rewritten }
     }
 }
 
@@ -127,12 +124,10 @@ fn rewritten_by(change: &Change, commits: &Commits<'_>) -> impl Iterator<Item = 
         landed.is_some_and(|landed| landed.parents.len() == 1)
     });
     let backwards = std::iter::successors(landing, |node| commits.graph.first_parent(*node));
-    backwards
-        .zip(change.own_commits.iter().rev())
-        .map_while(|(node, own)| {
-            let commit = commits.at(node)?;
-            (commit.authored_at == own.authored_at).then_some(commit.id)
-        })
+    backwards.zip(change.own_commits.iter().rev()).map_while(|(node, own)| {
+        let commit = commits.at(node)?;
+        (commit.authored_at == own.authored_at).then_some(commit.id)
+    })
 }
 
 /// The default branch from its newest commit along first parents.
@@ -247,8 +242,7 @@ pub fn deployed(
 /// The earliest author date of a pull request's own commits; without them the landing commit's, else its opening.
 fn first_commit_at(pull: &Change, landing: CommitId, commits: &Commits<'_>) -> Timestamp {
     let own = pull.own_commits.iter().map(|own| own.authored_at).min();
-    own.or_else(|| commits.get(landing).map(|commit| commit.authored_at))
-        .unwrap_or(pull.opened_at)
+    own.or_else(|| commits.get(landing).map(|commit| commit.authored_at)).unwrap_or(pull.opened_at)
 }
 
 /// When coding ended: opened, or ready for review if that was later.

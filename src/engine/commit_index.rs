@@ -90,11 +90,7 @@ impl CommitIndex {
 
     fn first_not_before(&self, id: CommitId) -> usize {
         let bucket = (beginning(id) >> self.shift) as usize;
-        let bound = |at: usize| {
-            self.starts
-                .get(at)
-                .map_or(self.ids.len(), |start| *start as usize)
-        };
+        let bound = |at: usize| self.starts.get(at).map_or(self.ids.len(), |start| *start as usize);
         let (from, to) = (bound(bucket), bound(bucket + 1));
         let within = self.ids.get(from..to).unwrap_or_default();
         from + within.partition_point(|known| *known < id)

@@ -23,36 +23,21 @@ pub fn incident_sources(
     let counted = linked.incidents.iter().map(|incident| &incident.source);
     let dropped = linked.dropped.iter().map(|incident| &incident.source);
     let filtered = settings.incident_filters.keys();
-    covered
-        .chain(counted)
-        .chain(dropped)
-        .chain(filtered)
-        .cloned()
-        .collect()
+    covered.chain(counted).chain(dropped).chain(filtered).cloned().collect()
 }
 
 /// Since when the incidents of all sources are known.
 pub fn incidents_since(sources: &BTreeSet<SourceName>, inventory: &Inventory) -> Since {
-    let covered = sources
-        .iter()
-        .map(|source| inventory.covered.get(&Coverage::Incidents(source.clone())));
-    covered.fold(Since::Nothing, |since, covered| {
-        since.and(covered.copied().into())
-    })
+    let covered = sources.iter().map(|source| inventory.covered.get(&Coverage::Incidents(source.clone())));
+    covered.fold(Since::Nothing, |since, covered| since.and(covered.copied().into()))
 }
 
 /// Since when each repository is complete: for ever if it is complete since it was created.
 pub fn repositories_since(inventory: &Inventory) -> HashMap<&RepositoryId, Timestamp> {
     let covered = inventory.repositories.iter().filter_map(|repository| {
-        let covered = inventory
-            .covered
-            .get(&Coverage::Repository(repository.id.clone()))?;
+        let covered = inventory.covered.get(&Coverage::Repository(repository.id.clone()))?;
         let whole = *covered <= repository.created_at;
-        let since = if whole {
-            Timestamp::from_millis(i64::MIN)
-        } else {
-            *covered
-        };
+        let since = if whole { Timestamp::from_millis(i64::MIN) } else { *covered };
         Some((&repository.id, since))
     });
     covered.collect()
@@ -125,18 +110,10 @@ fn state(repository: &Repository, components: &[&LinkedComponent], at: Timestamp
     match repository.reach {
         Reach::Inaccessible => RepositoryState::Inaccessible,
         Reach::Empty => RepositoryState::Empty,
-        Reach::Ok
-            if components
-                .iter()
-                .all(|component| component.history.team == unowned) =>
-        {
+        Reach::Ok if components.iter().all(|component| component.history.team == unowned) => {
             RepositoryState::Unowned
         }
-        Reach::Ok
-            if components
-                .iter()
-                .all(|component| component.history.before(at).is_empty()) =>
-        {
+        Reach::Ok if components.iter().all(|component| component.history.before(at).is_empty()) => {
             RepositoryState::NoDeployments
         }
         Reach::Ok => RepositoryState::Ok,

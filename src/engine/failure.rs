@@ -109,10 +109,8 @@ fn in_place_before(deployments: &[Deployment], index: usize) -> Option<usize> {
 }
 
 fn rollbacks(deployments: &[Deployment], targets: &Targets, which: RollbackBlames) -> Vec<(usize, Blame)> {
-    let rollbacks = deployments
-        .iter()
-        .enumerate()
-        .filter(|(_, deployment)| deployment.kind == Kind::Rollback);
+    let rollbacks =
+        deployments.iter().enumerate().filter(|(_, deployment)| deployment.kind == Kind::Rollback);
     let blames = rollbacks.filter_map(|(by, _)| {
         let found = match which {
             RollbackBlames::Last => in_place_before(deployments, by),

@@ -48,15 +48,7 @@ pub struct Deployment {
 
 impl Deployment {
     fn new(rollout: Rollout, kind: Kind, traced: bool) -> Self {
-        let Rollout {
-            commit,
-            deployed_at,
-            created_at,
-            id,
-            joined,
-            url,
-            contact,
-        } = rollout;
+        let Rollout { commit, deployed_at, created_at, id, joined, url, contact } = rollout;
         Self {
             commit,
             deployed_at,
@@ -80,9 +72,7 @@ impl Deployment {
 
     /// What its changes say against its having been planned.
     pub fn unplanned(&self) -> impl Iterator<Item = Unplanned> {
-        self.changes
-            .iter()
-            .flat_map(|change| change.unplanned.iter().copied())
+        self.changes.iter().flat_map(|change| change.unplanned.iter().copied())
     }
 }
 
@@ -126,13 +116,10 @@ pub enum Suspicion {
 impl Suspicion {
     /// Those that a source noted.
     pub fn noted(corrections: Corrections) -> impl Iterator<Item = Self> {
-        [
-            (Corrections::FUTURE, Self::Future),
-            (Corrections::UNKNOWN_VALUE, Self::UnknownValue),
-        ]
-        .into_iter()
-        .filter(move |(correction, _)| corrections.contains(*correction))
-        .map(|(_, suspicion)| suspicion)
+        [(Corrections::FUTURE, Self::Future), (Corrections::UNKNOWN_VALUE, Self::UnknownValue)]
+            .into_iter()
+            .filter(move |(correction, _)| corrections.contains(*correction))
+            .map(|(_, suspicion)| suspicion)
     }
 }
 
@@ -164,9 +151,7 @@ pub struct ComponentHistory {
 impl ComponentHistory {
     /// The deployments before `at`; their indices are those of all.
     pub fn before(&self, at: Timestamp) -> &[Deployment] {
-        let end = self
-            .deployments
-            .partition_point(|deployment| deployment.deployed_at < at);
+        let end = self.deployments.partition_point(|deployment| deployment.deployed_at < at);
         self.deployments.get(..end).unwrap_or_default()
     }
 
@@ -188,9 +173,7 @@ impl ComponentHistory {
         let named = |deployment: &Deployment| (low..=high).contains(&deployment.commit);
         let exactly = before.iter().rposition(named);
         let mut known = self.commits.between(low, high);
-        let commit = exactly
-            .and_then(|index| before.get(index))
-            .map(|found| found.commit);
+        let commit = exactly.and_then(|index| before.get(index)).map(|found| found.commit);
         match (known.next(), known.next()) {
             (_, Some(_)) => None,
             (Some((id, _)), None) if commit.is_some_and(|commit| commit != id) => None,
@@ -208,22 +191,12 @@ pub fn derive(component: &Component, facts: &RepositoryFacts, settings: &MetricS
     let attempts = rollout::attempts(component, facts);
     let rollouts = rollout::rollouts(&attempts);
     let commits = Commits::new(&facts.commits);
-    let nodes: Vec<_> = rollouts
-        .iter()
-        .map(|rollout| commits.graph.find(rollout.commit))
-        .collect();
+    let nodes: Vec<_> = rollouts.iter().map(|rollout| commits.graph.find(rollout.commit)).collect();
     let kinds = kind::kinds(&rollouts, &nodes, &commits.graph);
     let containment = Containment::new(&commits.graph, nodes.iter().copied());
     let mut deployments = deployments(rollouts, &kinds, &nodes);
     let changes = Changes::new(facts, &commits);
-    assign(
-        &mut deployments,
-        &nodes,
-        &changes,
-        &commits,
-        &containment,
-        settings,
-    );
+    assign(&mut deployments, &nodes, &changes, &commits, &containment, settings);
     failure::find(&mut deployments, &nodes, &commits.graph, settings);
 
     let merged = merged(&changes, &commits, &containment, &deployments);
@@ -267,12 +240,7 @@ fn counted(attempt: FinishedAttempt) -> CountedAttempt {
         contact,
         corrections: _,
     } = attempt;
-    CountedAttempt {
-        id,
-        finished_at,
-        outcome,
-        contact,
-    }
+    CountedAttempt { id, finished_at, outcome, contact }
 }
 
 fn deployments(rollouts: Vec<Rollout>, kinds: &[Kind], nodes: &[Option<Node>]) -> Vec<Deployment> {
@@ -302,10 +270,7 @@ fn assign(
         let Some(landing) = landed.landing() else {
             continue;
         };
-        let first = commits
-            .graph
-            .find(landing)
-            .and_then(|node| containment.first(node));
+        let first = commits.graph.find(landing).and_then(|node| containment.first(node));
         let Some(first) = first.filter(|first| Some(*first) != first_known) else {
             continue;
         };
@@ -355,10 +320,7 @@ fn suspicions(
         Suspicion::noted(attempt.corrections).map(|suspicion| (attempt.finished_at, suspicion))
     });
     let skewed = deployments.iter().flat_map(|deployment| {
-        let skewed = deployment
-            .changes
-            .iter()
-            .filter(|change| change.skewed && counts(change, settings));
+        let skewed = deployment.changes.iter().filter(|change| change.skewed && counts(change, settings));
         skewed.map(|change| (deployment.deployed_at.max(change.merged_at), Suspicion::ClockSkew))
     });
     noted.chain(skewed).collect()

@@ -160,10 +160,8 @@ impl Linked {
         for component in &mut self.components {
             let deployments = component.history.deployments.iter().enumerate();
             let blamed = deployments.filter(|(_, deployment)| !deployment.blamed.is_empty());
-            let troubled: BTreeSet<_> = blamed
-                .map(|(index, _)| index)
-                .chain(component.caused.keys().copied())
-                .collect();
+            let troubled: BTreeSet<_> =
+                blamed.map(|(index, _)| index).chain(component.caused.keys().copied()).collect();
             component.troubled = troubled.into_iter().collect();
         }
     }
@@ -171,12 +169,7 @@ impl Linked {
 
 impl LinkedComponent {
     fn new(history: Arc<ComponentHistory>) -> Self {
-        Self {
-            history,
-            caused: BTreeMap::new(),
-            answered: BTreeMap::new(),
-            troubled: Vec::new(),
-        }
+        Self { history, caused: BTreeMap::new(), answered: BTreeMap::new(), troubled: Vec::new() }
     }
 
     /// The first deployment after `cause` and after the incident's start, if the incident was not resolved by then.
@@ -184,9 +177,7 @@ impl LinkedComponent {
         let since_start = self.history.before(incident.started_at).len();
         let answer = since_start.max(cause + 1);
         let deployed_at = self.history.deployments.get(answer)?.deployed_at;
-        let open = incident
-            .resolved_at
-            .is_none_or(|resolved_at| deployed_at < resolved_at);
+        let open = incident.resolved_at.is_none_or(|resolved_at| deployed_at < resolved_at);
         open.then_some(answer)
     }
 }

@@ -26,10 +26,7 @@ struct Level {
 
 impl Level {
     fn new(windows: usize) -> Self {
-        Self {
-            tallies: vec![Tally::default(); windows],
-            ..Self::default()
-        }
+        Self { tallies: vec![Tally::default(); windows], ..Self::default() }
     }
 
     fn absorb(&mut self, component: &Self) {
@@ -73,11 +70,8 @@ impl Level {
             complete: since.covers(instant.at.minus(window.length)),
         });
         let windows = windows.collect();
-        let mut open: BTreeMap<_, _> = instant
-            .severities
-            .iter()
-            .map(|severity| (severity.clone(), 0))
-            .collect();
+        let mut open: BTreeMap<_, _> =
+            instant.severities.iter().map(|severity| (severity.clone(), 0)).collect();
         open.extend(self.open);
         LevelValues {
             windows,
@@ -105,9 +99,7 @@ pub fn snapshot(
     at: Timestamp,
 ) -> Snapshot {
     let sources = completeness::incident_sources(linked, inventory, settings);
-    let started = linked
-        .incidents
-        .partition_point(|incident| incident.started_at < at);
+    let started = linked.incidents.partition_point(|incident| incident.started_at < at);
     let started = linked.incidents.get(..started).unwrap_or_default();
     let instant = Instant {
         at,
@@ -117,11 +109,7 @@ pub fn snapshot(
     };
     let mut suspects = suspects(linked, started, at);
     let levels = levels(linked, inventory, started, &instant, &mut suspects);
-    let Levels {
-        organization,
-        teams,
-        components,
-    } = levels;
+    let Levels { organization, teams, components } = levels;
     let deployed = components
         .iter()
         .filter(|(_, level)| level.last_deployment_at.is_some())
@@ -131,9 +119,8 @@ pub fn snapshot(
         ComponentDetail::On => components,
         ComponentDetail::Off => Vec::new(),
     };
-    let detail = detail
-        .into_iter()
-        .filter(|(_, level)| level.last_deployment_at.is_some() || level.had_incident);
+    let detail =
+        detail.into_iter().filter(|(_, level)| level.last_deployment_at.is_some() || level.had_incident);
     Snapshot {
         at,
         windows: settings.windows.clone(),
@@ -173,11 +160,7 @@ fn levels<'l>(
     let covered = completeness::repositories_since(inventory);
     let mut levels = Levels {
         organization: Level::new(windows),
-        teams: linked
-            .teams
-            .iter()
-            .map(|team| (team, Level::new(windows)))
-            .collect(),
+        teams: linked.teams.iter().map(|team| (team, Level::new(windows))).collect(),
         components: Vec::with_capacity(linked.components.len()),
     };
     let mut by_name = HashMap::new();
@@ -247,11 +230,8 @@ fn suspects(linked: &Linked, started: &[LinkedIncident], at: Timestamp) -> Suspe
     let mut repositories = HashSet::new();
     for component in &linked.components {
         let history = &component.history;
-        let of_repository: &[_] = if repositories.insert(&history.repository) {
-            &history.repository_suspicions
-        } else {
-            &[]
-        };
+        let of_repository: &[_] =
+            if repositories.insert(&history.repository) { &history.repository_suspicions } else { &[] };
         for (since, suspicion) in history.suspicions.iter().chain(of_repository) {
             if *since < at {
                 count(*suspicion);
@@ -280,9 +260,7 @@ fn excluded(
         }
     }
     for dropped in linked.dropped.iter().filter(|dropped| dropped.started_at < at) {
-        *excluded
-            .entry((dropped.source.clone(), dropped.reason))
-            .or_default() += 1;
+        *excluded.entry((dropped.source.clone(), dropped.reason)).or_default() += 1;
     }
     excluded
 }

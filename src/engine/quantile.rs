@@ -10,15 +10,8 @@ pub fn quantiles(sample: &mut [Span]) -> Quantiles {
     };
     let (lower, p90, _) = sample.select_nth_unstable(high);
     let p90 = *p90;
-    let p50 = if median < high {
-        *lower.select_nth_unstable(median).1
-    } else {
-        p90
-    };
-    Quantiles {
-        p50: Some(p50),
-        p90: Some(p90),
-    }
+    let p50 = if median < high { *lower.select_nth_unstable(median).1 } else { p90 };
+    Quantiles { p50: Some(p50), p90: Some(p90) }
 }
 
 /// Where the quantile stands in the sorted sample, from 0; nowhere in an empty one.
@@ -44,10 +37,7 @@ mod tests {
             (vec![5, 5, 5, 9], Some(5), Some(9)),
         ] {
             let mut spans: Vec<_> = sample.iter().copied().map(Span::from_seconds).collect();
-            let expected = Quantiles {
-                p50: p50.map(Span::from_seconds),
-                p90: p90.map(Span::from_seconds),
-            };
+            let expected = Quantiles { p50: p50.map(Span::from_seconds), p90: p90.map(Span::from_seconds) };
             assert_eq!(quantiles(&mut spans), expected, "{sample:?}");
         }
     }

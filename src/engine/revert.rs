@@ -40,22 +40,13 @@ impl<'f, 'c> Reverts<'f, 'c> {
             let merged_at = landed.merged_at();
             if let Landed::PullRequest(pull) = landed {
                 by_number.insert(pull.number, index);
-                by_title
-                    .entry(pull.title.as_str())
-                    .or_default()
-                    .push((merged_at, index));
+                by_title.entry(pull.title.as_str()).or_default().push((merged_at, index));
             }
         }
         for titled in by_title.values_mut() {
             titled.sort_unstable();
         }
-        Self {
-            changes,
-            commits,
-            by_number,
-            by_commit: OnceCell::new(),
-            by_title,
-        }
+        Self { changes, commits, by_number, by_commit: OnceCell::new(), by_title }
     }
 
     /// Why a change is unplanned: because it reverts something, because it is a hotfix, both or neither.
@@ -80,9 +71,7 @@ impl<'f, 'c> Reverts<'f, 'c> {
             match self.resolve(reference, landed.merged_at()) {
                 Some(itself) if itself == index => {}
                 Some(other) => {
-                    return Some(Unplanned::Revert(
-                        self.changes.landed.get(other).map(Landed::name),
-                    ));
+                    return Some(Unplanned::Revert(self.changes.landed.get(other).map(Landed::name)));
                 }
                 None => is_revert = true,
             }
@@ -153,8 +142,5 @@ fn belongings(changes: &Changes<'_>) -> Vec<Belongs> {
 
 fn is_hotfix(pull: &Change, settings: &MetricSettings) -> bool {
     settings.hotfix_branch.is_match(&pull.head)
-        || pull
-            .labels
-            .iter()
-            .any(|label| settings.hotfix_label.is_match(label))
+        || pull.labels.iter().any(|label| settings.hotfix_label.is_match(label))
 }

@@ -69,30 +69,23 @@ pub fn attempts(component: &Component, facts: &RepositoryFacts) -> Vec<FinishedA
 
 /// Where merges deploy: each pull request merged into the default branch.
 fn merges(facts: &RepositoryFacts) -> Vec<FinishedAttempt> {
-    let into_default = facts
-        .changes
-        .iter()
-        .filter(|seen| facts.repository.default_branch.as_ref() == Some(&seen.fact.base));
+    let into_default =
+        facts.changes.iter().filter(|seen| facts.repository.default_branch.as_ref() == Some(&seen.fact.base));
     into_default
-        .filter_map(
-            |Seen {
-                 fact: change,
-                 contact,
-             }| {
-                Some(FinishedAttempt {
-                    id: ExternalId::new(change.number.to_string()),
-                    commit: change.landing?,
-                    environment: Environment::new(PRODUCTION),
-                    created_at: change.merged_at,
-                    finished_at: change.merged_at,
-                    outcome: Outcome::Success,
-                    url: None,
-                    contact: *contact,
-                    // What was corrected is counted with the change.
-                    corrections: Corrections::NONE,
-                })
-            },
-        )
+        .filter_map(|Seen { fact: change, contact }| {
+            Some(FinishedAttempt {
+                id: ExternalId::new(change.number.to_string()),
+                commit: change.landing?,
+                environment: Environment::new(PRODUCTION),
+                created_at: change.merged_at,
+                finished_at: change.merged_at,
+                outcome: Outcome::Success,
+                url: None,
+                contact: *contact,
+                // What was corrected is counted with the change.
+                corrections: Corrections::NONE,
+            })
+        })
         .collect()
 }
 
@@ -128,16 +121,12 @@ pub fn rollouts(attempts: &[FinishedAttempt]) -> Vec<Rollout> {
     let mut rollouts: Vec<Rollout> = Vec::new();
     let mut of_commit: HashMap<CommitId, Vec<usize>> = HashMap::new();
     let mut waiting: HashMap<(CommitId, &Environment), Waiting> = HashMap::new();
-    let successes = attempts
-        .iter()
-        .filter(|attempt| attempt.outcome == Outcome::Success);
+    let successes = attempts.iter().filter(|attempt| attempt.outcome == Outcome::Success);
     for attempt in successes {
         let of_commit = of_commit.entry(attempt.commit).or_default();
         let waiting = waiting.entry((attempt.commit, &attempt.environment)).or_default();
         // Rollouts that this environment started or joined are not looked at again, so all others lack it.
-        waiting
-            .rollouts
-            .extend(of_commit.get(waiting.looked_at..).unwrap_or_default());
+        waiting.rollouts.extend(of_commit.get(waiting.looked_at..).unwrap_or_default());
         waiting.looked_at = of_commit.len();
         let latest = waiting
             .rollouts

@@ -84,9 +84,7 @@ fn is_filtered(incident: &Incident, settings: &MetricSettings) -> bool {
     };
     let other_urgency = filter.urgencies.as_ref().is_some_and(|urgencies| {
         let urgency = incident.urgency.as_deref().unwrap_or_default();
-        !urgencies
-            .iter()
-            .any(|wanted| wanted.eq_ignore_ascii_case(urgency))
+        !urgencies.iter().any(|wanted| wanted.eq_ignore_ascii_case(urgency))
     });
     let excluded_title = filter.exclude_title.as_ref();
     other_urgency || excluded_title.is_some_and(|title| title.is_match(&incident.title))
@@ -100,9 +98,7 @@ fn standing(owned: &OwnedIncident, settings: &MetricSettings) -> Standing {
 /// Whether one of the sorted `starts` is within [`DUPLICATE_SPAN`] of `at`.
 fn is_near(starts: &[Timestamp], at: Timestamp) -> bool {
     let from = starts.partition_point(|start| *start < at.minus(DUPLICATE_SPAN));
-    starts
-        .get(from)
-        .is_some_and(|start| *start <= at.plus(DUPLICATE_SPAN))
+    starts.get(from).is_some_and(|start| *start <= at.plus(DUPLICATE_SPAN))
 }
 
 /// The severity under which each is counted. The first ones ever seen keep their names, so that no

@@ -53,13 +53,8 @@ pub enum RepositoryState {
 
 impl RepositoryState {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Inaccessible,
-        Self::Empty,
-        Self::Unowned,
-        Self::NoDeployments,
-        Self::Ok,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Inaccessible, Self::Empty, Self::Unowned, Self::NoDeployments, Self::Ok];
 
     /// The value of the label `state`.
     pub const fn as_str(self) -> &'static str {

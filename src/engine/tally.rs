@@ -89,10 +89,7 @@ impl Tally {
         let first = history.before(from).len().min(before.len());
         for (index, deployment) in before.iter().enumerate().skip(first) {
             tally.deployments += 1;
-            let local = deployment
-                .deployed_at
-                .datetime()
-                .with_timezone(&settings.timezone);
+            let local = deployment.deployed_at.datetime().with_timezone(&settings.timezone);
             tally.dates.insert(local.date_naive());
             tally.reworked += u64::from(!component.rework(index).is_empty());
             if deployment.kind == Kind::Forward {
@@ -137,9 +134,7 @@ impl Tally {
     }
 
     fn count_attempts(&mut self, history: &ComponentHistory, from: Timestamp, at: Timestamp) {
-        let first = history
-            .attempts
-            .partition_point(|attempt| attempt.finished_at < from);
+        let first = history.attempts.partition_point(|attempt| attempt.finished_at < from);
         let attempts = history.attempts.iter().skip(first);
         for attempt in attempts.take_while(|attempt| attempt.finished_at < at) {
             match attempt.outcome {
@@ -196,12 +191,7 @@ impl Tally {
             unreviewed_changes: self.unreviewed,
             bot_changes: self.bots,
             lead_time: quantiles(&mut self.lead_times),
-            phases: [
-                quantiles(coding),
-                quantiles(pickup),
-                quantiles(review),
-                quantiles(deploy),
-            ],
+            phases: [quantiles(coding), quantiles(pickup), quantiles(review), quantiles(deploy)],
             failed_deployments: self.failed,
             change_fail_ratio: ratio(self.failed, self.deployments),
             rework_deployments: self.reworked,

@@ -87,8 +87,7 @@ impl<'a> Persisted<'a> {
         }
         let single = |suffix: &str| -> BTreeMap<&str, f64> {
             let all = self.of(&format!("{}{suffix}", metric.name));
-            all.filter_map(|(labels, value)| Some((*labels.first()?, value)))
-                .collect()
+            all.filter_map(|(labels, value)| Some((*labels.first()?, value))).collect()
         };
         let (sums, counts) = (single("_sum"), single("_count"));
 
@@ -102,14 +101,8 @@ impl<'a> Persisted<'a> {
             }
             let count = below.max(counts.get(team).copied().unwrap_or(0.0));
             samples.push(bucket(metric, team, Cow::Borrowed("+Inf"), count));
-            for (suffix, value) in [
-                ("_sum", sums.get(team).copied().unwrap_or(0.0)),
-                ("_count", count),
-            ] {
-                samples.push(Sample {
-                    suffix,
-                    ..Sample::new(metric, &[team], value)
-                });
+            for (suffix, value) in [("_sum", sums.get(team).copied().unwrap_or(0.0)), ("_count", count)] {
+                samples.push(Sample { suffix, ..Sample::new(metric, &[team], value) });
             }
         }
         samples
@@ -127,18 +120,13 @@ fn samples<'a, const N: usize>(
     series: BTreeMap<[&'a str; N], f64>,
 ) -> Vec<Sample<'a>> {
     let samples = series.into_iter();
-    samples
-        .map(|(labels, value)| Sample::new(metric, &labels, value))
-        .collect()
+    samples.map(|(labels, value)| Sample::new(metric, &labels, value)).collect()
 }
 
 fn bucket<'a>(metric: &'static Metric, team: &'a str, bound: Cow<'a, str>, value: f64) -> Sample<'a> {
     let mut sample = Sample::new(metric, &[team], value);
     sample.labels.push((Cow::Borrowed("le"), bound));
-    Sample {
-        suffix: "_bucket",
-        ..sample
-    }
+    Sample { suffix: "_bucket", ..sample }
 }
 
 /// The label `le` as OpenMetrics asks for it, and as Prometheus 3 rewrites it, in both formats alike: so a series keeps

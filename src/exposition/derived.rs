@@ -20,25 +20,14 @@ pub(super) fn samples<'a>(
 ) -> Vec<Sample<'a>> {
     match id {
         Derived::SourceExcluded => by_source(metric, &snapshot.excluded, &Exclusion::ALL, Exclusion::as_str),
-        Derived::Repositories => by_source(
-            metric,
-            &snapshot.repositories,
-            &RepositoryState::ALL,
-            RepositoryState::as_str,
-        ),
+        Derived::Repositories => {
+            by_source(metric, &snapshot.repositories, &RepositoryState::ALL, RepositoryState::as_str)
+        }
         Derived::SuspectFacts => {
-            let Suspects {
-                clock_skew,
-                future,
-                unknown_value,
-            } = snapshot.suspects;
-            [
-                ("clock_skew", clock_skew),
-                ("future", future),
-                ("unknown_value", unknown_value),
-            ]
-            .map(|(reason, facts)| Sample::new(metric, &[reason], count(facts)))
-            .into()
+            let Suspects { clock_skew, future, unknown_value } = snapshot.suspects;
+            [("clock_skew", clock_skew), ("future", future), ("unknown_value", unknown_value)]
+                .map(|(reason, facts)| Sample::new(metric, &[reason], count(facts)))
+                .into()
         }
         Derived::SnapshotTimestamp => vec![Sample::new(metric, &[], snapshot.at.seconds())],
         Derived::TeamInfo => {
@@ -118,9 +107,6 @@ mod tests {
         let info = ["a-b", "a_b", "team", "__name__", "é!"].map(|key| (key.to_owned(), key.to_owned()));
         let info = BTreeMap::from(info);
         let labels = info_labels("payments", &info);
-        assert_eq!(
-            labels,
-            [("team", "payments"), ("a_b", "a-b")].map(|(n, v)| (n.into(), v.into()))
-        );
+        assert_eq!(labels, [("team", "payments"), ("a_b", "a-b")].map(|(n, v)| (n.into(), v.into())));
     }
 }

@@ -85,11 +85,7 @@ pub(super) fn samples<'a>(
     snapshot: &'a Snapshot,
 ) -> Vec<Sample<'a>> {
     let reading = reading(gauge);
-    let mut series = Series {
-        metric,
-        base: Vec::new(),
-        samples: Vec::new(),
-    };
+    let mut series = Series { metric, base: Vec::new(), samples: Vec::new() };
     match level {
         Level::Organization => series.level(&reading, snapshot, &snapshot.organization),
         Level::Team => {
@@ -145,12 +141,7 @@ impl<'a> Series<'a> {
     }
 
     fn window(&mut self, reading: &Reading, window: &'a str, values: &'a WindowValues) {
-        let WindowValues {
-            delivery,
-            incidents,
-            coverage,
-            complete,
-        } = values;
+        let WindowValues { delivery, incidents, coverage, complete } = values;
         match (reading, delivery, incidents) {
             (Reading::Delivery(read), Some(delivery), _) => self.push(&[window], read(delivery)),
             (Reading::DeliveryTimes(read), Some(delivery), _) => self.quantiles(&[window], read(delivery)),
@@ -173,10 +164,7 @@ impl<'a> Series<'a> {
                 }
             }
             (Reading::Coverage, _, _) => {
-                self.push(
-                    &[window, "deployments_with_changes"],
-                    coverage.deployments_with_changes,
-                );
+                self.push(&[window, "deployments_with_changes"], coverage.deployments_with_changes);
                 self.push(&[window, "changes_deployed"], coverage.changes_deployed);
                 self.push(&[window, "incidents_attributed"], coverage.incidents_attributed);
             }
@@ -213,14 +201,8 @@ impl<'a> Series<'a> {
         let Some(value) = value else { return };
         let names = self.metric.labels.iter().copied();
         let values = self.base.iter().chain(rest).copied();
-        let labels: Vec<Label<'a>> = names
-            .zip(values)
-            .map(|(name, value)| (Cow::Borrowed(name), Cow::Borrowed(value)))
-            .collect();
-        self.samples.push(Sample {
-            suffix: "",
-            labels,
-            value,
-        });
+        let labels: Vec<Label<'a>> =
+            names.zip(values).map(|(name, value)| (Cow::Borrowed(name), Cow::Borrowed(value))).collect();
+        self.samples.push(Sample { suffix: "", labels, value });
     }
 }

@@ -43,10 +43,7 @@ fn samples<'a>(own: &'a [Family<'a>], metric: Own) -> &'a [Sample<'a>] {
     family.map(|family| family.samples.as_slice()).unwrap_or_default()
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "such a cast saturates; parts of a second are not shown"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "such a cast saturates; parts of a second are not shown")]
 fn instant(seconds: f64) -> Timestamp {
     Timestamp::from_seconds(seconds as i64)
 }

@@ -59,11 +59,7 @@ fn openmetrics_head(out: &mut String, metric: &Metric) {
 }
 
 fn line(out: &mut String, metric: &Metric, sample: &Sample<'_>) {
-    let Sample {
-        suffix,
-        labels,
-        value,
-    } = sample;
+    let Sample { suffix, labels, value } = sample;
     push(out, &[metric.name, suffix]);
     for (place, (name, value)) in labels.iter().enumerate() {
         out.push(if place == 0 { '{' } else { ',' });
@@ -138,10 +134,8 @@ mod tests {
 
     #[test]
     fn quotes_backslashes_and_line_ends_are_escaped() {
-        for (quotes, expected) in [
-            (Quotes::Escaped, r#"a\\b\"c\"\nd é"#),
-            (Quotes::Plain, r#"a\\b"c"\nd é"#),
-        ] {
+        for (quotes, expected) in [(Quotes::Escaped, r#"a\\b\"c\"\nd é"#), (Quotes::Plain, r#"a\\b"c"\nd é"#)]
+        {
             let mut out = String::new();
             escape(&mut out, "a\\b\"c\"\nd é", quotes);
             assert_eq!(out, expected);

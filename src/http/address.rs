@@ -38,10 +38,7 @@ pub(super) fn join(base: &Url, path: &str, query: &[(&str, &str)]) -> Option<Url
         return None;
     }
     let mut url = base.clone();
-    url.path_segments_mut()
-        .ok()?
-        .pop_if_empty()
-        .extend(path.split('/'));
+    url.path_segments_mut().ok()?.pop_if_empty().extend(path.split('/'));
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
@@ -56,9 +53,7 @@ pub(super) fn redirect(status: StatusCode, method: &Method, from: &Url, headers:
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
         _ => return Redirect::None,
     };
-    let target = headers
-        .get(LOCATION)
-        .and_then(|location| from.join(location.to_str().ok()?).ok());
+    let target = headers.get(LOCATION).and_then(|location| from.join(location.to_str().ok()?).ok());
     match target {
         None => Redirect::Elsewhere("nowhere".to_owned()),
         Some(url)
@@ -101,22 +96,10 @@ mod tests {
         let joined = |path: &str| join(&base, path, &[]).map(|url| url.to_string());
         for (path, expected) in [
             ("/incidents", Some("https://ghe.acme.example/api/v3/incidents")),
-            (
-                "/incidents/P1",
-                Some("https://ghe.acme.example/api/v3/incidents/P1"),
-            ),
-            (
-                "/incidents/P1?x#y",
-                Some("https://ghe.acme.example/api/v3/incidents/P1%3Fx%23y"),
-            ),
-            (
-                "/incidents/%2e%2e",
-                Some("https://ghe.acme.example/api/v3/incidents/%252e%252e"),
-            ),
-            (
-                "/incidents/..\\..",
-                Some("https://ghe.acme.example/api/v3/incidents/..%5C.."),
-            ),
+            ("/incidents/P1", Some("https://ghe.acme.example/api/v3/incidents/P1")),
+            ("/incidents/P1?x#y", Some("https://ghe.acme.example/api/v3/incidents/P1%3Fx%23y")),
+            ("/incidents/%2e%2e", Some("https://ghe.acme.example/api/v3/incidents/%252e%252e")),
+            ("/incidents/..\\..", Some("https://ghe.acme.example/api/v3/incidents/..%5C..")),
             ("/incidents/..", None),
             ("/incidents/.\t./x", None),
             ("/incidents//x", None),
@@ -128,9 +111,7 @@ mod tests {
             assert_eq!(joined(path).as_deref(), expected, "{path:?}");
         }
         assert_eq!(
-            join(&base, "/a", &[("statuses[]", "a b"), ("x", "&")])
-                .unwrap()
-                .query(),
+            join(&base, "/a", &[("statuses[]", "a b"), ("x", "&")]).unwrap().query(),
             Some("statuses%5B%5D=a+b&x=%26")
         );
     }
@@ -142,44 +123,14 @@ mod tests {
         let away = |origin: &str| Redirect::Elsewhere(origin.to_owned());
         for (status, method, location, expected) in [
             (301, Method::GET, Some("/c"), here("https://api.example/c")),
-            (
-                302,
-                Method::GET,
-                Some("https://api.example/c?x=1"),
-                here("https://api.example/c?x=1"),
-            ),
+            (302, Method::GET, Some("https://api.example/c?x=1"), here("https://api.example/c?x=1")),
             (307, Method::POST, Some("/c"), here("https://api.example/c")),
             (302, Method::POST, Some("/c"), away("https://api.example")),
-            (
-                301,
-                Method::GET,
-                Some("https://evil.example/c?token=1"),
-                away("https://evil.example"),
-            ),
-            (
-                301,
-                Method::GET,
-                Some("//evil.example/c"),
-                away("https://evil.example"),
-            ),
-            (
-                301,
-                Method::GET,
-                Some("http://api.example/a"),
-                away("http://api.example"),
-            ),
-            (
-                301,
-                Method::GET,
-                Some("https://api.example:8443/a"),
-                away("https://api.example:8443"),
-            ),
-            (
-                301,
-                Method::GET,
-                Some("https://user@api.example/a"),
-                away("https://api.example"),
-            ),
+            (301, Method::GET, Some("https://evil.example/c?token=1"), away("https://evil.example")),
+            (301, Method::GET, Some("//evil.example/c"), away("https://evil.example")),
+            (301, Method::GET, Some("http://api.example/a"), away("http://api.example")),
+            (301, Method::GET, Some("https://api.example:8443/a"), away("https://api.example:8443")),
+            (301, Method::GET, Some("https://user@api.example/a"), away("https://api.example")),
             (301, Method::GET, None, away("nowhere")),
             (304, Method::GET, Some("/c"), Redirect::None),
             (403, Method::GET, Some("/c"), Redirect::None),

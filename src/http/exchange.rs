@@ -34,10 +34,7 @@ pub(super) struct Refused {
 
 impl From<Failure> for Refused {
     fn from(failure: Failure) -> Self {
-        Self {
-            failure,
-            everything: false,
-        }
+        Self { failure, everything: false }
     }
 }
 
@@ -54,15 +51,10 @@ impl Http {
                 .headers(self.shared.headers.clone())
                 .header(AUTHORIZATION, authorization.clone());
             if let Some(body) = question.body {
-                request = request
-                    .header(CONTENT_TYPE, "application/json")
-                    .body(body.to_vec());
+                request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
             }
             self.shared.telemetry.request();
-            let response = request
-                .send()
-                .await
-                .map_err(|error| self.broken(question, &error, &secret))?;
+            let response = request.send().await.map_err(|error| self.broken(question, &error, &secret))?;
             self.observe_headers(response.headers());
             if response.status().is_success() {
                 return Ok(self.answer(question, response, &secret).await?);
@@ -70,10 +62,7 @@ impl Http {
             match address::redirect(response.status(), &question.method, &url, response.headers()) {
                 address::Redirect::Here(next) => url = next,
                 address::Redirect::Elsewhere(origin) => {
-                    let what = format!(
-                        "{}: redirected to {origin}, which is not followed",
-                        question.name()
-                    );
+                    let what = format!("{}: redirected to {origin}, which is not followed", question.name());
                     return Err(self.failure(Reason::Malformed, &what).into());
                 }
                 address::Redirect::None => return Err(self.refused(question, response, &secret).await),
@@ -86,12 +75,7 @@ impl Http {
     /// The secret as it is now, and the header that shows it to the source and hides it from `Debug`.
     fn authorization(&self) -> Result<(SecretString, HeaderValue), Failure> {
         let unusable = |what: &str| self.failure(Reason::Auth, what);
-        let secret = self
-            .shared
-            .options
-            .credential
-            .secret()
-            .map_err(|what| unusable(&what))?;
+        let secret = self.shared.options.credential.secret().map_err(|what| unusable(&what))?;
         let trimmed = secret.expose_secret().trim();
         if trimmed.is_empty() {
             return Err(unusable("the token is empty"));
@@ -110,10 +94,8 @@ impl Http {
     ) -> Result<Answer, Failure> {
         let cap = self.shared.bounds.body_bytes;
         let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.broken(question, &error, secret))?
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| self.broken(question, &error, secret))?
         {
             if body.len().saturating_add(chunk.len()) > cap {
                 let what = format!("{}: the answer is larger than {cap} bytes", question.name());
@@ -159,11 +141,7 @@ impl Http {
 
     /// No answer, or not all of it.
     fn broken(&self, question: &Question<'_>, error: &reqwest::Error, secret: &SecretString) -> Failure {
-        let reason = if error.is_timeout() {
-            Reason::Timeout
-        } else {
-            Reason::Network
-        };
+        let reason = if error.is_timeout() { Reason::Timeout } else { Reason::Network };
         let said = verdict::snippet(&causes(error), Some(secret));
         self.failure(reason, &format!("{}: {said}", question.name()))
     }

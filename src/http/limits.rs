@@ -40,11 +40,7 @@ pub(super) struct Limits {
 impl Limits {
     /// Nothing is known yet; `share` of each limit may be used.
     pub(super) fn new(share: f64) -> Self {
-        Self {
-            share: share.clamp(0.0, 1.0),
-            known: Vec::new(),
-            paused_until: None,
-        }
+        Self { share: share.clamp(0.0, 1.0), known: Vec::new(), paused_until: None }
     }
 
     /// Takes note, and says what is known then; `None` if the statement is of no use. What belongs to an earlier
@@ -106,14 +102,8 @@ pub(super) fn stated(headers: &HeaderMap, now: DateTime<Utc>) -> Option<(&str, L
     ) {
         let resource = text("x-ratelimit-resource").unwrap_or(GITHUB_RESOURCE);
         let believed = resource.len() <= RESOURCE_BYTES_MAX
-            && resource
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        let limit = Limit {
-            total,
-            remaining,
-            reset_at: epoch(reset)?,
-        };
+            && resource.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let limit = Limit { total, remaining, reset_at: epoch(reset)? };
         return believed.then_some((resource, limit));
     }
     let limit = Limit {
@@ -155,11 +145,7 @@ mod tests {
     }
 
     fn limit(total: u64, remaining: u64, reset: i64) -> Limit {
-        Limit {
-            total,
-            remaining,
-            reset_at: at(reset),
-        }
+        Limit { total, remaining, reset_at: at(reset) }
     }
 
     #[test]
@@ -182,11 +168,7 @@ mod tests {
             let mut limits = Limits::new(share);
             limits.observe("graphql", limit(5_000, remaining, 600), at(0));
             let refused = limits.exhausted("graphql", cost, at(now));
-            assert_eq!(
-                refused,
-                (!allowed).then_some(at(600)),
-                "{share} {remaining} {cost} {now}"
-            );
+            assert_eq!(refused, (!allowed).then_some(at(600)), "{share} {remaining} {cost} {now}");
         }
     }
 
@@ -202,28 +184,12 @@ mod tests {
     fn statements_may_overtake_each_other() {
         for (name, second, expected) in [
             ("of an earlier period", limit(100, 90, 500), limit(100, 50, 600)),
-            (
-                "of the same period, earlier",
-                limit(100, 60, 600),
-                limit(100, 50, 600),
-            ),
-            (
-                "of the same period, later",
-                limit(100, 40, 601),
-                limit(100, 40, 601),
-            ),
-            (
-                "counted down a second early",
-                limit(100, 40, 599),
-                limit(100, 40, 600),
-            ),
+            ("of the same period, earlier", limit(100, 60, 600), limit(100, 50, 600)),
+            ("of the same period, later", limit(100, 40, 601), limit(100, 40, 601)),
+            ("counted down a second early", limit(100, 40, 599), limit(100, 40, 600)),
             ("of the next period", limit(100, 99, 1_200), limit(100, 99, 1_200)),
             ("with another limit", limit(50, 60, 600), limit(50, 50, 600)),
-            (
-                "from a broken clock",
-                limit(100, 99, 9_999_999),
-                limit(100, 99, 3_600),
-            ),
+            ("from a broken clock", limit(100, 99, 9_999_999), limit(100, 99, 3_600)),
         ] {
             let mut limits = Limits::new(1.0);
             limits.observe("core", limit(100, 50, 600), at(0));
@@ -261,11 +227,7 @@ mod tests {
             ]
         };
         let pagerduty = |limit| {
-            vec![
-                ("ratelimit-limit", limit),
-                ("ratelimit-remaining", "959"),
-                ("ratelimit-reset", "6"),
-            ]
+            vec![("ratelimit-limit", limit), ("ratelimit-remaining", "959"), ("ratelimit-reset", "6")]
         };
         for (headers, expected) in [
             (github("graphql"), Some(("graphql", limit(5_000, 4_999, 600)))),

@@ -52,10 +52,7 @@ pub(super) fn read(status: u16, headers: &HeaderMap, text: &str, now: DateTime<U
     Verdict {
         reason,
         retry_at: retry_at.map(|at| {
-            at.clamp(
-                now + TimeDelta::seconds(PAUSE_SECONDS_MIN),
-                now + TimeDelta::seconds(RESET_SECONDS_MAX),
-            )
+            at.clamp(now + TimeDelta::seconds(PAUSE_SECONDS_MIN), now + TimeDelta::seconds(RESET_SECONDS_MAX))
         }),
         everything: reason == Reason::RateLimited && !one_resource,
     }
@@ -114,20 +111,10 @@ mod tests {
         headers: &[(&'static str, &'static str)],
         text: &str,
     ) -> (Reason, Option<i64>, bool) {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect();
-        let Verdict {
-            reason,
-            retry_at,
-            everything,
-        } = read(status, &headers, text, at(0));
-        (
-            reason,
-            retry_at.map(|until| (until - at(0)).num_seconds()),
-            everything,
-        )
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let Verdict { reason, retry_at, everything } = read(status, &headers, text, at(0));
+        (reason, retry_at.map(|until| (until - at(0)).num_seconds()), everything)
     }
 
     #[test]
@@ -159,31 +146,17 @@ mod tests {
             (&[][..], "API rate limit exceeded for installation ID 1.", limited),
             (&[], "You have exceeded a secondary rate limit.", limited),
             (&[], "You have triggered an abuse detection mechanism.", limited),
-            (
-                &[("x-ratelimit-remaining", "4999")],
-                "secondary Rate Limit",
-                limited,
-            ),
+            (&[("x-ratelimit-remaining", "4999")], "secondary Rate Limit", limited),
             (&[("retry-after", "5")], "", (Reason::RateLimited, Some(5), true)),
             (
-                &[
-                    ("x-ratelimit-remaining", "0"),
-                    ("x-ratelimit-reset", "1800000600"),
-                ],
+                &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1800000600")],
                 "",
                 (Reason::RateLimited, Some(600), false),
             ),
             (&[], "Resource not accessible by integration", forbidden),
             (&[], "Repository access blocked", forbidden),
             (&[("x-github-sso", "required; url=…")], "", forbidden),
-            (
-                &[
-                    ("x-ratelimit-remaining", "12"),
-                    ("x-ratelimit-reset", "1800000600"),
-                ],
-                "",
-                forbidden,
-            ),
+            (&[("x-ratelimit-remaining", "12"), ("x-ratelimit-reset", "1800000600")], "", forbidden),
         ] {
             assert_eq!(verdict(403, headers, text), expected, "{headers:?} {text}");
         }
@@ -201,27 +174,12 @@ mod tests {
             (&[("retry-after", "9999999999")], 3_600),
             (&[("retry-after", "7"), ("ratelimit-reset", "12")], 7),
             (&[("ratelimit-reset", "12")], 12),
-            (
-                &[
-                    ("x-ratelimit-remaining", "0"),
-                    ("x-ratelimit-reset", "1799999999"),
-                ],
-                1,
-            ),
-            (
-                &[
-                    ("x-ratelimit-remaining", "7"),
-                    ("x-ratelimit-reset", "1800000600"),
-                ],
-                60,
-            ),
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1799999999")], 1),
+            (&[("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", "1800000600")], 60),
         ] {
             assert_eq!(verdict(429, headers, "").1, Some(seconds), "{headers:?}");
         }
-        assert_eq!(
-            verdict(503, &[("retry-after", "5")], ""),
-            (Reason::Server, Some(5), false)
-        );
+        assert_eq!(verdict(503, &[("retry-after", "5")], ""), (Reason::Server, Some(5), false));
     }
 
     #[test]

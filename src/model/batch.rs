@@ -77,12 +77,7 @@ pub struct Changes {
 impl Changes {
     /// Takes in what others changed.
     pub fn merge(&mut self, other: Self) {
-        let Self {
-            repositories,
-            incidents,
-            inventory,
-            polled,
-        } = other;
+        let Self { repositories, incidents, inventory, polled } = other;
         self.repositories.extend(repositories);
         self.incidents |= incidents;
         self.inventory |= inventory;
@@ -98,12 +93,7 @@ impl Changes {
 impl From<&Applied> for Changes {
     fn from(applied: &Applied) -> Self {
         let repositories = applied.repositories.iter().cloned().collect();
-        Self {
-            repositories,
-            incidents: applied.incidents,
-            inventory: applied.inventory,
-            polled: false,
-        }
+        Self { repositories, incidents: applied.incidents, inventory: applied.inventory, polled: false }
     }
 }
 

@@ -188,12 +188,8 @@ impl CommitPrefix {
     /// The smallest and the largest commit which begin like this: the bounds of a search in sorted commits.
     pub fn bounds(&self) -> (CommitId, CommitId) {
         let fill = |digit: char| {
-            let text: String = self
-                .0
-                .chars()
-                .chain(std::iter::repeat(digit))
-                .take(Self::DIGITS_MAX)
-                .collect();
+            let text: String =
+                self.0.chars().chain(std::iter::repeat(digit)).take(Self::DIGITS_MAX).collect();
             CommitId::parse(&text).unwrap_or(CommitId([0; 20]))
         };
         (fill('0'), fill('f'))
@@ -213,9 +209,7 @@ impl fmt::Debug for CommitPrefix {
 }
 
 fn hex_digits(text: &str) -> Option<Vec<u8>> {
-    text.chars()
-        .map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok()))
-        .collect()
+    text.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect()
 }
 
 #[cfg(test)]

@@ -25,10 +25,7 @@ impl Window {
     /// Reads `7d`. `None` if it is no duration or is empty.
     pub fn parse(label: &str) -> Option<Self> {
         let length = Span::parse(label).filter(|length| *length > Span::ZERO)?;
-        Some(Self {
-            label: label.to_owned(),
-            length,
-        })
+        Some(Self { label: label.to_owned(), length })
     }
 }
 
@@ -123,10 +120,7 @@ impl MetricSettings {
     pub fn new() -> Self {
         Self {
             timezone: Tz::UTC,
-            windows: ["7d", "30d", "90d"]
-                .into_iter()
-                .filter_map(Window::parse)
-                .collect(),
+            windows: ["7d", "30d", "90d"].into_iter().filter_map(Window::parse).collect(),
             component_detail: ComponentDetail::On,
             lead_time_from: LeadTimeFrom::FirstCommit,
             fail_on: vec![FailOn::Incident, FailOn::Rollback, FailOn::Revert, FailOn::Hotfix],
@@ -156,18 +150,12 @@ pub const DEFAULT_HOTFIX_LABEL: &str = "^hotfix$";
 pub const DEFAULT_PRODUCTION: &str = "^(prod|production|live)([-_/ ].*)?$";
 
 /// Compiles a pattern of ours.
-#[expect(
-    clippy::expect_used,
-    reason = "the patterns are constants, and a test compiles each"
-)]
+#[expect(clippy::expect_used, reason = "the patterns are constants, and a test compiles each")]
 fn known_regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern compiles")
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "the pattern is a constant, and a test compiles it"
-)]
+#[expect(clippy::expect_used, reason = "the pattern is a constant, and a test compiles it")]
 fn known_production() -> Regex {
     environment_pattern(DEFAULT_PRODUCTION).expect("a constant pattern compiles")
 }
@@ -215,14 +203,8 @@ impl RepositoryPatterns {
                 Some(glob) => (glob, &mut parsed.exclude),
                 None => (pattern, &mut parsed.include),
             };
-            let glob = GlobBuilder::new(glob)
-                .case_insensitive(true)
-                .literal_separator(true)
-                .build();
-            list.push(
-                glob.map_err(|error| (pattern.to_owned(), error))?
-                    .compile_matcher(),
-            );
+            let glob = GlobBuilder::new(glob).case_insensitive(true).literal_separator(true).build();
+            list.push(glob.map_err(|error| (pattern.to_owned(), error))?.compile_matcher());
         }
         Ok(parsed)
     }
@@ -307,9 +289,7 @@ pub struct TeamRule {
 impl OwnershipRules {
     /// Whether the configuration collects this repository; one that left it has no series any more.
     pub fn collects(&self, repository: &Repository) -> bool {
-        self.collected
-            .get(&repository.id.source)
-            .is_some_and(|patterns| patterns.matches(&repository.name))
+        self.collected.get(&repository.id.source).is_some_and(|patterns| patterns.matches(&repository.name))
     }
 }
 
@@ -384,14 +364,7 @@ mod tests {
         assert!(settings.hotfix_label.is_match("hotfix"));
         assert_eq!(settings.windows.len(), 3);
         let production = environment_pattern(DEFAULT_PRODUCTION).unwrap();
-        for name in [
-            "production",
-            "Prod",
-            "live",
-            "prod-eu",
-            "production / eu",
-            "PROD_1",
-        ] {
+        for name in ["production", "Prod", "live", "prod-eu", "production / eu", "PROD_1"] {
             assert!(production.is_match(name), "{name}");
         }
         for name in ["preproduction", "productive", "staging", "non-prod", ""] {

@@ -35,10 +35,7 @@ static REVERT_TITLE: LazyLock<Regex> =
     LazyLock::new(|| known_regex(r#"^Revert "(?<title>.+)"\s*(?:\(#\d+\))?\s*$"#));
 
 /// Compiles a pattern of ours.
-#[expect(
-    clippy::expect_used,
-    reason = "the patterns are constants, and the tests compile each"
-)]
+#[expect(clippy::expect_used, reason = "the patterns are constants, and the tests compile each")]
 fn known_regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern compiles")
 }
@@ -83,10 +80,7 @@ fn url(token: &str) -> Option<Reference> {
         return CommitPrefix::parse(commit).map(|commit| Reference::Commit(Some(repository), commit));
     }
     if let Some(number) = text("pull") {
-        return number
-            .parse()
-            .ok()
-            .map(|number| Reference::PullRequest(repository, number));
+        return number.parse().ok().map(|number| Reference::PullRequest(repository, number));
     }
     text("deployment").map(|id| Reference::Deployment(repository, ExternalId::new(id)))
 }
@@ -126,13 +120,7 @@ pub struct Described<'a> {
 
 /// What a pull request says it reverts, in the order of the rules of `definitions.md` 3.3, then of the text.
 pub fn change_reverts(described: Described<'_>) -> Vec<RevertOf> {
-    let Described {
-        repository,
-        title,
-        body,
-        head,
-        messages,
-    } = described;
+    let Described { repository, title, body, head, messages } = described;
     let mut found = Vec::new();
     for part in REVERTS_PULL_REQUEST.captures_iter(body) {
         let here = part
@@ -162,10 +150,7 @@ pub fn commit_reverts(message: &str) -> Vec<RevertOf> {
 
 fn commits(text: &str, found: &mut Vec<RevertOf>) {
     for part in REVERTS_COMMIT.captures_iter(text) {
-        if let Some(commit) = part
-            .name("commit")
-            .and_then(|digits| CommitPrefix::parse(digits.as_str()))
-        {
+        if let Some(commit) = part.name("commit").and_then(|digits| CommitPrefix::parse(digits.as_str())) {
             push(found, RevertOf::Commit(commit));
         }
     }
@@ -242,10 +227,7 @@ mod tests {
                 vec![Reference::Deployment(shop(), ExternalId::new("99"))],
             ),
             ("https://github.com/acme/shop/issues/12", vec![]),
-            (
-                "https://github.com/acme/shop/pull/99999999999999999999999",
-                vec![],
-            ),
+            ("https://github.com/acme/shop/pull/99999999999999999999999", vec![]),
             ("", vec![]),
         ] {
             assert_eq!(references(text), expected, "{text:?}");
@@ -263,22 +245,13 @@ mod tests {
         let deployment = |value: &str| Some(Verdict::Deployment(value.to_owned()));
         for (text, expected) in [
             ("deployment: 123", deployment("123")),
-            (
-                "It broke.\r\nDeployment: `a1b2c3d`\r\nMore.",
-                deployment("a1b2c3d"),
-            ),
+            ("It broke.\r\nDeployment: `a1b2c3d`\r\nMore.", deployment("a1b2c3d")),
             ("- **deployment:** 123", deployment("123")),
             ("deployment: none", Some(Verdict::None)),
             ("deployment: None  ", Some(Verdict::None)),
             ("deployment: 1\ndeployment: none", Some(Verdict::None)),
-            (
-                "deployment: https://github.com/acme/shop/deployments/99",
-                deployment("99"),
-            ),
-            (
-                "deployment: https://github.com/acme/shop/commit/a1b2c3d",
-                deployment("a1b2c3d"),
-            ),
+            ("deployment: https://github.com/acme/shop/deployments/99", deployment("99")),
+            ("deployment: https://github.com/acme/shop/commit/a1b2c3d", deployment("a1b2c3d")),
             ("deployment: https://example.com/", None),
             ("deployment: production is broken", None),
             ("the deployment: 12", None),
@@ -308,34 +281,16 @@ mod tests {
             ("", "", "cart", "Add a cart", vec![]),
             ("Reverts acme/shop#12", "", "", "", vec![PullRequest(12)]),
             ("Reverts Acme/Shop#12", "", "", "", vec![PullRequest(12)]),
-            (
-                "reverts #12, reverts #13",
-                "",
-                "",
-                "",
-                vec![PullRequest(12), PullRequest(13)],
-            ),
+            ("reverts #12, reverts #13", "", "", "", vec![PullRequest(12), PullRequest(13)]),
             ("Reverts acme/other#12", "", "", "", vec![]),
             ("This partly undoes #12", "", "", "", vec![]),
-            (
-                "This reverts commit a1b2c3d.",
-                "",
-                "",
-                "",
-                vec![Commit(commit("a1b2c3d"))],
-            ),
+            ("This reverts commit a1b2c3d.", "", "", "", vec![Commit(commit("a1b2c3d"))]),
             ("This reverts commit a1b2c3.", "", "", "", vec![]),
             ("", &this_reverts, "", "", vec![Commit(commit(SHA))]),
             ("", "", "revert-12-cart", "", vec![Branch(12)]),
             ("", "", "revert-cart", "", vec![]),
             ("", "", "", "Revert \"Add a cart\"", title("Add a cart")),
-            (
-                "",
-                "",
-                "",
-                "Revert \"Revert \"Add a cart\"\"",
-                title("Revert \"Add a cart\""),
-            ),
+            ("", "", "", "Revert \"Revert \"Add a cart\"\"", title("Revert \"Add a cart\"")),
             ("", "", "", "Revert the cart", vec![]),
             (
                 "Reverts #12",
@@ -357,10 +312,7 @@ mod tests {
     fn a_commit_says_what_it_reverts_in_its_message() {
         assert_eq!(
             commit_reverts("Revert \"Add a cart\" (#13)\n\nThis reverts commit a1b2c3d."),
-            [
-                RevertOf::Commit(commit("a1b2c3d")),
-                RevertOf::Title("Add a cart".to_owned())
-            ]
+            [RevertOf::Commit(commit("a1b2c3d")), RevertOf::Title("Add a cart".to_owned())]
         );
         assert_eq!(commit_reverts(""), []);
     }

@@ -24,9 +24,7 @@ impl Timestamp {
 
     /// Reads RFC 3339 (`2026-11-22T17:00:00Z`, with any offset). `None` if it is not a date.
     pub fn parse(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|at| Self(at.timestamp_millis()))
+        DateTime::parse_from_rfc3339(text).ok().map(|at| Self(at.timestamp_millis()))
     }
 
     /// Milliseconds since the Unix epoch.
@@ -35,19 +33,14 @@ impl Timestamp {
     }
 
     /// Seconds since the Unix epoch, as metrics show instants.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds of any real date fit 53 bits"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of any real date fit 53 bits")]
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1_000.0
     }
 
     /// The same instant as chrono has it, for calendars and for text.
     pub fn datetime(self) -> DateTime<Utc> {
-        Utc.timestamp_millis_opt(self.0)
-            .single()
-            .unwrap_or(DateTime::<Utc>::MIN_UTC)
+        Utc.timestamp_millis_opt(self.0).single().unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
     /// `self + span`, saturating.
@@ -116,11 +109,7 @@ impl Span {
     /// Reads a duration as the configuration has it: a whole number and one of `s`, `m`, `h`, `d`.
     pub fn parse(text: &str) -> Option<Self> {
         let unit = text.chars().last()?;
-        let count: i64 = text
-            .strip_suffix(unit)?
-            .parse()
-            .ok()
-            .filter(|count| *count >= 0)?;
+        let count: i64 = text.strip_suffix(unit)?.parse().ok().filter(|count| *count >= 0)?;
         let seconds_each = match unit {
             's' => 1,
             'm' => 60,
@@ -128,10 +117,7 @@ impl Span {
             'd' => 86_400,
             _ => return None,
         };
-        count
-            .checked_mul(seconds_each)?
-            .checked_mul(MILLIS_PER_SECOND)
-            .map(Self)
+        count.checked_mul(seconds_each)?.checked_mul(MILLIS_PER_SECOND).map(Self)
     }
 
     /// Milliseconds.
@@ -140,10 +126,7 @@ impl Span {
     }
 
     /// Seconds, as metrics show spans.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds of any real span fit 53 bits"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of any real span fit 53 bits")]
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1_000.0
     }
@@ -194,10 +177,7 @@ mod tests {
         let at = Timestamp::parse("2026-11-22T18:00:00.250+01:00").unwrap();
         assert_eq!(at, Timestamp::parse("2026-11-22T17:00:00.250Z").unwrap());
         assert_eq!(at.to_string(), "2026-11-22T17:00:00.250Z");
-        assert_eq!(
-            Timestamp::parse("2026-11-22T17:00:00Z").unwrap().to_string(),
-            "2026-11-22T17:00:00Z"
-        );
+        assert_eq!(Timestamp::parse("2026-11-22T17:00:00Z").unwrap().to_string(), "2026-11-22T17:00:00Z");
         assert_eq!(Timestamp::parse("yesterday"), None);
     }
 }

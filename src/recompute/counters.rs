@@ -21,10 +21,7 @@ pub(super) struct PersistentCounters {
 impl PersistentCounters {
     pub(super) async fn load<F: FactStore>(store: &F) -> Result<Self, StoreError> {
         let Counters { values, counted } = store.counters().await?;
-        Ok(Self {
-            values: values.into_iter().collect(),
-            counted: counted.into_iter().collect(),
-        })
+        Ok(Self { values: values.into_iter().collect(), counted: counted.into_iter().collect() })
     }
 
     /// Counts what is news and was not counted yet; stored before it shows.
@@ -35,13 +32,7 @@ impl PersistentCounters {
     ) -> Result<(), StoreError> {
         let mut increments = BTreeMap::new();
         let mut fresh = HashSet::new();
-        for Countable {
-            key,
-            team,
-            count,
-            contact,
-        } in countables
-        {
+        for Countable { key, team, count, contact } in countables {
             if contact == Contact::First || self.counted.contains(&key) || !fresh.insert(key) {
                 continue;
             }
@@ -52,12 +43,7 @@ impl PersistentCounters {
         if fresh.is_empty() {
             return Ok(());
         }
-        store
-            .count(
-                increments.clone().into_iter().collect(),
-                fresh.iter().cloned().collect(),
-            )
-            .await?;
+        store.count(increments.clone().into_iter().collect(), fresh.iter().cloned().collect()).await?;
         for (counter, by) in increments {
             *self.values.entry(counter).or_insert(0.0) += by;
         }
@@ -66,29 +52,19 @@ impl PersistentCounters {
     }
 
     pub(super) fn values(&self) -> Vec<(CounterKey, f64)> {
-        self.values
-            .iter()
-            .map(|(key, value)| (key.clone(), *value))
-            .collect()
+        self.values.iter().map(|(key, value)| (key.clone(), *value)).collect()
     }
 }
 
 fn increments_of(team: &str, count: Count) -> Vec<(CounterKey, f64)> {
     let one = |name: &str, labels: &[&str]| {
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();
-        vec![(
-            CounterKey {
-                name: name.to_owned(),
-                labels,
-            },
-            1.0,
-        )]
+        vec![(CounterKey { name: name.to_owned(), labels }, 1.0)]
     };
     match count {
-        Count::Attempt(component, outcome) => one(
-            "dora_deployments_total",
-            &[team, component.as_str(), outcome_label(outcome)],
-        ),
+        Count::Attempt(component, outcome) => {
+            one("dora_deployments_total", &[team, component.as_str(), outcome_label(outcome)])
+        }
         Count::Incident(severity) => one("dora_incidents_total", &[team, severity.as_str()]),
         Count::LeadTime(span) => observation("dora_change_lead_time_seconds", team, span),
         Count::Recovery(span) => observation("dora_deployment_recovery_time_seconds", team, span),
@@ -102,12 +78,8 @@ fn observation(name: &str, team: &str, span: Span) -> Vec<(CounterKey, f64)> {
         name: format!("{name}_{suffix}"),
         labels: std::iter::once(team.to_owned()).chain(le).collect(),
     };
-    let within = BUCKETS_SECONDS
-        .iter()
-        .filter(|bound| seconds <= f64::from(**bound));
-    let bounds = within
-        .map(u32::to_string)
-        .chain(std::iter::once("+Inf".to_owned()));
+    let within = BUCKETS_SECONDS.iter().filter(|bound| seconds <= f64::from(**bound));
+    let bounds = within.map(u32::to_string).chain(std::iter::once("+Inf".to_owned()));
     let mut increments: Vec<_> = bounds.map(|bound| (key("bucket", Some(bound)), 1.0)).collect();
     increments.push((key("sum", None), seconds));
     increments.push((key("count", None), 1.0));

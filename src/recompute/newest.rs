@@ -10,9 +10,7 @@ use crate::model::time::Timestamp;
 pub(super) fn of_repository(facts: &RepositoryFacts) -> Option<Timestamp> {
     let attempts = facts.attempts.iter().map(|seen| {
         let created_at = seen.fact.created_at;
-        seen.fact
-            .finished
-            .map_or(created_at, |(_, at)| at.max(created_at))
+        seen.fact.finished.map_or(created_at, |(_, at)| at.max(created_at))
     });
     let changes = facts.changes.iter().map(|seen| seen.fact.merged_at);
     let commits = facts.commits.iter().map(|commit| commit.committed_at);
@@ -26,12 +24,7 @@ pub(super) fn by_source(
 ) -> BTreeMap<SourceName, Timestamp> {
     let repositories = repositories.iter().map(|(id, at)| (&id.source, *at));
     let incidents = incidents.iter().map(|StoredIncident { incident, .. }| {
-        (
-            &incident.source,
-            incident
-                .resolved_at
-                .map_or(incident.started_at, |at| at.max(incident.started_at)),
-        )
+        (&incident.source, incident.resolved_at.map_or(incident.started_at, |at| at.max(incident.started_at)))
     });
     let mut newest = BTreeMap::new();
     for (source, at) in repositories.chain(incidents) {

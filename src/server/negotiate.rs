@@ -38,11 +38,7 @@ pub(super) fn format(accept: &str) -> Format {
         let named = items(accept).filter(|item| item.is(range) && item.version_is(&["0.0.4"]));
         named.map(|item| item.weight).reduce(f64::max)
     });
-    if openmetrics > 0.0 && openmetrics >= text.unwrap_or(0.0) {
-        Format::OpenMetrics
-    } else {
-        Format::Text
-    }
+    if openmetrics > 0.0 && openmetrics >= text.unwrap_or(0.0) { Format::OpenMetrics } else { Format::Text }
 }
 
 /// The encoding: gzip for who accepts it and does not like the plain body better.
@@ -54,11 +50,7 @@ pub(super) fn encoding(accept_encoding: &str) -> Encoding {
     let any = weight(&["*"]);
     let gzip = weight(&["gzip", "x-gzip"]).or(any).unwrap_or(0.0);
     let identity = weight(&["identity"]).unwrap_or(0.0);
-    if gzip > 0.0 && gzip >= identity {
-        Encoding::Gzip
-    } else {
-        Encoding::Identity
-    }
+    if gzip > 0.0 && gzip >= identity { Encoding::Gzip } else { Encoding::Identity }
 }
 
 /// An item of a list such as `text/plain;version=0.0.4;q=0.5`.
@@ -81,11 +73,7 @@ impl Item<'_> {
 fn items(list: &str) -> impl Iterator<Item = Item<'_>> {
     list.split(',').map(|item| {
         let mut parts = item.split(';').map(str::trim);
-        let mut parsed = Item {
-            name: parts.next().unwrap_or_default(),
-            version: None,
-            weight: 1.0,
-        };
+        let mut parsed = Item { name: parts.next().unwrap_or_default(), version: None, weight: 1.0 };
         for (key, value) in parts.filter_map(|part| part.split_once('=')) {
             match key.trim().to_ascii_lowercase().as_str() {
                 "version" => parsed.version = Some(value.trim().trim_matches('"')),
@@ -127,17 +115,11 @@ mod tests {
                  text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
                 Format::OpenMetrics,
             ),
-            (
-                "application/openmetrics-text; q=0.2, text/plain; q=0.9",
-                Format::Text,
-            ),
+            ("application/openmetrics-text; q=0.2, text/plain; q=0.9", Format::Text),
             ("application/openmetrics-text;q=0.2,*/*;q=0.9", Format::Text),
             ("application/openmetrics-text;q=0", Format::Text),
             ("application/openmetrics-text;version=2.0.0", Format::Text),
-            (
-                "APPLICATION/OpenMetrics-Text ; Version=\"1.0.0\"",
-                Format::OpenMetrics,
-            ),
+            ("APPLICATION/OpenMetrics-Text ; Version=\"1.0.0\"", Format::OpenMetrics),
             ("application/openmetrics-text;q=NaN", Format::Text),
             (";;;,,=,q=1;q", Format::Text),
         ] {

@@ -90,9 +90,7 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
         version,
         organization: &published.organization,
         at: Some(snapshot.at.to_string()),
-        teams: teams
-            .map(|(slug, values)| team(slug.as_str(), &snapshot.windows, &values.values))
-            .collect(),
+        teams: teams.map(|(slug, values)| team(slug.as_str(), &snapshot.windows, &values.values)).collect(),
         teams_left_out: snapshot.teams.len().saturating_sub(TEAMS_SHOWN_MAX),
         sources: &published.sources,
         series: published.rendered.series,
@@ -121,29 +119,17 @@ fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<
             row("Deployment frequency", |values| {
                 let delivery = values.delivery.as_ref();
                 let rate = delivery.map(|delivery| words::rate(delivery.deployments_per_day));
-                cell(
-                    rate,
-                    delivery.map(|delivery| delivery.deployments),
-                    RATE_SAMPLE_MIN,
-                )
+                cell(rate, delivery.map(|delivery| delivery.deployments), RATE_SAMPLE_MIN)
             }),
             row("Lead time for changes, median", |values| {
                 let delivery = values.delivery.as_ref();
                 let median = delivery.and_then(|delivery| delivery.lead_time.p50);
-                cell(
-                    median.map(words::span),
-                    delivery.map(|delivery| delivery.changes),
-                    TIME_SAMPLE_MIN,
-                )
+                cell(median.map(words::span), delivery.map(|delivery| delivery.changes), TIME_SAMPLE_MIN)
             }),
             row("Change fail rate", |values| {
                 let delivery = values.delivery.as_ref();
                 let ratio = delivery.and_then(|delivery| delivery.change_fail_ratio);
-                cell(
-                    ratio.map(words::share),
-                    delivery.map(|delivery| delivery.deployments),
-                    RATIO_SAMPLE_MIN,
-                )
+                cell(ratio.map(words::share), delivery.map(|delivery| delivery.deployments), RATIO_SAMPLE_MIN)
             }),
             row("Failed deployment recovery time, median", |values| {
                 let delivery = values.delivery.as_ref();
@@ -157,11 +143,7 @@ fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<
             row("Deployment rework rate", |values| {
                 let delivery = values.delivery.as_ref();
                 let ratio = delivery.and_then(|delivery| delivery.rework_ratio);
-                cell(
-                    ratio.map(words::share),
-                    delivery.map(|delivery| delivery.deployments),
-                    RATIO_SAMPLE_MIN,
-                )
+                cell(ratio.map(words::share), delivery.map(|delivery| delivery.deployments), RATIO_SAMPLE_MIN)
             }),
         ],
     }

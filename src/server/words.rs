@@ -25,14 +25,8 @@ pub(super) fn share(ratio: f64) -> String {
 /// A length of time: the two largest units.
 pub(super) fn span(span: Span) -> String {
     let seconds = span.millis() / MILLIS_PER_SECOND;
-    let (days, hours) = (
-        seconds / SECONDS_PER_DAY,
-        seconds % SECONDS_PER_DAY / SECONDS_PER_HOUR,
-    );
-    let (minutes, rest) = (
-        seconds % SECONDS_PER_HOUR / SECONDS_PER_MINUTE,
-        seconds % SECONDS_PER_MINUTE,
-    );
+    let (days, hours) = (seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY / SECONDS_PER_HOUR);
+    let (minutes, rest) = (seconds % SECONDS_PER_HOUR / SECONDS_PER_MINUTE, seconds % SECONDS_PER_MINUTE);
     if days > 0 {
         format!("{days} d {hours} h")
     } else if hours > 0 {

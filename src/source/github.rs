@@ -87,10 +87,7 @@ struct Tracked {
 
 impl Tracked {
     fn new(state: State) -> Self {
-        Self {
-            state,
-            ..Self::default()
-        }
+        Self { state, ..Self::default() }
     }
 
     /// The newest deployment, if the probe of this poll showed that it changed: no need to be patient with it.
@@ -140,10 +137,7 @@ impl Github {
     /// A source; fails if its URL is none.
     pub fn new(config: Config, clock: SharedClock, telemetry: SourceTelemetry) -> Result<Self, Failure> {
         Ok(Self {
-            identity: Identity {
-                name: config.name.clone(),
-                provider: Provider::Github,
-            },
+            identity: Identity { name: config.name.clone(), provider: Provider::Github },
             client: Client::new(&config, clock, telemetry)?,
             config,
             loaded: false,
@@ -157,10 +151,7 @@ impl Github {
     }
 
     fn id(&self, number: u64) -> RepositoryId {
-        RepositoryId {
-            source: self.config.name.clone(),
-            number,
-        }
+        RepositoryId { source: self.config.name.clone(), number }
     }
 
     fn bots(&self) -> Bots<'_> {
@@ -183,15 +174,7 @@ impl Github {
         let horizon = now.minus(self.config.history);
         let rules = self.config.incidents.as_ref().map(issues::fingerprint);
         for tracked in self.repositories.values_mut() {
-            let Tracked {
-                state,
-                seen,
-                dirty,
-                failed,
-                alone,
-                issues_after,
-                landed,
-            } = tracked;
+            let Tracked { state, seen, dirty, failed, alone, issues_after, landed } = tracked;
             state.reach_back(horizon);
             if let Some(rules) = rules.as_ref().filter(|rules| **rules != state.issues.rules) {
                 state.issues.restart(rules.clone());
@@ -218,20 +201,11 @@ impl Github {
             batch.cursors.push(tracked.state.cursor(number));
         }
         if self.config.incidents.is_some() && !self.incidents_covered {
-            let mut active = self
-                .repositories
-                .values()
-                .filter(|tracked| tracked.is_active())
-                .peekable();
+            let mut active = self.repositories.values().filter(|tracked| tracked.is_active()).peekable();
             if active.peek().is_some() && active.all(|tracked| tracked.state.issues.complete) {
                 let active = self.repositories.values().filter(|tracked| tracked.is_active());
-                let since = active
-                    .map(|tracked| tracked.state.horizon())
-                    .max()
-                    .unwrap_or_default();
-                batch
-                    .covered
-                    .push((Coverage::Incidents(self.config.name.clone()), since));
+                let since = active.map(|tracked| tracked.state.horizon()).max().unwrap_or_default();
+                batch.covered.push((Coverage::Incidents(self.config.name.clone()), since));
                 self.incidents_covered = true;
             }
         }
@@ -245,11 +219,7 @@ impl Github {
         let issues = self.config.incidents.is_some();
         let done = |tracked: &Tracked| tracked.state.complete() && (!issues || tracked.state.issues.complete);
         let mut active = self.repositories.values().filter(|tracked| tracked.is_active());
-        if self.standing.is_empty() && active.all(done) {
-            Backfill::Complete
-        } else {
-            Backfill::Running
-        }
+        if self.standing.is_empty() && active.all(done) { Backfill::Complete } else { Backfill::Running }
     }
 }
 
@@ -257,9 +227,7 @@ impl Github {
 fn cover(state: &mut State, id: &RepositoryId, batch: &mut Batch) {
     if state.complete() && !state.covered {
         state.covered = true;
-        batch
-            .covered
-            .push((Coverage::Repository(id.clone()), state.horizon()));
+        batch.covered.push((Coverage::Repository(id.clone()), state.horizon()));
     }
 }
 
@@ -284,9 +252,6 @@ impl Source for Github {
         for failure in &self.standing {
             problems.push(failure.clone());
         }
-        Ok(Polled {
-            backfill: self.backfill(),
-            problems: problems.0,
-        })
+        Ok(Polled { backfill: self.backfill(), problems: problems.0 })
     }
 }

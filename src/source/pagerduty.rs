@@ -67,10 +67,7 @@ impl Pagerduty {
         telemetry: SourceTelemetry,
     ) -> Result<Self, Failure> {
         Ok(Self {
-            identity: Identity {
-                name: config.name.clone(),
-                provider: Provider::Pagerduty,
-            },
+            identity: Identity { name: config.name.clone(), provider: Provider::Pagerduty },
             client: Client::new(&config, bounds, clock, telemetry)?,
             config,
         })
@@ -128,11 +125,7 @@ impl Pagerduty {
     async fn sweep(&self, reading: &mut Reading<'_>, target: Day, now: Timestamp) -> Result<(), PollError> {
         let source = &self.config.name;
         let mut pages = 0;
-        while let Some(days) = reading
-            .state
-            .sweep(source, target, now)
-            .filter(|_| pages < SWEEP_PAGES_MAX)
-        {
+        while let Some(days) = reading.state.sweep(source, target, now).filter(|_| pages < SWEEP_PAGES_MAX) {
             let (piece, listed) = self.newest(days, Total::Asked).await?;
             pages += listed.pages;
             let contact = reading.state.contact(Some(piece));
@@ -163,12 +156,7 @@ impl Pagerduty {
 
     /// Notes what a list has, and what is wrong with it.
     fn take(&self, reading: &mut Reading<'_>, listed: Listed, what: &str) -> Vec<Fact> {
-        let Listed {
-            incidents,
-            problems,
-            end,
-            pages: _,
-        } = listed;
+        let Listed { incidents, problems, end, pages: _ } = listed;
         for problem in problems {
             reading.problem(problem);
         }
@@ -196,20 +184,12 @@ impl Reading<'_> {
     /// number of requests.
     async fn begin(sink: &Sink) -> Result<Reading<'_>, PollError> {
         let cursors = sink.cursors().await?;
-        let stored = cursors
-            .into_iter()
-            .find(|(scope, _)| scope == SCOPE)
-            .map(|(_, cursor)| cursor);
+        let stored = cursors.into_iter().find(|(scope, _)| scope == SCOPE).map(|(_, cursor)| cursor);
         let state = stored.as_deref().and_then(State::parse);
         if stored.is_some() && state.is_none() {
             tracing::warn!("the cursor cannot be read; the history is read again");
         }
-        Ok(Reading {
-            sink,
-            stored,
-            state: state.unwrap_or_default(),
-            problems: Vec::new(),
-        })
+        Ok(Reading { sink, stored, state: state.unwrap_or_default(), problems: Vec::new() })
     }
 
     /// Stores facts and cursor together, if there is anything to store.
@@ -224,19 +204,8 @@ impl Reading<'_> {
         if facts.is_empty() && covered.is_none() && !moved {
             return Ok(());
         }
-        let cursors = if moved {
-            vec![(SCOPE.to_owned(), cursor.clone())]
-        } else {
-            Vec::new()
-        };
-        self.sink
-            .apply(Batch {
-                facts,
-                cursors,
-                covered: covered.into_iter().collect(),
-                contact,
-            })
-            .await?;
+        let cursors = if moved { vec![(SCOPE.to_owned(), cursor.clone())] } else { Vec::new() };
+        self.sink.apply(Batch { facts, cursors, covered: covered.into_iter().collect(), contact }).await?;
         self.stored = cursor;
         Ok(())
     }
@@ -271,9 +240,6 @@ impl Source for Pagerduty {
         let mut reading = Reading::begin(sink).await?;
         self.recent(&mut reading, target, now).await?;
         self.sweep(&mut reading, target, now).await?;
-        Ok(Polled {
-            backfill: reading.state.backfill(target),
-            problems: reading.problems,
-        })
+        Ok(Polled { backfill: reading.state.backfill(target), problems: reading.problems })
     }
 }

@@ -60,19 +60,13 @@ impl FactStore for MemoryStore {
     async fn cursors(&self, source: &SourceName) -> Result<Vec<(Scope, Cursor)>, StoreError> {
         let tables = self.tables();
         let own = tables.cursors.iter().filter(|((of, _), _)| of == source);
-        Ok(own
-            .map(|((_, scope), cursor)| (scope.clone(), cursor.clone()))
-            .collect())
+        Ok(own.map(|((_, scope), cursor)| (scope.clone(), cursor.clone())).collect())
     }
 
     async fn inventory(&self) -> Result<Inventory, StoreError> {
         let tables = self.tables();
         Ok(Inventory {
-            repositories: tables
-                .repositories
-                .values()
-                .filter_map(|known| known.row.clone())
-                .collect(),
+            repositories: tables.repositories.values().filter_map(|known| known.row.clone()).collect(),
             teams: tables.teams.clone(),
             covered: tables.covered.clone(),
         })
@@ -112,11 +106,7 @@ impl FactStore for MemoryStore {
     async fn counters(&self) -> Result<Counters, StoreError> {
         let tables = self.tables();
         Ok(Counters {
-            values: tables
-                .counters
-                .iter()
-                .map(|(key, value)| (key.clone(), *value))
-                .collect(),
+            values: tables.counters.iter().map(|(key, value)| (key.clone(), *value)).collect(),
             counted: tables.counted.iter().cloned().collect(),
         })
     }
@@ -137,34 +127,21 @@ impl FactStore for MemoryStore {
 
 impl Tables {
     fn apply(&mut self, source: &SourceName, settled: Settled) -> Applied {
-        let Settled {
-            repositories,
-            teams,
-            incidents,
-            cursors,
-            covered,
-            contact,
-        } = settled;
+        let Settled { repositories, teams, incidents, cursors, covered, contact } = settled;
         let mut applied = Applied::default();
         for (id, rows) in repositories {
             let named = rows.named_commits();
             let known = self.repositories.entry(id.clone()).or_default();
             let written = known.write(rows, contact);
-            let missing = named
-                .into_iter()
-                .filter(|commit| !known.commits.contains_key(commit));
-            applied
-                .missing_commits
-                .extend(missing.map(|commit| (id.clone(), commit)));
+            let missing = named.into_iter().filter(|commit| !known.commits.contains_key(commit));
+            applied.missing_commits.extend(missing.map(|commit| (id.clone(), commit)));
             applied.rows_written += written;
             if written > 0 {
                 applied.repositories.push(id);
             }
         }
-        let incidents: u64 = incidents
-            .into_iter()
-            .map(|(key, word)| self.write_incident(key, word, contact))
-            .sum();
+        let incidents: u64 =
+            incidents.into_iter().map(|(key, word)| self.write_incident(key, word, contact)).sum();
         let inventory = self.write_inventory(teams, covered);
         applied.rows_written += incidents + inventory;
         applied.incidents = incidents > 0;
@@ -200,32 +177,22 @@ impl Tables {
         let incident = match (word, known) {
             (IncidentWord::Is(incident), _) => *incident,
             (IncidentWord::Not, None) => return 0,
-            (IncidentWord::Not, Some(known)) => Incident {
-                excluded: Some(Exclusion::Filtered),
-                ..known.incident.clone()
-            },
+            (IncidentWord::Not, Some(known)) => {
+                Incident { excluded: Some(Exclusion::Filtered), ..known.incident.clone() }
+            }
         };
         let (appeared, resolved) = known.map_or((contact, contact), |known| {
             let news = known.incident.resolved_at.is_none() && incident.resolved_at.is_some();
             (known.appeared, if news { contact } else { known.resolved })
         });
-        let stored = StoredIncident {
-            incident,
-            appeared,
-            resolved,
-        };
+        let stored = StoredIncident { incident, appeared, resolved };
         put(&mut self.incidents, key, stored)
     }
 }
 
 impl Known {
     fn write(&mut self, rows: RepositoryRows, contact: Contact) -> u64 {
-        let RepositoryRows {
-            row,
-            commits,
-            changes,
-            attempts,
-        } = rows;
+        let RepositoryRows { row, commits, changes, attempts } = rows;
         let mut written = 0;
         if row.is_some() && row != self.row {
             self.row = row;

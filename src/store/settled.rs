@@ -53,17 +53,8 @@ pub(super) enum IncidentWord {
 impl Settled {
     /// Settles a batch: later facts win, but for what a later read did not ask.
     pub(super) fn new(batch: Batch) -> Self {
-        let Batch {
-            facts,
-            cursors,
-            covered,
-            contact,
-        } = batch;
-        let mut settled = Self {
-            cursors: cursors.into_iter().collect(),
-            contact,
-            ..Self::default()
-        };
+        let Batch { facts, cursors, covered, contact } = batch;
+        let mut settled = Self { cursors: cursors.into_iter().collect(), contact, ..Self::default() };
         for (what, since) in covered {
             let earliest = settled.covered.entry(what).or_insert(since);
             *earliest = since.min(*earliest);
@@ -90,14 +81,10 @@ impl Settled {
                 commits.insert(commit.id, commit);
             }
             Fact::Change(change) => {
-                self.rows(&change.repository)
-                    .changes
-                    .insert(change.number, change);
+                self.rows(&change.repository).changes.insert(change.number, change);
             }
             Fact::Attempt(attempt) => {
-                self.rows(&attempt.repository)
-                    .attempts
-                    .insert(attempt.id.clone(), attempt);
+                self.rows(&attempt.repository).attempts.insert(attempt.id.clone(), attempt);
             }
             Fact::Incident(incident) => {
                 let key = (incident.source.clone(), incident.id.clone());
@@ -130,11 +117,7 @@ impl RepositoryRows {
     pub(super) fn named_commits(&self) -> BTreeSet<CommitId> {
         let parents = self.commits.values().flat_map(|commit| &commit.parents);
         let deployed = self.attempts.values().map(|attempt| &attempt.commit);
-        parents
-            .chain(deployed)
-            .filter(|id| !self.commits.contains_key(id))
-            .copied()
-            .collect()
+        parents.chain(deployed).filter(|id| !self.commits.contains_key(id)).copied().collect()
     }
 }
 

@@ -46,19 +46,10 @@ impl SqliteStore {
         const OPEN: &str = "open the store";
         let path = path.into();
         let place: Arc<str> = place_of(&path).into();
-        let failed = |cause: String| StoreError {
-            doing: OPEN,
-            place: place.to_string(),
-            cause,
-        };
+        let failed = |cause: String| StoreError { doing: OPEN, place: place.to_string(), cause };
         let opened = tokio::task::spawn_blocking(move || open::open(&path)).await;
-        let open::Opened {
-            writer,
-            reader,
-            guard,
-        } = opened
-            .map_err(|error| failed(error.to_string()))?
-            .map_err(failed)?;
+        let open::Opened { writer, reader, guard } =
+            opened.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
         let reader = Lane::start("store-reader", &place, reader, lane::close);
         let writer = Lane::start("store-writer", &place, writer, move |connection| {
             let closed = lane::checkpoint_and_close(connection);
@@ -86,19 +77,13 @@ impl FactStore for SqliteStore {
     async fn apply(&self, source: &SourceName, batch: Batch) -> Result<Applied, StoreError> {
         let source = source.clone();
         self.writer
-            .run("store a batch", move |connection| {
-                write::apply(connection, &source, Settled::new(batch))
-            })
+            .run("store a batch", move |connection| write::apply(connection, &source, Settled::new(batch)))
             .await
     }
 
     async fn cursors(&self, source: &SourceName) -> Result<Vec<(Scope, Cursor)>, StoreError> {
         let source = source.clone();
-        self.reader
-            .run("read cursors", move |connection| {
-                read::cursors(connection, &source)
-            })
-            .await
+        self.reader.run("read cursors", move |connection| read::cursors(connection, &source)).await
     }
 
     async fn inventory(&self) -> Result<Inventory, StoreError> {
@@ -107,11 +92,7 @@ impl FactStore for SqliteStore {
 
     async fn repository(&self, id: &RepositoryId) -> Result<Option<RepositoryFacts>, StoreError> {
         let id = id.clone();
-        self.reader
-            .run("read a repository", move |connection| {
-                read::repository(connection, &id)
-            })
-            .await
+        self.reader.run("read a repository", move |connection| read::repository(connection, &id)).await
     }
 
     async fn incidents(&self) -> Result<Vec<StoredIncident>, StoreError> {
@@ -132,9 +113,7 @@ impl FactStore for SqliteStore {
         counted: Vec<CountedKey>,
     ) -> Result<(), StoreError> {
         self.writer
-            .run("store counters", move |connection| {
-                write::count(connection, &increments, &counted)
-            })
+            .run("store counters", move |connection| write::count(connection, &increments, &counted))
             .await
     }
 }
@@ -146,16 +125,12 @@ pub fn path_of(url: &str) -> Result<PathBuf, StoreError> {
         place: url.to_owned(),
         cause: cause.to_owned(),
     };
-    let path = url
-        .strip_prefix(SCHEME)
-        .ok_or_else(|| refused("it does not begin with `sqlite:`"))?;
+    let path = url.strip_prefix(SCHEME).ok_or_else(|| refused("it does not begin with `sqlite:`"))?;
     if path.is_empty() || path.starts_with(':') {
         return Err(refused("it names no file: write `sqlite:PATH`"));
     }
     if path.starts_with("//") {
-        return Err(refused(
-            "a file has no host: write `sqlite:PATH` without the slashes",
-        ));
+        return Err(refused("a file has no host: write `sqlite:PATH` without the slashes"));
     }
     Ok(PathBuf::from(path))
 }
@@ -173,10 +148,7 @@ mod tests {
     use crate::model::time::Timestamp;
 
     fn batch(numbers: std::ops::Range<u8>) -> Batch {
-        let repository = RepositoryId {
-            source: SourceName::from("acme"),
-            number: 1,
-        };
+        let repository = RepositoryId { source: SourceName::from("acme"), number: 1 };
         let commit = |n: u8| Commit {
             repository: repository.clone(),
             id: CommitId::new([n; 20]),
@@ -190,10 +162,7 @@ mod tests {
         Batch {
             facts: numbers.clone().map(|n| Fact::Commit(commit(n))).collect(),
             cursors: vec![("commits".to_owned(), Some(numbers.end.to_string()))],
-            covered: vec![(
-                Coverage::Repository(repository.clone()),
-                Timestamp::from_seconds(0),
-            )],
+            covered: vec![(Coverage::Repository(repository.clone()), Timestamp::from_seconds(0))],
             ..Batch::default()
         }
     }
@@ -213,26 +182,17 @@ mod tests {
         let failure = store.apply(&source, batch(3..200)).await.unwrap_err();
         assert_eq!(failure.doing, "store a batch");
         assert!(failure.cause.contains("full"), "{failure}");
-        assert_eq!(
-            store.cursors(&source).await.unwrap(),
-            [("commits".to_owned(), "3".to_owned())]
-        );
+        assert_eq!(store.cursors(&source).await.unwrap(), [("commits".to_owned(), "3".to_owned())]);
         assert_eq!(store.counts().await.unwrap()[2], ("commit", 3));
         limit(u32::MAX).await.unwrap();
-        assert_eq!(
-            store.apply(&source, batch(3..200)).await.unwrap().rows_written,
-            197
-        );
+        assert_eq!(store.apply(&source, batch(3..200)).await.unwrap().rows_written, 197);
     }
 
     #[tokio::test]
     async fn a_thread_that_ended_is_an_error_for_whoever_asks() {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(directory.path().join("s.db")).await.unwrap();
-        let asked = store
-            .writer
-            .run::<()>("fall over", |_| panic!("on purpose"))
-            .await;
+        let asked = store.writer.run::<()>("fall over", |_| panic!("on purpose")).await;
         assert!(asked.unwrap_err().cause.contains("thread"));
         let source = SourceName::from("acme");
         let failure = store.apply(&source, batch(0..1)).await.unwrap_err();

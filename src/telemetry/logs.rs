@@ -33,16 +33,10 @@ pub enum LogError {
 pub fn init_logs(format: LogFormat, level: Option<&str>) -> Result<(), LogError> {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     let filter = match level {
-        Some(level) => filter
-            .parse(level)
-            .map_err(|error| LogError::Level(error.to_string()))?,
-        None => filter
-            .from_env()
-            .map_err(|error| LogError::Level(error.to_string()))?,
+        Some(level) => filter.parse(level).map_err(|error| LogError::Level(error.to_string()))?,
+        None => filter.from_env().map_err(|error| LogError::Level(error.to_string()))?,
     };
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let human = match format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Human => true,
@@ -64,9 +58,6 @@ mod tests {
     fn a_level_that_is_none_is_refused_with_its_text() {
         let error = init_logs(LogFormat::Json, Some("sextant=loud")).unwrap_err();
         assert!(matches!(error, LogError::Level(_)), "{error}");
-        assert!(
-            error.to_string().starts_with("cannot read the log level: "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("cannot read the log level: "), "{error}");
     }
 }

@@ -67,11 +67,7 @@ impl Numbers {
                 .iter()
                 .map(|series| Sample {
                     suffix: "",
-                    labels: metric
-                        .labels
-                        .iter()
-                        .filter_map(|name| label(series, name))
-                        .collect(),
+                    labels: metric.labels.iter().filter_map(|name| label(series, name)).collect(),
                     value: value(family, series),
                 })
                 .collect();
@@ -97,11 +93,7 @@ impl Numbers {
         ] {
             remove(vector, source);
         }
-        for vector in [
-            &self.source_requests,
-            &self.source_failures,
-            &self.source_throttled,
-        ] {
+        for vector in [&self.source_requests, &self.source_failures, &self.source_throttled] {
             remove(vector, source);
         }
     }

@@ -3,11 +3,7 @@
 //! A case there is a title, a file, and after `---` what is wrong with it. Sections named by `=== with …` follow the
 //! file, so that only the case itself is wrong.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "tests say what they need this way"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests say what they need this way")]
 
 use std::path::PathBuf;
 
@@ -47,9 +43,7 @@ fn cases(text: &str) -> Vec<Case> {
     let mut sections = "";
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
-        let title = line
-            .strip_prefix("=== ")
-            .unwrap_or_else(|| panic!("no title: {line}"));
+        let title = line.strip_prefix("=== ").unwrap_or_else(|| panic!("no title: {line}"));
         if let Some(names) = title.strip_prefix("with ") {
             sections = names;
             continue;
@@ -107,9 +101,7 @@ fn wrong_files_are_told_exactly_what_is_wrong() {
 
 #[test]
 fn a_flood_of_errors_is_cut_short() {
-    let text: String = (0..5_000).fold(String::new(), |text, index| {
-        text + &format!("key_{index:04} = 1\n")
-    });
+    let text: String = (0..5_000).fold(String::new(), |text, index| text + &format!("key_{index:04} = 1\n"));
     let told = errors(&text);
     // Two blocks for the organisation and the source that are missing, and two lines for each key.
     assert_eq!(told.lines().count(), 2 * 100 + 1, "{told}");

@@ -1,10 +1,6 @@
 //! The example documents every key, and nothing but the truth about it.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "tests say what they need this way"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests say what they need this way")]
 
 use std::collections::BTreeSet;
 
@@ -27,9 +23,7 @@ fn switched_off(line: &str) -> Option<&str> {
 /// The example with everything switched on.
 pub(crate) fn all_switched_on() -> String {
     let lines = EXAMPLE.lines();
-    lines
-        .map(|line| switched_off(line).unwrap_or(line).to_owned() + "\n")
-        .collect()
+    lines.map(|line| switched_off(line).unwrap_or(line).to_owned() + "\n").collect()
 }
 
 fn load(text: &str) -> Config {
@@ -40,10 +34,7 @@ fn load(text: &str) -> Config {
 fn the_example_is_valid() {
     let config = load(EXAMPLE);
     assert_eq!((config.github.len(), config.pagerduty.len()), (1, 1));
-    assert_eq!(
-        (config.ownership.teams.len(), config.ownership.components.len()),
-        (1, 1)
-    );
+    assert_eq!((config.ownership.teams.len(), config.ownership.components.len()), (1, 1));
 }
 
 #[test]
@@ -64,13 +55,7 @@ fn what_the_example_switches_off_is_the_default() {
         }
         let lines = EXAMPLE.lines().enumerate();
         let text: Vec<_> = lines
-            .map(|(index, line)| {
-                if index == switched {
-                    switched_off(line).unwrap()
-                } else {
-                    line
-                }
-            })
+            .map(|(index, line)| if index == switched { switched_off(line).unwrap() } else { line })
             .collect();
         assert_eq!(format!("{:?}", load(&text.join("\n"))), expected, "{line}");
     }
@@ -94,9 +79,6 @@ fn the_example_has_every_key() {
             line.starts_with(&format!("{key} = "))
                 || line.trim_matches(['[', ']']).split('.').next_back() == Some(key)
         });
-        assert!(
-            key_found || EXAMPLE.contains(&format!("`{key}`")),
-            "{key} is not in the example"
-        );
+        assert!(key_found || EXAMPLE.contains(&format!("`{key}`")), "{key} is not in the example");
     }
 }

@@ -1,10 +1,6 @@
 //! What a configuration means once it is valid.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "tests say what they need this way"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests say what they need this way")]
 
 use std::path::{Path, PathBuf};
 
@@ -66,10 +62,11 @@ fn the_smallest_configuration_has_the_defaults_of_the_specification() {
 
 #[test]
 fn every_setting_arrives() {
-    let config = parse(&crate::config_example::all_switched_on().replace(
-        "fail_on = [\"incident\", \"rollback\", \"revert\", \"hotfix\"]",
-        "fail_on = [\"revert\"]",
-    ));
+    let config =
+        parse(&crate::config_example::all_switched_on().replace(
+            "fail_on = [\"incident\", \"rollback\", \"revert\", \"hotfix\"]",
+            "fail_on = [\"revert\"]",
+        ));
     assert_eq!(config.metrics.fail_on, [FailOn::Revert]);
     let filter = &config.metrics.incident_filters[&"acme-pagerduty".into()];
     assert_eq!(filter.urgencies.as_deref(), Some(&["high".to_owned()][..]));
@@ -82,19 +79,8 @@ fn every_setting_arrives() {
     assert_eq!(&severity["severity"], "2");
     let team = &config.ownership.teams[0];
     assert_eq!(team.github_teams, ["payments"]);
-    let info: Vec<_> = team
-        .info
-        .iter()
-        .map(|(label, value)| format!("{label}={value}"))
-        .collect();
-    assert_eq!(
-        info,
-        [
-            "link_runbook=https://wiki.acme.example/payments",
-            "name=payments",
-            "slack=#payments"
-        ]
-    );
+    let info: Vec<_> = team.info.iter().map(|(label, value)| format!("{label}={value}")).collect();
+    assert_eq!(info, ["link_runbook=https://wiki.acme.example/payments", "name=payments", "slack=#payments"]);
     let component = &config.ownership.components[0];
     assert_eq!(component.team, Some("payments".into()));
     assert_eq!(component.pagerduty_services, ["PDEF456".into()]);
@@ -105,13 +91,7 @@ fn every_setting_arrives() {
 fn a_source_reads_what_organizations_and_patterns_take_in() {
     type Names = &'static [&'static str];
     let rows: [(&str, Names, Names, Names, Names); 4] = [
-        (
-            "organizations = [\"acme\"]",
-            &["acme"],
-            &[],
-            &["acme/shop", "Acme/Pay"],
-            &["other/shop"],
-        ),
+        ("organizations = [\"acme\"]", &["acme"], &[], &["acme/shop", "Acme/Pay"], &["other/shop"]),
         (
             "organizations = [\"acme\"]\nrepositories = [\"!acme/x-*\", \"other/shop\"]",
             &["acme"],
@@ -138,11 +118,7 @@ fn a_source_reads_what_organizations_and_patterns_take_in() {
         let text = SMALLEST.replace("organizations = [\"acme\"]", keys);
         let github = parse(&text).github.remove(0);
         assert_eq!(github.organizations, organizations, "{keys}");
-        let names: Vec<_> = github
-            .exact_repositories
-            .iter()
-            .map(RepositoryName::as_str)
-            .collect();
+        let names: Vec<_> = github.exact_repositories.iter().map(RepositoryName::as_str).collect();
         assert_eq!(names, exact, "{keys}");
         for name in read {
             assert!(github.repositories.matches(&(*name).into()), "{keys}: {name}");
@@ -200,21 +176,14 @@ fn a_component_names_its_team_by_name_or_slug() {
             "{SMALLEST}[[teams]]\nname = \"Ship It!\"\n\
              [[components]]\nname = \"shop\"\nrepository = \"acme/shop\"\nteam = \"{team}\"\n"
         ));
-        assert_eq!(
-            config.ownership.components[0].team,
-            Some("ship-it".into()),
-            "{team}"
-        );
+        assert_eq!(config.ownership.components[0].team, Some("ship-it".into()), "{team}");
     }
 }
 
 #[test]
 fn addresses_have_no_slash_at_their_end() {
     for (written, read) in [
-        (
-            "https://github.acme.example/api/v3/",
-            "https://github.acme.example/api/v3",
-        ),
+        ("https://github.acme.example/api/v3/", "https://github.acme.example/api/v3"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("HTTPS://API.GitHub.com/", "https://api.github.com"),
     ] {
@@ -239,13 +208,7 @@ fn a_secret_file_is_read_again_when_it_has_changed() {
     assert_eq!(reason, format!("the secret file {} is empty", path.display()));
     std::fs::remove_file(&path).unwrap();
     let reason = credential.secret().unwrap_err();
-    assert_eq!(
-        reason,
-        format!(
-            "the secret file {} cannot be read: entity not found",
-            path.display()
-        )
-    );
+    assert_eq!(reason, format!("the secret file {} cannot be read: entity not found", path.display()));
     assert!(!format!("{config:?}").contains("another"));
 }
 
@@ -254,20 +217,11 @@ fn a_file_is_loaded_or_said_to_be_unreadable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sextant.toml");
     let told = |path: &Path| Config::load(path).unwrap_err().to_string();
-    assert_eq!(
-        told(&path),
-        format!("{}: cannot be read: entity not found", path.display())
-    );
+    assert_eq!(told(&path), format!("{}: cannot be read: entity not found", path.display()));
     std::fs::write(&path, [0xff, 0xfe]).unwrap();
-    assert_eq!(
-        told(&path),
-        format!("{}: cannot be read: invalid data", path.display())
-    );
+    assert_eq!(told(&path), format!("{}: cannot be read: invalid data", path.display()));
     std::fs::write(&path, " ".repeat(1024 * 1024 + 1)).unwrap();
-    assert_eq!(
-        told(&path),
-        format!("{}: cannot be read: file too large", path.display())
-    );
+    assert_eq!(told(&path), format!("{}: cannot be read: file too large", path.display()));
     std::fs::write(&path, SMALLEST.replace("GITHUB_TOKEN", "SEXTANT_TEST_IS_NOT_SET")).unwrap();
     assert!(told(&path).starts_with(&format!("{}:5:13: github[0].token_env:", path.display())));
     // A variable that cargo sets for every test.

@@ -28,9 +28,7 @@ impl Stage {
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
         let options = Options::default();
         let shared = SharedWorld::new(world.clone());
-        let servers = serve(shared, options.clone(), &tracker, stop.clone())
-            .await
-            .unwrap();
+        let servers = serve(shared, options.clone(), &tracker, stop.clone()).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let token = |name: &str, token: &str| {
             let path = directory.path().join(name);
@@ -49,12 +47,7 @@ impl Stage {
         };
         let toml = config_toml(&world, &paths);
         std::fs::write(directory.path().join("sextant.toml"), toml).unwrap();
-        Self {
-            servers,
-            directory,
-            url: format!("http://{listen}"),
-            _stop: stop.drop_guard(),
-        }
+        Self { servers, directory, url: format!("http://{listen}"), _stop: stop.drop_guard() }
     }
 
     fn config(&self) -> String {
@@ -91,10 +84,7 @@ impl Stage {
 }
 
 fn facts(metrics: &str) -> Vec<&str> {
-    metrics
-        .lines()
-        .filter(|line| line.starts_with("sextant_facts{"))
-        .collect()
+    metrics.lines().filter(|line| line.starts_with("sextant_facts{")).collect()
 }
 
 #[tokio::test]
@@ -128,10 +118,7 @@ async fn the_example_runs_moves_and_ends_when_it_is_told_to() {
         value(&now, "sextant_facts{").is_some() && seconds(&now) > before.0 && merged(&now) > before.1
     })
     .await;
-    assert!(
-        demo.output().contains(&format!("http://{listen}/metrics")),
-        "it says where to look"
-    );
+    assert!(demo.output().contains(&format!("http://{listen}/metrics")), "it says where to look");
     demo.signal("TERM");
     assert!(demo.ended().await.success(), "{}", demo.output());
 }
@@ -142,10 +129,7 @@ async fn a_bad_reload_keeps_what_runs_and_a_good_one_changes_it() {
     let mut daemon = stage.run("run");
     let metrics = stage.read().await;
     assert_eq!(get(&format!("{}/-/ready", stage.url)).await.unwrap().0, 200);
-    assert_eq!(
-        value(&metrics, "sextant_config_last_reload_successful"),
-        Some(1.0)
-    );
+    assert_eq!(value(&metrics, "sextant_config_last_reload_successful"), Some(1.0));
     assert!(metrics.contains("team=\"payments\""));
 
     stage.edit(|toml| toml.replace("[[teams]]\nname = \"payments\"", "[[teams]]\nnam = \"payments\""));
@@ -155,17 +139,8 @@ async fn a_bad_reload_keeps_what_runs_and_a_good_one_changes_it() {
         value(&metrics, "sextant_config_last_reload_successful") == Some(0.0)
     })
     .await;
-    assert!(
-        daemon.output().contains("did you mean `name`?"),
-        "it says what is wrong"
-    );
-    assert!(
-        stage
-            .metrics()
-            .await
-            .unwrap()
-            .contains("dora_team_deployments{team=\"payments\"")
-    );
+    assert!(daemon.output().contains("did you mean `name`?"), "it says what is wrong");
+    assert!(stage.metrics().await.unwrap().contains("dora_team_deployments{team=\"payments\""));
 
     stage.edit(|toml| toml.replace("[[teams]]\nnam = \"payments\"", "[[teams]]\nname = \"money\""));
     daemon.signal("HUP");
@@ -176,10 +151,7 @@ async fn a_bad_reload_keeps_what_runs_and_a_good_one_changes_it() {
     })
     .await;
     let metrics = stage.metrics().await.unwrap();
-    assert!(
-        !metrics.contains("team=\"payments\""),
-        "a team that left has no series"
-    );
+    assert!(!metrics.contains("team=\"payments\""), "a team that left has no series");
     daemon.signal("TERM");
     assert!(daemon.ended().await.success());
 }
@@ -210,23 +182,12 @@ async fn killed_again_and_again_in_the_first_read_it_ends_with_the_same_facts() 
     };
     let (ours, theirs) = (facts(&survived), facts(&expected));
     assert_eq!(ours.len(), theirs.len());
-    assert!(
-        ours.iter().zip(&theirs).all(|(ours, theirs)| close(ours, theirs)),
-        "{ours:?}\n{theirs:?}"
-    );
-    for counter in [
-        "dora_deployments_total{",
-        "dora_incidents_total{",
-        "dora_change_lead_time_seconds_count{",
-    ] {
-        let counted = survived
-            .lines()
-            .filter(|line| line.starts_with(counter) && !line.ends_with(" 0"));
-        assert_eq!(
-            counted.collect::<Vec<_>>(),
-            Vec::<&str>::new(),
-            "history is not counted"
-        );
+    assert!(ours.iter().zip(&theirs).all(|(ours, theirs)| close(ours, theirs)), "{ours:?}\n{theirs:?}");
+    for counter in
+        ["dora_deployments_total{", "dora_incidents_total{", "dora_change_lead_time_seconds_count{"]
+    {
+        let counted = survived.lines().filter(|line| line.starts_with(counter) && !line.ends_with(" 0"));
+        assert_eq!(counted.collect::<Vec<_>>(), Vec::<&str>::new(), "history is not counted");
     }
 }
 
@@ -237,19 +198,13 @@ async fn a_token_is_nowhere_to_be_seen_and_a_wrong_one_is_said_so() {
     std::fs::write(directory.join("github-token"), "a-token-that-was-revoked").unwrap();
     let daemon = stage.run("wrong");
     let up = "sextant_source_up{source=\"demo-github\",kind=\"github\"}";
-    until("the source is down", async || {
-        value(&stage.metrics().await.unwrap_or_default(), up) == Some(0.0)
-    })
-    .await;
+    until("the source is down", async || value(&stage.metrics().await.unwrap_or_default(), up) == Some(0.0))
+        .await;
     let metrics = stage.metrics().await.unwrap();
     let failures =
         "sextant_source_request_failures_total{source=\"demo-github\",kind=\"github\",reason=\"auth\"}";
     assert!(value(&metrics, failures) >= Some(1.0));
-    assert_eq!(
-        get(&format!("{}/-/ready", stage.url)).await.unwrap().0,
-        200,
-        "what is known is served"
-    );
+    assert_eq!(get(&format!("{}/-/ready", stage.url)).await.unwrap().0, 200, "what is known is served");
     std::fs::write(directory.join("github-token"), Options::default().github_token).unwrap();
     until("the new token is found", async || {
         value(&stage.metrics().await.unwrap_or_default(), up) == Some(1.0)
@@ -257,16 +212,11 @@ async fn a_token_is_nowhere_to_be_seen_and_a_wrong_one_is_said_so() {
     .await;
     let (_, page) = get(&format!("{}/", stage.url)).await.unwrap();
     let metrics = stage.metrics().await.unwrap();
-    for secret in [
-        "a-token-that-was-revoked",
-        &Options::default().github_token,
-        &Options::default().pagerduty_token,
-    ] {
-        for (place, text) in [
-            ("logs", daemon.output()),
-            ("page", page.clone()),
-            ("metrics", metrics.clone()),
-        ] {
+    for secret in
+        ["a-token-that-was-revoked", &Options::default().github_token, &Options::default().pagerduty_token]
+    {
+        for (place, text) in [("logs", daemon.output()), ("page", page.clone()), ("metrics", metrics.clone())]
+        {
             assert!(!text.contains(secret), "a token is in the {place}");
         }
     }
@@ -309,10 +259,7 @@ async fn exit_codes_say_who_has_to_mend_it() {
         let status = process.ended().await;
         let output = process.output();
         assert_eq!(status.code(), Some(code), "{arguments:?}: {output}");
-        assert!(
-            output.contains(says),
-            "{arguments:?} does not say {says:?}: {output}"
-        );
+        assert!(output.contains(says), "{arguments:?} does not say {says:?}: {output}");
     }
 }
 

@@ -33,25 +33,13 @@ fn members(definition: &ExtendedType) -> BTreeMap<String, String> {
         }
         ExtendedType::Interface(it) => it.fields.values().for_each(|one| field(&mut members, one)),
         ExtendedType::Union(it) => {
-            members.extend(
-                it.members
-                    .iter()
-                    .map(|one| (format!("member {one}"), String::new())),
-            );
+            members.extend(it.members.iter().map(|one| (format!("member {one}"), String::new())));
         }
         ExtendedType::Enum(it) => {
-            members.extend(
-                it.values
-                    .keys()
-                    .map(|one| (format!("value {one}"), String::new())),
-            );
+            members.extend(it.values.keys().map(|one| (format!("value {one}"), String::new())));
         }
         ExtendedType::InputObject(it) => {
-            members.extend(
-                it.fields
-                    .values()
-                    .map(|one| (one.name.to_string(), argument(one))),
-            );
+            members.extend(it.fields.values().map(|one| (one.name.to_string(), argument(one))));
         }
     }
     members
@@ -78,11 +66,7 @@ fn the_simulated_schema_is_a_part_of_the_published_one() {
         .unwrap_or_else(|invalid| Valid::assume_valid(invalid.partial));
     let ours = Schema::parse_and_validate(SDL, "github.graphql").unwrap();
     let mut wrong = Vec::new();
-    for (name, definition) in ours
-        .types
-        .iter()
-        .filter(|(_, definition)| !definition.is_built_in())
-    {
+    for (name, definition) in ours.types.iter().filter(|(_, definition)| !definition.is_built_in()) {
         let Some(theirs) = published.types.get(name) else {
             wrong.push(format!("there is no {name}"));
             continue;
@@ -93,10 +77,7 @@ fn the_simulated_schema_is_a_part_of_the_published_one() {
         let known = members(theirs);
         for (member, ty) in members(definition) {
             if known.get(&member) != Some(&ty) {
-                wrong.push(format!(
-                    "{name}.{member}: {ty}, published: {:?}",
-                    known.get(&member)
-                ));
+                wrong.push(format!("{name}.{member}: {ty}, published: {:?}", known.get(&member)));
             }
         }
     }

@@ -32,10 +32,7 @@ fn merged_since(world: &World, days: i64) -> usize {
 #[test]
 fn the_same_seed_and_instant_make_the_same_world() {
     assert_eq!(generate(SEED, now()), generate(SEED, now()));
-    assert_ne!(
-        generate(SEED, now()).repositories,
-        generate(SEED + 1, now()).repositories
-    );
+    assert_ne!(generate(SEED, now()).repositories, generate(SEED + 1, now()).repositories);
 }
 
 #[test]
@@ -45,15 +42,9 @@ fn it_has_the_promised_size() {
         assert_eq!(world.repositories.len(), REPOSITORY_COUNT);
         assert_eq!(world.organizations[0].teams.len(), TEAM_COUNT);
         let month = merged_since(&world, 31);
-        assert!(
-            (760..=860).contains(&month),
-            "seed {seed}: {month} merged in 31 days"
-        );
+        assert!((760..=860).contains(&month), "seed {seed}: {month} merged in 31 days");
         let all = merged_since(&world, DAYS);
-        assert!(
-            (4_600..=5_200).contains(&all),
-            "seed {seed}: {all} merged in {DAYS} days"
-        );
+        assert!((4_600..=5_200).contains(&all), "seed {seed}: {all} merged in {DAYS} days");
     }
 }
 
@@ -73,13 +64,7 @@ fn nothing_is_told_that_has_not_happened_yet() {
             assert!(commit.committed_at <= now());
         }
     }
-    assert!(
-        world
-            .pagerduty
-            .incidents
-            .iter()
-            .all(|incident| incident.updated_at <= now())
-    );
+    assert!(world.pagerduty.incidents.iter().all(|incident| incident.updated_at <= now()));
 }
 
 #[test]
@@ -89,30 +74,18 @@ fn no_commit_is_older_than_its_parents_on_the_default_branch() {
         let Some(head) = repository.head().and_then(|head| repository.place(head.id)) else {
             continue;
         };
-        let line = std::iter::successors(Some(head), |place| {
-            repository.commits[*place].parents.first().copied()
-        });
+        let line =
+            std::iter::successors(Some(head), |place| repository.commits[*place].parents.first().copied());
         let dates: Vec<_> = line.map(|place| repository.commits[place].committed_at).collect();
-        assert!(
-            dates.is_sorted_by(|later, earlier| later >= earlier),
-            "{}",
-            repository.name
-        );
+        assert!(dates.is_sorted_by(|later, earlier| later >= earlier), "{}", repository.name);
     }
 }
 
 #[test]
 fn weekends_are_quiet_and_teams_differ() {
     let world = generate(SEED, now());
-    let on_weekend = |pull: &&PullRequest| {
-        pull.created_at
-            .datetime()
-            .format("%u")
-            .to_string()
-            .parse::<u8>()
-            .unwrap()
-            > 5
-    };
+    let on_weekend =
+        |pull: &&PullRequest| pull.created_at.datetime().format("%u").to_string().parse::<u8>().unwrap() > 5;
     let all: Vec<_> = pulls(&world).map(|(_, pull)| pull).collect();
     assert!(all.iter().copied().filter(on_weekend).count() * 12 < all.len());
     let deployments = |name: &str| world.at(world.find(name).unwrap()).deployments.len();
@@ -134,15 +107,9 @@ fn the_story_goes_on_live() {
     assert_eq!(world.now, now().plus(Span::from_seconds(1_000)));
     assert!(merged_since(&world, DAYS) > before.0 + 100);
     assert!(world.pagerduty.incidents.len() > before.1);
-    let newest = world
-        .repositories
-        .iter()
-        .flat_map(|it| &it.deployments)
-        .filter(|it| it.created_at > now());
-    let finished = newest
-        .clone()
-        .filter(|it| it.state().is_some_and(|state| state != State::InProgress))
-        .count();
+    let newest = world.repositories.iter().flat_map(|it| &it.deployments).filter(|it| it.created_at > now());
+    let finished =
+        newest.clone().filter(|it| it.state().is_some_and(|state| state != State::InProgress)).count();
     assert!(finished * 10 > newest.count() * 8);
     let mut other = Live::new(&again, SEED);
     steps(&mut other, &mut again);
@@ -166,36 +133,14 @@ fn the_configuration_is_toml_that_names_the_servers_the_teams_and_the_services()
     );
     let config: toml::Table = text.parse().unwrap();
     let keys: BTreeSet<_> = config.keys().map(String::as_str).collect();
-    let expected = [
-        "organization",
-        "store",
-        "server",
-        "metrics",
-        "github",
-        "pagerduty",
-        "teams",
-        "components",
-    ];
+    let expected =
+        ["organization", "store", "server", "metrics", "github", "pagerduty", "teams", "components"];
     assert_eq!(keys, BTreeSet::from(expected));
-    assert_eq!(
-        config["github"][0]["api_url"].as_str(),
-        Some("http://127.0.0.1:1")
-    );
-    assert_eq!(
-        config["github"][0]["deployments"][1]["environment"].as_str(),
-        Some("^prod")
-    );
-    assert_eq!(
-        config["pagerduty"][0]["token_file"].as_str(),
-        Some("secrets/pager\"duty")
-    );
+    assert_eq!(config["github"][0]["api_url"].as_str(), Some("http://127.0.0.1:1"));
+    assert_eq!(config["github"][0]["deployments"][1]["environment"].as_str(), Some("^prod"));
+    assert_eq!(config["pagerduty"][0]["token_file"].as_str(), Some("secrets/pager\"duty"));
     assert_eq!(config["teams"].as_array().unwrap().len(), TEAM_COUNT);
-    let ids: BTreeSet<_> = world
-        .pagerduty
-        .services
-        .iter()
-        .map(|service| service.id.as_str())
-        .collect();
+    let ids: BTreeSet<_> = world.pagerduty.services.iter().map(|service| service.id.as_str()).collect();
     for component in config["components"].as_array().unwrap() {
         assert!(ids.contains(component["pagerduty_services"][0].as_str().unwrap()));
         assert!(world.find(component["repository"].as_str().unwrap()).is_some());

@@ -76,9 +76,8 @@ async fn a_reset_breaks_the_body_and_a_hang_ends_with_the_server() {
         .timeout(Duration::from_millis(20))
         .build()
         .unwrap();
-    let request = client
-        .post(format!("{}/graphql", stage.servers.github.url))
-        .bearer_auth("demo-github-token");
+    let request =
+        client.post(format!("{}/graphql", stage.servers.github.url)).bearer_auth("demo-github-token");
     assert!(request.body("{}").send().await.unwrap_err().is_timeout());
 }
 
@@ -90,11 +89,7 @@ async fn faults_are_for_some_requests_and_for_so_many() {
     let other = "query Other { viewer { login } }";
     faults.nth(2, Which::Operation("Ask".to_owned()), Fault::status(500, "one"));
     faults.next(1, Which::Mentions("viewer".to_owned()), Fault::status(503, "two"));
-    faults.next(
-        1,
-        Which::Path("/rate_limit".to_owned()),
-        Fault::status(504, "three"),
-    );
+    faults.next(1, Which::Path("/rate_limit".to_owned()), Fault::status(504, "three"));
     assert_eq!(status(ASK).await, 200);
     assert_eq!(status(other).await, 503);
     assert_eq!(status(other).await, 200);
@@ -115,34 +110,18 @@ async fn pagerduty_can_go_wrong_too() {
     let service = world.service("shop", None, ago(500));
     world.open_incident(service, "Down", ago(5));
     let stage = Stage::of(world).await;
-    stage
-        .servers
-        .pagerduty
-        .faults
-        .next(1, Which::Path("/incidents".to_owned()), Fault::EndlessPages);
+    stage.servers.pagerduty.faults.next(1, Which::Path("/incidents".to_owned()), Fault::EndlessPages);
     assert_eq!(stage.page("/incidents", &[]).await.1["more"], true);
-    stage
-        .servers
-        .pagerduty
-        .faults
-        .next(1, Which::Any, Fault::Word("triggered", "pondered"));
-    assert_eq!(
-        stage.page("/incidents", &[]).await.1["incidents"][0]["status"],
-        "pondered"
-    );
-    assert_eq!(
-        stage.page("/incidents", &[]).await.1["incidents"][0]["status"],
-        "triggered"
-    );
+    stage.servers.pagerduty.faults.next(1, Which::Any, Fault::Word("triggered", "pondered"));
+    assert_eq!(stage.page("/incidents", &[]).await.1["incidents"][0]["status"], "pondered");
+    assert_eq!(stage.page("/incidents", &[]).await.1["incidents"][0]["status"], "triggered");
 }
 
 #[tokio::test]
 async fn servers_stop_when_told_though_a_client_keeps_its_connection_and_a_request_hangs() {
     let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
     let world = SharedWorld::new(shop());
-    let servers = serve(world, Options::default(), &tracker, stop.clone())
-        .await
-        .unwrap();
+    let servers = serve(world, Options::default(), &tracker, stop.clone()).await.unwrap();
     let client = reqwest::Client::builder().user_agent("stage").build().unwrap();
     let url = format!("{}/meta", servers.github.url);
     let ask = || client.get(&url).bearer_auth("demo-github-token").send();

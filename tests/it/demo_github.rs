@@ -30,10 +30,7 @@ const PULLS: &str = "query Pulls($first: Int, $after: String, $last: Int, $befor
 
 fn numbers(connection: &Value) -> Vec<i64> {
     let nodes = connection["nodes"].as_array().unwrap();
-    nodes
-        .iter()
-        .map(|node| node["number"].as_i64().unwrap())
-        .collect()
+    nodes.iter().map(|node| node["number"].as_i64().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -47,9 +44,7 @@ async fn pages_follow_each_other_without_gap_or_overlap_in_both_directions() {
             let mut walked = Vec::new();
             let mut at = Value::Null;
             loop {
-                let data = stage
-                    .data(PULLS, json!({way: size, cursor: at, "down": "DESC"}))
-                    .await;
+                let data = stage.data(PULLS, json!({way: size, cursor: at, "down": "DESC"})).await;
                 let page = &data["repository"]["pullRequests"];
                 assert_eq!(page["totalCount"], 30);
                 let mut shown = numbers(page);
@@ -82,9 +77,7 @@ async fn a_cursor_stays_where_it_is_when_something_newer_arrives() {
         world.open_pull(shop, Proposal::new("Newest", "ada"), ago(1));
     });
     let after = page["pageInfo"]["endCursor"].clone();
-    let next = stage
-        .data(PULLS, json!({"first": 4, "after": after, "down": "DESC"}))
-        .await;
+    let next = stage.data(PULLS, json!({"first": 4, "after": after, "down": "DESC"})).await;
     assert_eq!(numbers(&next["repository"]["pullRequests"]), [6, 5, 4, 3]);
 }
 
@@ -92,9 +85,7 @@ async fn a_cursor_stays_where_it_is_when_something_newer_arrives() {
 async fn what_nobody_would_write_as_a_cursor_is_refused() {
     let stage = Stage::of(shop(2)).await;
     for cursor in ["nonsense!", "bm9uc2Vuc2U=", ""] {
-        let body = stage
-            .ask(PULLS, json!({"first": 1, "after": cursor, "down": "ASC"}))
-            .await;
+        let body = stage.ask(PULLS, json!({"first": 1, "after": cursor, "down": "ASC"})).await;
         assert_eq!(body["errors"][0]["type"], "INVALID_CURSOR_ARGUMENTS", "{body}");
         assert_eq!(body["errors"][0]["path"], json!(["repository", "pullRequests"]));
     }
@@ -104,24 +95,11 @@ async fn what_nobody_would_write_as_a_cursor_is_refused() {
 async fn the_wrong_token_is_bad_credentials_and_no_user_agent_is_forbidden() {
     let stage = Stage::of(shop(0)).await;
     let url = format!("{}/graphql", stage.servers.github.url);
-    let wrong = stage
-        .client
-        .post(&url)
-        .bearer_auth("wrong")
-        .body("{}")
-        .send()
-        .await
-        .unwrap();
+    let wrong = stage.client.post(&url).bearer_auth("wrong").body("{}").send().await.unwrap();
     assert_eq!(wrong.status(), 401);
     assert_eq!(wrong.json::<Value>().await.unwrap()["message"], "Bad credentials");
     let mute = reqwest::Client::builder().build().unwrap();
-    let refused = mute
-        .post(&url)
-        .bearer_auth("demo-github-token")
-        .body("{}")
-        .send()
-        .await
-        .unwrap();
+    let refused = mute.post(&url).bearer_auth("demo-github-token").body("{}").send().await.unwrap();
     assert_eq!(refused.status(), 403);
 }
 
@@ -137,33 +115,18 @@ async fn what_github_refuses_is_refused() {
             repository("deployments(first: 1, orderBy: {field: UPDATED_AT, direction: ASC}) { totalCount }"),
             "UPDATED_AT",
         ),
-        (
-            repository("pullRequests { totalCount }"),
-            "You must provide a `first` or `last`",
-        ),
-        (
-            repository("pullRequests(first: 101) { totalCount }"),
-            "exceeds the `first` limit of 100",
-        ),
-        (
-            repository("pullRequests(last: 0) { totalCount }"),
-            "exceeds the `last` limit of 100",
-        ),
+        (repository("pullRequests { totalCount }"), "You must provide a `first` or `last`"),
+        (repository("pullRequests(first: 101) { totalCount }"), "exceeds the `first` limit of 100"),
+        (repository("pullRequests(last: 0) { totalCount }"), "exceeds the `last` limit of 100"),
         (
             repository(
                 "pullRequests(first: 100) { nodes { commits(first: 100) { nodes { commit { parents(first: 60) { totalCount } } } } } }",
             ),
             "exceeds the maximum limit of 500,000",
         ),
-        (
-            format!("{{ nodes(ids: {many:?}) {{ id }} }}"),
-            "You may not provide more than 100 node ids",
-        ),
+        (format!("{{ nodes(ids: {many:?}) {{ id }} }}"), "You may not provide more than 100 node ids"),
         ("mutation { addStar { clientMutationId } }".to_owned(), "mutation"),
-        (
-            "query A { viewer { login } } query B { viewer { login } }".to_owned(),
-            "",
-        ),
+        ("query A { viewer { login } } query B { viewer { login } }".to_owned(), ""),
         ("query Q($unused: Int) { viewer { login } }".to_owned(), "unused"),
     ];
     for (query, says) in rows {
@@ -222,11 +185,7 @@ async fn points_are_those_of_the_published_formula() {
     for (query, variables, cost, nodes) in rows {
         let before = stage.servers.github.tally.points();
         let limit = &stage.data(query, variables.clone()).await["rateLimit"];
-        assert_eq!(
-            (&limit["cost"], &limit["nodeCount"]),
-            (&json!(cost), &json!(nodes)),
-            "{query}"
-        );
+        assert_eq!((&limit["cost"], &limit["nodeCount"]), (&json!(cost), &json!(nodes)), "{query}");
         assert_eq!(stage.servers.github.tally.points() - before, cost);
     }
 }
@@ -244,10 +203,7 @@ async fn a_dry_run_tells_the_price_and_charges_nothing() {
 
 #[tokio::test]
 async fn a_used_up_budget_is_an_error_with_status_200_until_the_hour_is_over() {
-    let options = Options {
-        github_points_per_hour: 2,
-        ..Options::default()
-    };
+    let options = Options { github_points_per_hour: 2, ..Options::default() };
     let stage = Stage::with(shop(1), options).await;
     let query = "{ rateLimit { limit remaining used resetAt } }";
     let first = stage.data(query, json!({})).await;
@@ -262,9 +218,7 @@ async fn a_used_up_budget_is_an_error_with_status_200_until_the_hour_is_over() {
     assert_eq!(refused.headers()["date"], "Sun, 22 Nov 2026 17:00:00 GMT");
     let body: Value = refused.json().await.unwrap();
     assert_eq!(body["errors"][0]["type"], "RATE_LIMITED");
-    stage
-        .world
-        .tell(|world| world.advance(now().plus(Span::from_hours(1))));
+    stage.world.tell(|world| world.advance(now().plus(Span::from_hours(1))));
     assert_eq!(stage.data(query, json!({})).await["rateLimit"]["used"], 1);
 }
 
@@ -282,17 +236,11 @@ async fn an_unknown_node_is_null_with_an_error_and_spoils_no_batch() {
     let body = stage.ask(query, json!({"ids": ids})).await;
     assert_eq!(body["data"]["some"], json!([null, {"name": "shop"}, null]));
     let errors = body["errors"].as_array().unwrap();
-    let paths: Vec<_> = errors
-        .iter()
-        .map(|error| (&error["type"], &error["path"]))
-        .collect();
+    let paths: Vec<_> = errors.iter().map(|error| (&error["type"], &error["path"])).collect();
     let (kind, first, second) = (json!("NOT_FOUND"), json!(["some", 0]), json!(["some", 2]));
     assert_eq!(paths, [(&kind, &first), (&kind, &second)]);
     let body = stage.ask("{ node(id: \"R_unknown\") { id } }", json!({})).await;
-    assert_eq!(
-        (&body["data"]["node"], &body["errors"][0]["type"]),
-        (&Value::Null, &kind)
-    );
+    assert_eq!((&body["data"]["node"], &body["errors"][0]["type"]), (&Value::Null, &kind));
 }
 
 #[tokio::test]
@@ -305,10 +253,7 @@ async fn a_renamed_repository_is_followed_and_keeps_its_id() {
         world.rename(shop, "acme/store", now());
     });
     let after = stage.data(query, json!({})).await;
-    assert_eq!(
-        after["repository"],
-        json!({"id": before, "nameWithOwner": "acme/store"})
-    );
+    assert_eq!(after["repository"], json!({"id": before, "nameWithOwner": "acme/store"}));
     let body = stage.ask(query, json!({"follow": false})).await;
     assert_eq!(
         (&body["data"]["repository"], &body["errors"][0]["type"]),
@@ -319,12 +264,9 @@ async fn a_renamed_repository_is_followed_and_keeps_its_id() {
 #[tokio::test]
 async fn the_few_rest_resources_answer_and_everything_else_is_not_found() {
     let stage = Stage::of(shop(1)).await;
-    for (path, status) in [
-        ("/rate_limit", 200),
-        ("/meta", 200),
-        ("/api/v3/meta", 200),
-        ("/repos/acme/shop", 404),
-    ] {
+    for (path, status) in
+        [("/rate_limit", 200), ("/meta", 200), ("/api/v3/meta", 200), ("/repos/acme/shop", 404)]
+    {
         let request = stage.client.get(format!("{}{path}", stage.servers.github.url));
         let response = request.bearer_auth("demo-github-token").send().await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{path}");
@@ -355,25 +297,14 @@ async fn deployments_come_oldest_first_unless_asked_and_never_hide_their_history
       nodes { state updatedAt statuses(first: 9) { nodes { state createdAt } } latestStatus { state } } } } }";
     let data = stage.data(query, json!({})).await;
     let nodes = &data["repository"]["deployments"]["nodes"];
-    assert_eq!(
-        (&nodes[0]["state"], &nodes[1]["state"]),
-        (&json!("INACTIVE"), &json!("ACTIVE"))
-    );
+    assert_eq!((&nodes[0]["state"], &nodes[1]["state"]), (&json!("INACTIVE"), &json!("ACTIVE")));
     assert_eq!(nodes[0]["updatedAt"], ago(2).to_string());
     let states = |node: &Value| -> Vec<String> {
         let statuses = node["statuses"]["nodes"].as_array().unwrap();
-        statuses
-            .iter()
-            .map(|it| it["state"].as_str().unwrap().to_owned())
-            .collect()
+        statuses.iter().map(|it| it["state"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(states(&nodes[0]), ["INACTIVE", "SUCCESS", "IN_PROGRESS"]);
-    let down = stage
-        .data(
-            query,
-            json!({"order": {"field": "CREATED_AT", "direction": "DESC"}}),
-        )
-        .await;
+    let down = stage.data(query, json!({"order": {"field": "CREATED_AT", "direction": "DESC"}})).await;
     assert_eq!(down["repository"]["deployments"]["nodes"][0]["state"], "ACTIVE");
 }
 
@@ -389,9 +320,7 @@ async fn an_update_between_two_pages_moves_its_item_to_the_end_or_out_of_reach()
         let mut walked = Vec::new();
         let mut after = Value::Null;
         loop {
-            let data = stage
-                .data(PULLS, json!({"first": 4, "after": after, "down": direction}))
-                .await;
+            let data = stage.data(PULLS, json!({"first": 4, "after": after, "down": direction})).await;
             let page = &data["repository"]["pullRequests"];
             walked.extend(numbers(page));
             if page["pageInfo"]["hasNextPage"] == false {

@@ -20,10 +20,7 @@ fn outages(count: i64) -> World {
 
 fn titles(body: &Value) -> Vec<&str> {
     let incidents = body["incidents"].as_array().unwrap();
-    incidents
-        .iter()
-        .map(|incident| incident["title"].as_str().unwrap())
-        .collect()
+    incidents.iter().map(|incident| incident["title"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -44,10 +41,7 @@ async fn pages_tell_whether_there_is_more_and_the_total_only_when_asked() {
             ("sort_by", "created_at:desc"),
         ];
         let (_, page) = stage.page("/incidents", &query).await;
-        assert_eq!(
-            (&page["total"], &page["more"]),
-            (&json!(60), &json!(offset != "40"))
-        );
+        assert_eq!((&page["total"], &page["more"]), (&json!(60), &json!(offset != "40")));
         walked.extend(titles(&page).into_iter().map(str::to_owned));
     }
     let expected: Vec<_> = (0..60).map(|index| format!("Outage {index}")).collect();
@@ -60,32 +54,19 @@ async fn the_window_looks_at_creation_and_is_a_month_where_it_has_no_end() {
     let count = async |query: &[(&str, &str)]| {
         let mut query = query.to_vec();
         query.extend([("time_zone", "UTC"), ("total", "true"), ("limit", "1")]);
-        stage.page("/incidents", &query).await.1["total"]
-            .as_i64()
-            .unwrap()
+        stage.page("/incidents", &query).await.1["total"].as_i64().unwrap()
     };
     assert_eq!(count(&[("date_range", "all")]).await, 300);
     assert_eq!(count(&[]).await, 62, "31 days");
     assert_eq!(count(&[("since", "2026-09-01T00:00:00Z")]).await, 60, "September");
     assert_eq!(count(&[("until", "2026-10-01")]).await, 60, "September");
+    assert_eq!(count(&[("since", "2026-11-21"), ("until", "2026-11-22")]).await, 2);
     assert_eq!(
-        count(&[("since", "2026-11-21"), ("until", "2026-11-22")]).await,
-        2
-    );
-    assert_eq!(
-        count(&[
-            ("since", "2026-11-21T11:00:00Z"),
-            ("until", "2026-11-21T23:00:00Z")
-        ])
-        .await,
+        count(&[("since", "2026-11-21T11:00:00Z"), ("until", "2026-11-21T23:00:00Z")]).await,
         1,
         "half-open"
     );
-    let longer = [
-        ("since", "2026-05-01"),
-        ("until", "2026-11-02"),
-        ("time_zone", "UTC"),
-    ];
+    let longer = [("since", "2026-05-01"), ("until", "2026-11-02"), ("time_zone", "UTC")];
     let (status, body) = stage.page("/incidents", &longer).await;
     assert_eq!((status, &body["error"]["code"]), (400, &json!(2001)), "{body}");
 }
@@ -128,22 +109,13 @@ async fn filters_are_repeated_parameters() {
     world.acknowledge_incident(seen, ago(1));
     let (service, team) = {
         let service = world.pagerduty.service(other).unwrap();
-        (
-            service.id.clone(),
-            world.pagerduty.teams[service.team.unwrap()].0.clone(),
-        )
+        (service.id.clone(), world.pagerduty.teams[service.team.unwrap()].0.clone())
     };
     let stage = Stage::of(world).await;
     for (query, expected) in [
-        (
-            vec![("statuses[]", "triggered"), ("statuses[]", "acknowledged")],
-            vec!["Open", "Seen"],
-        ),
+        (vec![("statuses[]", "triggered"), ("statuses[]", "acknowledged")], vec!["Open", "Seen"]),
         (vec![("urgencies[]", "low")], vec!["Open"]),
-        (
-            vec![("service_ids[]", service.as_str()), ("urgencies[]", "high")],
-            vec!["Seen"],
-        ),
+        (vec![("service_ids[]", service.as_str()), ("urgencies[]", "high")], vec!["Seen"]),
         (vec![("team_ids[]", team.as_str())], vec!["Open", "Seen"]),
         (vec![("service_ids[]", "PNOBODY")], vec![]),
     ] {
@@ -169,10 +141,7 @@ async fn a_record_follows_the_life_of_its_incident() {
         (&seen["status"], &seen["acknowledgements"][0]["at"]),
         (&json!("acknowledged"), &json!(ago(8).to_string()))
     );
-    assert_eq!(
-        (&seen["service"]["summary"], &seen["teams"][0]["summary"]),
-        (&json!("shop"), &json!("Crew"))
-    );
+    assert_eq!((&seen["service"]["summary"], &seen["teams"][0]["summary"]), (&json!("shop"), &json!("Crew")));
 
     stage.world.tell(|world| world.resolve_incident(first, ago(7)));
     let resolved = read().await;
@@ -180,17 +149,11 @@ async fn a_record_follows_the_life_of_its_incident() {
         (&resolved["status"], &resolved["resolved_at"]),
         (&json!("resolved"), &json!(ago(7).to_string()))
     );
-    assert_eq!(
-        (&resolved["acknowledgements"], &resolved["resolve_reason"]),
-        (&json!([]), &Value::Null)
-    );
+    assert_eq!((&resolved["acknowledgements"], &resolved["resolve_reason"]), (&json!([]), &Value::Null));
 
     stage.world.tell(|world| world.reopen_incident(first, ago(6)));
     let reopened = read().await;
-    assert_eq!(
-        (&reopened["status"], &reopened["resolved_at"]),
-        (&json!("triggered"), &Value::Null)
-    );
+    assert_eq!((&reopened["status"], &reopened["resolved_at"]), (&json!("triggered"), &Value::Null));
     assert_eq!(reopened["updated_at"], ago(6).to_string());
 
     let into = stage.world.tell(|world| {
@@ -207,43 +170,24 @@ async fn a_record_follows_the_life_of_its_incident() {
 
 #[tokio::test]
 async fn the_wrong_token_is_refused_and_the_minute_has_a_limit() {
-    let options = Options {
-        pagerduty_requests_per_minute: 2,
-        ..Options::default()
-    };
+    let options = Options { pagerduty_requests_per_minute: 2, ..Options::default() };
     let stage = Stage::with(outages(1), options).await;
     let url = format!("{}/incidents", stage.servers.pagerduty.url);
-    let wrong = stage
-        .client
-        .get(&url)
-        .header("authorization", "Token token=wrong")
-        .send()
-        .await
-        .unwrap();
+    let wrong = stage.client.get(&url).header("authorization", "Token token=wrong").send().await.unwrap();
     assert_eq!(wrong.status(), 401);
     let right = || {
-        let request = stage
-            .client
-            .get(&url)
-            .header("authorization", "Token token=demo-pagerduty-token");
-        request
-            .header("accept", "application/vnd.pagerduty+json;version=2")
-            .send()
+        let request = stage.client.get(&url).header("authorization", "Token token=demo-pagerduty-token");
+        request.header("accept", "application/vnd.pagerduty+json;version=2").send()
     };
     let first = right().await.unwrap();
     assert_eq!(first.status(), 200);
     assert_eq!(
-        (
-            &first.headers()["ratelimit-remaining"],
-            &first.headers()["ratelimit-reset"]
-        ),
+        (&first.headers()["ratelimit-remaining"], &first.headers()["ratelimit-reset"]),
         (&"1".parse().unwrap(), &"60".parse().unwrap())
     );
     assert_eq!(right().await.unwrap().status(), 200);
     assert_eq!(right().await.unwrap().status(), 429);
-    stage
-        .world
-        .tell(|world| world.advance(now().plus(sextant::model::time::Span::from_minutes(1))));
+    stage.world.tell(|world| world.advance(now().plus(sextant::model::time::Span::from_minutes(1))));
     assert_eq!(right().await.unwrap().status(), 200);
     assert_eq!(stage.servers.pagerduty.tally.requests(), 5);
 }

@@ -43,27 +43,16 @@ impl Stage {
         let world = SharedWorld::new(world);
         let stop = CancellationToken::new();
         let tracker = TaskTracker::new();
-        let servers = serve(world.clone(), options.clone(), &tracker, stop.clone())
-            .await
-            .unwrap();
+        let servers = serve(world.clone(), options.clone(), &tracker, stop.clone()).await.unwrap();
         let client = Client::builder().user_agent("stage").build().unwrap();
-        Self {
-            world,
-            servers,
-            client,
-            options,
-            _stop: stop.drop_guard(),
-        }
+        Self { world, servers, client, options, _stop: stop.drop_guard() }
     }
 
     /// Sends a GraphQL request with the right token.
     pub(crate) async fn send(&self, query: &str, variables: Value) -> Result<Response, reqwest::Error> {
         let request = self.client.post(format!("{}/graphql", self.servers.github.url));
         let request = request.bearer_auth(&self.options.github_token);
-        request
-            .json(&json!({"query": query, "variables": variables}))
-            .send()
-            .await
+        request.json(&json!({"query": query, "variables": variables})).send().await
     }
 
     /// The body of a GraphQL answer, which must have status 200.
@@ -84,10 +73,8 @@ impl Stage {
     pub(crate) async fn page(&self, path: &str, query: &[(&str, &str)]) -> (u16, Value) {
         let url = format!("{}{path}", self.servers.pagerduty.url);
         let request = self.client.get(Url::parse_with_params(&url, query).unwrap());
-        let request = request.header(
-            "authorization",
-            format!("Token token={}", self.options.pagerduty_token),
-        );
+        let request =
+            request.header("authorization", format!("Token token={}", self.options.pagerduty_token));
         let response = request.send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }

@@ -12,15 +12,10 @@ const HISTORY: &str = "query H($since: GitTimestamp, $until: GitTimestamp, $firs
     nodes { oid messageHeadline authoredDate committedDate parents(first: 3) { nodes { oid } } associatedPullRequests(first: 3) { nodes { number } } } } } } } } }";
 
 fn history(data: &Value) -> Vec<(String, Vec<i64>)> {
-    let nodes = data["repository"]["defaultBranchRef"]["target"]["history"]["nodes"]
-        .as_array()
-        .unwrap();
+    let nodes = data["repository"]["defaultBranchRef"]["target"]["history"]["nodes"].as_array().unwrap();
     let of = |node: &Value| {
         let pulls = node["associatedPullRequests"]["nodes"].as_array().unwrap();
-        let numbers = pulls
-            .iter()
-            .map(|pull| pull["number"].as_i64().unwrap())
-            .collect();
+        let numbers = pulls.iter().map(|pull| pull["number"].as_i64().unwrap()).collect();
         (node["messageHeadline"].as_str().unwrap().to_owned(), numbers)
     };
     nodes.iter().map(of).collect()
@@ -31,11 +26,9 @@ async fn each_way_of_merging_leaves_the_history_that_git_leaves() {
     let mut world = acme();
     let shop = world.repository("acme/shop", ago(500));
     world.push(shop, "ada", "Begin", ago(400), ago(399));
-    for (title, method, hours) in [
-        ("S", Method::Squash, 90),
-        ("M", Method::Merge, 60),
-        ("R", Method::Rebase, 30),
-    ] {
+    for (title, method, hours) in
+        [("S", Method::Squash, 90), ("M", Method::Merge, 60), ("R", Method::Rebase, 30)]
+    {
         let proposal = Proposal::new(title, "ada")
             .branch("topic")
             .commit(ago(hours), &format!("{title} one"))
@@ -54,24 +47,15 @@ async fn each_way_of_merging_leaves_the_history_that_git_leaves() {
         ("S (#1)", vec![1]),
         ("Begin", vec![]),
     ];
-    assert_eq!(
-        history(&data),
-        expected.map(|(line, pulls)| (line.to_owned(), pulls))
-    );
+    assert_eq!(history(&data), expected.map(|(line, pulls)| (line.to_owned(), pulls)));
     let nodes = &data["repository"]["defaultBranchRef"]["target"]["history"]["nodes"];
-    assert_eq!(
-        nodes[0]["authoredDate"],
-        ago(29).to_string(),
-        "a rebase keeps the author's date"
-    );
+    assert_eq!(nodes[0]["authoredDate"], ago(29).to_string(), "a rebase keeps the author's date");
     assert_eq!(nodes[0]["committedDate"], ago(27).to_string());
     assert_eq!(nodes[2]["parents"]["nodes"].as_array().unwrap().len(), 2);
     let between = json!({"since": ago(59).to_string(), "until": ago(57).to_string()});
     let expected = ["Merge pull request #2 from acme/topic", "M two"];
-    let lines: Vec<_> = history(&stage.data(HISTORY, between).await)
-        .into_iter()
-        .map(|(line, _)| line)
-        .collect();
+    let lines: Vec<_> =
+        history(&stage.data(HISTORY, between).await).into_iter().map(|(line, _)| line).collect();
     assert_eq!(lines, expected);
 }
 
@@ -84,9 +68,7 @@ async fn a_walk_through_history_goes_on_from_where_it_began_when_somebody_pushes
     }
     let stage = Stage::of(world).await;
     let first = stage.data(HISTORY, json!({"first": 3})).await;
-    stage
-        .world
-        .tell(|world| world.push(shop, "ada", "just now", ago(0), ago(0)));
+    stage.world.tell(|world| world.push(shop, "ada", "just now", ago(0), ago(0)));
     let after = &first["repository"]["defaultBranchRef"]["target"]["history"]["pageInfo"]["endCursor"];
     let second = stage.data(HISTORY, json!({"first": 9, "after": after})).await;
     let lines: Vec<_> = history(&second).into_iter().map(|(line, _)| line).collect();
@@ -130,10 +112,7 @@ async fn authors_are_people_apps_or_nobody_any_more() {
       author { __typename login } mergedBy { login } publishedAt mergedAt headRef { name } reviews(first: 5) { nodes { state author { login } } }
       timelineItems(first: 5, itemTypes: [READY_FOR_REVIEW_EVENT, MERGED_EVENT]) { nodes { __typename ... on ReadyForReviewEvent { createdAt } } } } } } }";
     let data = stage.data(query, json!({})).await;
-    let nodes = data["repository"]["pullRequests"]["nodes"]
-        .as_array()
-        .unwrap()
-        .clone();
+    let nodes = data["repository"]["pullRequests"]["nodes"].as_array().unwrap().clone();
     let authors: Vec<_> = nodes.iter().map(|node| node["author"].clone()).collect();
     let expected = [
         json!({"__typename": "User", "login": "ada"}),
@@ -145,10 +124,7 @@ async fn authors_are_people_apps_or_nobody_any_more() {
         assert_eq!(node["mergedBy"]["login"], "bela");
         assert_eq!(node["publishedAt"], ago(49).to_string());
         assert_eq!(node["headRef"], Value::Null);
-        assert_eq!(
-            node["reviews"]["nodes"][0],
-            json!({"state": "COMMENTED", "author": null})
-        );
+        assert_eq!(node["reviews"]["nodes"][0], json!({"state": "COMMENTED", "author": null}));
         let expected = json!([
             {"__typename": "ReadyForReviewEvent", "createdAt": ago(49).to_string()},
             {"__typename": "MergedEvent"},
@@ -182,10 +158,7 @@ async fn issues_are_filtered_by_change_and_by_labels_and_a_duplicate_must_be_ask
         ),
         (
             json!({"filter": {"since": ago(30).to_string()}}),
-            json!([
-                issue(2, "OPEN", None, None),
-                issue(1, "OPEN", Some("REOPENED"), None)
-            ]),
+            json!([issue(2, "OPEN", None, None), issue(1, "OPEN", Some("REOPENED"), None)]),
         ),
         (
             json!({"filter": {"labels": ["incident"]}, "dup": true}),
@@ -238,10 +211,7 @@ async fn files_tags_and_releases_are_where_git_keeps_them() {
       refs(refPrefix: \"refs/tags/\", first: 5, orderBy: {field: TAG_COMMIT_DATE, direction: DESC}) { nodes { name target { __typename ... on Tag { tagger { date } target { oid } } ... on Commit { committedDate } } } }
       releases(first: 5) { nodes { tagName isLatest publishedAt tagCommit { oid } } } } }";
     let data = stage.data(query, json!({})).await["repository"].clone();
-    assert_eq!(
-        data["owners"],
-        json!({"text": "* @acme/shop-crew\n", "byteSize": 18})
-    );
+    assert_eq!(data["owners"], json!({"text": "* @acme/shop-crew\n", "byteSize": 18}));
     assert_eq!(data["none"], Value::Null);
     let expected = json!([
         {"name": "v1.1.0", "target": {"__typename": "Tag", "tagger": {"date": ago(200).to_string()}, "target": {"oid": first.to_string()}}},
@@ -273,25 +243,15 @@ async fn whatever_happens_to_a_pull_request_moves_when_it_was_updated_and_only_p
     assert_eq!(read().await, expect(90, 90));
     stage.world.tell(|world| world.convert_to_draft(pull, ago(80)));
     assert_eq!(read().await, expect(80, 90));
-    stage
-        .world
-        .tell(|world| world.push_to_pull(pull, "More", ago(70)));
+    stage.world.tell(|world| world.push_to_pull(pull, "More", ago(70)));
     assert_eq!(read().await, expect(70, 70));
-    stage
-        .world
-        .tell(|world| world.edit_pull(pull, ago(60), |pull| pull.labels.push("hotfix".to_owned())));
+    stage.world.tell(|world| world.edit_pull(pull, ago(60), |pull| pull.labels.push("hotfix".to_owned())));
     assert_eq!(read().await, expect(60, 70));
-    stage
-        .world
-        .tell(|world| world.review(pull, "bela", Verdict::ChangesRequested, ago(50)));
+    stage.world.tell(|world| world.review(pull, "bela", Verdict::ChangesRequested, ago(50)));
     assert_eq!(read().await, expect(50, 70));
-    stage
-        .world
-        .tell(|world| world.merge(pull, Method::Merge, ago(40)));
+    stage.world.tell(|world| world.merge(pull, Method::Merge, ago(40)));
     assert_eq!(read().await, expect(40, 40));
-    stage
-        .world
-        .tell(|world| world.review(pull, "bela", Verdict::Approved, ago(30)));
+    stage.world.tell(|world| world.review(pull, "bela", Verdict::Approved, ago(30)));
     assert_eq!(read().await, expect(30, 40));
 }
 
@@ -299,19 +259,14 @@ async fn whatever_happens_to_a_pull_request_moves_when_it_was_updated_and_only_p
 async fn an_enterprise_server_answers_under_its_own_path() {
     let stage = Stage::of(acme()).await;
     for path in ["/graphql", "/api/graphql"] {
-        let request = stage
-            .client
-            .post(format!("{}{path}", stage.servers.github.url))
-            .bearer_auth("demo-github-token");
+        let request =
+            stage.client.post(format!("{}{path}", stage.servers.github.url)).bearer_auth("demo-github-token");
         let response = request
             .body(json!({"query": "{ viewer { login __typename } }"}).to_string())
             .send()
             .await
             .unwrap();
         let body: Value = response.json().await.unwrap();
-        assert_eq!(
-            body,
-            json!({"data": {"viewer": {"login": "acme-sextant", "__typename": "User"}}})
-        );
+        assert_eq!(body, json!({"data": {"viewer": {"login": "acme-sextant", "__typename": "User"}}}));
     }
 }

@@ -11,9 +11,7 @@ const CHAIN: &str = "a b:a c:b d:c e:d f:e";
 /// Deployments of `a` to `f`, each with one pull request numbered from 1.
 fn chain() -> Repo {
     let landings = ["b", "c", "d", "e", "f"].into_iter().zip(1_u64..).zip(1_i64..);
-    shop()
-        .commits(CHAIN)
-        .pulls(landings.map(|((landing, number), merged)| pull(number, landing, merged)))
+    shop().commits(CHAIN).pulls(landings.map(|((landing, number), merged)| pull(number, landing, merged)))
 }
 
 fn edited(mut repo: Repo, number: u64, edit: impl FnOnce(&mut Change)) -> Repo {
@@ -27,43 +25,13 @@ fn a_rollback_blames_what_it_removed_and_remedies_everything_after_its_target() 
     use RollbackBlames::{First, Last};
     for (attempts, blames, expected, why) in [
         ("a@10 b@20 c@30 a@40", Last, "3:rollback=10", "the one in place"),
-        (
-            "a@10 b@20 c@30 a@40",
-            First,
-            "2:rollback=20",
-            "the first after the target",
-        ),
-        (
-            "a@10 b@20 b@30 a@40",
-            Last,
-            "2:rollback=20",
-            "redeploys are skipped",
-        ),
-        (
-            "a@10 a@15 b@20 c@30 a@40",
-            First,
-            "3:rollback=20",
-            "a redeploy of the target too",
-        ),
-        (
-            "b@20 c@30 a@40",
-            First,
-            "1:rollback=20",
-            "no target in the history",
-        ),
-        (
-            "a@10 c@30 d@35 b@40",
-            First,
-            "2:rollback=10",
-            "the target is an ancestor",
-        ),
+        ("a@10 b@20 c@30 a@40", First, "2:rollback=20", "the first after the target"),
+        ("a@10 b@20 b@30 a@40", Last, "2:rollback=20", "redeploys are skipped"),
+        ("a@10 a@15 b@20 c@30 a@40", First, "3:rollback=20", "a redeploy of the target too"),
+        ("b@20 c@30 a@40", First, "1:rollback=20", "no target in the history"),
+        ("a@10 c@30 d@35 b@40", First, "2:rollback=10", "the target is an ancestor"),
         ("a@10 b@20 a@15-30", Last, "", "a late one is no rollback"),
-        (
-            "a@10 b@20 c@30 b@40 a@50",
-            Last,
-            "3:rollback=10 4:rollback=10",
-            "twice back",
-        ),
+        ("a@10 b@20 c@30 b@40 a@50", Last, "3:rollback=10 4:rollback=10", "twice back"),
     ] {
         let world = World::of([shop().commits(CHAIN).deploys(attempts)]).set(|s| s.rollback_blames = blames);
         assert_eq!(world.failures(1000), expected, "{why}");
@@ -76,16 +44,8 @@ fn a_rollback_remedies_also_what_it_does_not_blame() {
         .incidents([incident(1, "shop", 25, Some(90)), incident(2, "shop", 35, None)]);
     assert_eq!(world.failures(1000), "2:incident=15 3:incident+rollback=5");
     let silent = world.clone().set(|s| s.fail_on = vec![FailOn::Incident]);
-    assert_eq!(
-        silent.failures(1000),
-        "2:incident=15 3:incident=5",
-        "without the switch too"
-    );
-    assert_eq!(
-        world.failures(40),
-        "2:incident=open 3:incident=open",
-        "not before it is there"
-    );
+    assert_eq!(silent.failures(1000), "2:incident=15 3:incident=5", "without the switch too");
+    assert_eq!(world.failures(40), "2:incident=open 3:incident=open", "not before it is there");
 }
 
 #[test]
@@ -119,11 +79,7 @@ fn a_resolution_before_the_start_is_a_span_of_zero_and_is_counted() {
         Some(22),
     )]);
     assert_eq!(world.failures(100), "2:incident=0");
-    assert_eq!(
-        world.at(100).suspects.clock_skew,
-        2,
-        "the recovery and the resolution"
-    );
+    assert_eq!(world.at(100).suspects.clock_skew, 2, "the recovery and the resolution");
 }
 
 #[test]
@@ -133,43 +89,23 @@ fn a_revert_blames_the_deployment_of_what_it_reverts() {
     let title = |text: &str| RevertOf::Title(text.into());
     for (reverts, expected, why) in [
         (vec![RevertOf::PullRequest(1)], "2:revert=30", "number"),
-        (
-            vec![RevertOf::Commit(prefix("b"))],
-            "2:revert=30",
-            "landing commit",
-        ),
+        (vec![RevertOf::Commit(prefix("b"))], "2:revert=30", "landing commit"),
         (vec![RevertOf::Commit(prefix("o2"))], "3:revert=20", "own commit"),
         (vec![RevertOf::Branch(3)], "4:revert=10", "branch"),
         (vec![title("T2")], "3:revert=20", "title"),
         (vec![title("T5")], "", "a title that came later"),
         (vec![RevertOf::PullRequest(99)], "", "something unknown"),
         (vec![RevertOf::PullRequest(4)], "", "itself"),
-        (
-            vec![RevertOf::Branch(1), RevertOf::PullRequest(2)],
-            "3:revert=20",
-            "rules have an order",
-        ),
-        (
-            vec![RevertOf::PullRequest(2), RevertOf::PullRequest(1)],
-            "3:revert=20",
-            "the first of one kind",
-        ),
-        (
-            vec![RevertOf::PullRequest(99), title("T1")],
-            "2:revert=30",
-            "the first that resolves",
-        ),
+        (vec![RevertOf::Branch(1), RevertOf::PullRequest(2)], "3:revert=20", "rules have an order"),
+        (vec![RevertOf::PullRequest(2), RevertOf::PullRequest(1)], "3:revert=20", "the first of one kind"),
+        (vec![RevertOf::PullRequest(99), title("T1")], "2:revert=30", "the first that resolves"),
         (vec![RevertOf::PullRequest(5)], "", "deployed later"),
     ] {
         assert_eq!(said(reverts), expected, "{why}");
     }
     let repeated = edited(chain(), 2, |change| change.title = "T1".into());
     let repeated = edited(repeated, 4, |change| change.reverts = vec![title("T1")]);
-    assert_eq!(
-        deployed(repeated),
-        "3:revert=20",
-        "the latest earlier change of that title"
-    );
+    assert_eq!(deployed(repeated), "3:revert=20", "the latest earlier change of that title");
     let together = edited(chain(), 3, |change| change.merged_at = minute(4));
     let together = edited(together, 4, |change| change.reverts = vec![title("T3")]);
     assert_eq!(deployed(together), "", "merged together is not earlier");
@@ -185,16 +121,9 @@ fn a_revert_blames_the_deployment_of_what_it_reverts() {
         "a commit that undoes another of its pull request is no revert, whatever it is titled"
     );
     let mut pushed = chain().head("e");
-    pushed
-        .facts
-        .changes
-        .retain(|seen| seen.fact.number != 4 && seen.fact.number != 1);
+    pushed.facts.changes.retain(|seen| seen.fact.number != 4 && seen.fact.number != 1);
     pushed.facts.commits[4].reverts = vec![RevertOf::Commit(prefix("b"))];
-    assert_eq!(
-        deployed(pushed),
-        "2:revert=30",
-        "a direct push reverts a direct push"
-    );
+    assert_eq!(deployed(pushed), "2:revert=30", "a direct push reverts a direct push");
 }
 
 #[test]
@@ -210,11 +139,7 @@ fn a_beginning_that_several_commits_have_names_none() {
         let named = CommitPrefix::parse("01010101").unwrap();
         repo = edited(repo, 4, |change| change.reverts = vec![RevertOf::Commit(named)]);
         let world = World::of([repo.deploys("a@10 b@20 c@30 d@40 e@50")]);
-        assert_eq!(
-            world.failures(1000),
-            expected,
-            "of two changes the first merged, of two commits none"
-        );
+        assert_eq!(world.failures(1000), expected, "of two changes the first merged, of two commits none");
         assert_eq!(world.rework(), "5:revert");
     }
 }
@@ -232,10 +157,7 @@ fn a_revert_with_its_original_in_one_deployment_blames_nothing() {
 #[test]
 fn a_remedy_must_come_within_its_window() {
     let week = 7 * DAY;
-    for (finish, expected) in [
-        (20 + week, format!("2:revert={week}")),
-        (21 + week, String::new()),
-    ] {
+    for (finish, expected) in [(20 + week, format!("2:revert={week}")), (21 + week, String::new())] {
         let repo = edited(chain(), 2, |change| {
             change.reverts = vec![RevertOf::PullRequest(1)];
         });
@@ -256,11 +178,7 @@ fn a_hotfix_blames_the_deployment_right_before_it() {
         let by_branch = edited(chain(), 2, |change| change.head = "hotfix/login".into());
         let by_label = edited(chain(), 2, |change| change.labels = vec!["hotfix".into()]);
         for repo in [by_branch, by_label] {
-            assert_eq!(
-                World::of([repo.deploys(attempts)]).failures(1000),
-                expected,
-                "{why}"
-            );
+            assert_eq!(World::of([repo.deploys(attempts)]).failures(1000), expected, "{why}");
         }
     }
 }
@@ -297,20 +215,8 @@ fn unplanned_deployments_are_rework() {
     for (repo, attempts, incidents, expected, why) in [
         (chain(), "a@10 b@20 a@30", vec![], "3:rollback", "a rollback"),
         (hotfix, "a@10 c@20", vec![], "2:hotfix", "a hotfix"),
-        (
-            revert,
-            "a@10 c@20",
-            vec![],
-            "2:revert",
-            "a revert of something unknown",
-        ),
-        (
-            own_undone,
-            "a@10 c@20",
-            vec![],
-            "",
-            "what a change undoes of its own",
-        ),
+        (revert, "a@10 c@20", vec![], "2:revert", "a revert of something unknown"),
+        (own_undone, "a@10 c@20", vec![], "", "what a change undoes of its own"),
         (
             chain(),
             "a@10 b@20 c@30 d@40",
@@ -318,27 +224,9 @@ fn unplanned_deployments_are_rework() {
             "3:incident",
             "the first one after an incident's start",
         ),
-        (
-            chain(),
-            "a@10 b@20 c@30",
-            vec![incident(1, "shop", 25, Some(30))],
-            "",
-            "it was resolved",
-        ),
-        (
-            chain(),
-            "a@10 b@20 c@30",
-            vec![incident(1, "shop", 30, None)],
-            "3:incident",
-            "at its start",
-        ),
-        (
-            chain(),
-            "a@10 b@20 c@2000",
-            vec![incident(1, "shop", 1900, None)],
-            "",
-            "it is not attributed",
-        ),
+        (chain(), "a@10 b@20 c@30", vec![incident(1, "shop", 25, Some(30))], "", "it was resolved"),
+        (chain(), "a@10 b@20 c@30", vec![incident(1, "shop", 30, None)], "3:incident", "at its start"),
+        (chain(), "a@10 b@20 c@2000", vec![incident(1, "shop", 1900, None)], "", "it is not attributed"),
     ] {
         let world = World::of([repo.deploys(attempts)]).incidents(incidents);
         assert_eq!(world.rework(), expected, "{why}");

@@ -69,65 +69,25 @@ fn a_reference_names_the_deployment_of_that_commit_or_the_one_that_brought_it() 
         (vec![bare("b")], "shop/2:reference", "the one that brought it"),
         (vec![bare("q")], "pay/2:reference", "of another component"),
         (vec![bare("y")], "ops/2:reference", "of another team"),
-        (
-            vec![bare("nothing")],
-            "shop/4:component",
-            "unknown: the next rule",
-        ),
-        (
-            vec![Reference::Commit(Some(of("Acme/Shop")), prefix("a"))],
-            "shop/1:reference",
-            "by its URL",
-        ),
-        (
-            vec![Reference::Commit(Some(of("acme/pay")), prefix("a"))],
-            "shop/4:component",
-            "not there",
-        ),
-        (
-            vec![Reference::PullRequest(of("acme/shop"), 1)],
-            "shop/2:reference",
-            "a pull request",
-        ),
-        (
-            vec![Reference::PullRequest(of("acme/shop"), 9)],
-            "shop/4:component",
-            "an unknown one",
-        ),
-        (
-            vec![deployment("acme/shop", "2")],
-            "shop/2:reference",
-            "a deployment",
-        ),
-        (
-            vec![deployment("acme/other", "2")],
-            "shop/4:component",
-            "of an unknown repository",
-        ),
-        (
-            vec![bare("a"), bare("c")],
-            "shop/2:reference",
-            "of several the latest",
-        ),
+        (vec![bare("nothing")], "shop/4:component", "unknown: the next rule"),
+        (vec![Reference::Commit(Some(of("Acme/Shop")), prefix("a"))], "shop/1:reference", "by its URL"),
+        (vec![Reference::Commit(Some(of("acme/pay")), prefix("a"))], "shop/4:component", "not there"),
+        (vec![Reference::PullRequest(of("acme/shop"), 1)], "shop/2:reference", "a pull request"),
+        (vec![Reference::PullRequest(of("acme/shop"), 9)], "shop/4:component", "an unknown one"),
+        (vec![deployment("acme/shop", "2")], "shop/2:reference", "a deployment"),
+        (vec![deployment("acme/other", "2")], "shop/4:component", "of an unknown repository"),
+        (vec![bare("a"), bare("c")], "shop/2:reference", "of several the latest"),
         (vec![bare("c"), bare("a")], "shop/2:reference", "in any order"),
     ] {
         let incident = edited(incident(1, "shop", 60, None), |i| i.references = references);
         assert_eq!(world().incidents([incident]).attributions(), expected, "{why}");
     }
     let early = edited(incident(1, "shop", 29, None), |i| i.references = vec![bare("c")]);
-    assert_eq!(
-        world().incidents([early]).attributions(),
-        "shop/1:component",
-        "not yet deployed"
-    );
+    assert_eq!(world().incidents([early]).attributions(), "shop/1:component", "not yet deployed");
     let late = edited(incident(1, "shop", 99 * DAY, None), |i| {
         i.references = vec![bare("c")];
     });
-    assert_eq!(
-        world().incidents([late]).attributions(),
-        "shop/2:reference",
-        "however long ago"
-    );
+    assert_eq!(world().incidents([late]).attributions(), "shop/2:reference", "however long ago");
 }
 
 #[test]
@@ -152,21 +112,9 @@ fn an_explicit_word_wins() {
     let named = |text: &str| Some(Verdict::Deployment(text.into()));
     for (verdict, expected, why) in [
         (named("2"), "shop/2:explicit", "an id, of the own component first"),
-        (
-            named(&sha("q").to_string()),
-            "pay/2:explicit",
-            "a commit of another component",
-        ),
-        (
-            named(prefix("b").as_str()),
-            "shop/2:explicit",
-            "a commit that was brought",
-        ),
-        (
-            named("4"),
-            "shop/4:explicit",
-            "a deployment after the start: somebody said so",
-        ),
+        (named(&sha("q").to_string()), "pay/2:explicit", "a commit of another component"),
+        (named(prefix("b").as_str()), "shop/2:explicit", "a commit that was brought"),
+        (named("4"), "shop/4:explicit", "a deployment after the start: somebody said so"),
         (named("999"), "shop/1:reference", "unknown: the next rule"),
         (Some(Verdict::None), "-", "no deployment"),
         (None, "shop/1:reference", "nothing said"),
@@ -208,11 +156,7 @@ fn dropped_incidents_are_counted_by_reason_and_nowhere_else() {
     assert_eq!(counts, [1, 0, 0, 0, 0, 1, 2], "in the order of the definitions");
     let incidents = snapshot.organization.windows[0].incidents.as_ref().unwrap();
     assert_eq!(incidents.started.values().sum::<u64>(), 1);
-    assert_eq!(
-        world.at(45).excluded.values().sum::<u64>(),
-        0,
-        "nothing had happened before"
-    );
+    assert_eq!(world.at(45).excluded.values().sum::<u64>(), 0, "nothing had happened before");
 }
 
 #[test]
@@ -224,10 +168,7 @@ fn a_secondary_source_does_not_repeat_a_primary_one() {
     };
     let world = world()
         .set(|s| {
-            let secondary = IncidentFilter {
-                standing: Standing::Secondary,
-                ..IncidentFilter::default()
-            };
+            let secondary = IncidentFilter { standing: Standing::Secondary, ..IncidentFilter::default() };
             s.incident_filters.insert(SourceName::new("issues"), secondary);
         })
         .incidents([
@@ -243,12 +184,7 @@ fn a_secondary_source_does_not_repeat_a_primary_one() {
             second(8, "shop", 200),
             of_team(second(9, "shop", 100), "web"),
         ]);
-    let kept: Vec<_> = world
-        .linked()
-        .incidents
-        .iter()
-        .map(|i| i.id.as_str().to_owned())
-        .collect();
+    let kept: Vec<_> = world.linked().incidents.iter().map(|i| i.id.as_str().to_owned()).collect();
     assert_eq!(kept, ["6", "7", "9", "1", "5", "8"]);
     let excluded = world.at(1000).excluded;
     assert_eq!(excluded[&(SourceName::new("issues"), Exclusion::Duplicate)], 2);
@@ -267,9 +203,5 @@ fn at_most_twenty_severities_have_a_name_and_the_first_ones_keep_theirs() {
     assert_eq!(started(1000).len(), 21);
     assert_eq!(started(1000)[&Severity::new("other")], 10);
     assert_eq!(started(120).len(), 20, "the first twenty");
-    assert!(
-        started(120)
-            .keys()
-            .all(|severity| started(1000).contains_key(severity))
-    );
+    assert!(started(120).keys().all(|severity| started(1000).contains_key(severity)));
 }

@@ -59,9 +59,7 @@ fn repo(number: u64, steps: &[Step]) -> Repo {
     for (index, step) in steps.iter().enumerate() {
         let at = i64::try_from(index).unwrap() * 10;
         let parents = [step.parent_back, step.second_parent_back].into_iter();
-        let parents = parents
-            .filter(|back| *back > 0 && *back <= index)
-            .map(|back| commit(index - back));
+        let parents = parents.filter(|back| *back > 0 && *back <= index).map(|back| commit(index - back));
         let parents: Vec<_> = parents.collect();
         repo = repo.commits(&format!("{}:{}@{at}", commit(index), parents.join(",")));
         if step.pulled {
@@ -70,11 +68,7 @@ fn repo(number: u64, steps: &[Step]) -> Repo {
                 own_commits: own(&format!("{name}o{index}@{}", at - 15)),
                 author: if step.bot { Author::Bot } else { Author::Human },
                 reviewed_at: step.reviewed.then(|| minute(at - 5)),
-                head: if step.hotfix {
-                    "hotfix/x".into()
-                } else {
-                    change.head.clone()
-                },
+                head: if step.hotfix { "hotfix/x".into() } else { change.head.clone() },
                 reverts: step.reverts.map(RevertOf::PullRequest).into_iter().collect(),
                 ..change
             }]);
@@ -83,11 +77,7 @@ fn repo(number: u64, steps: &[Step]) -> Repo {
             let created = at + wait;
             let environment = ["production", "prod-eu", "staging"][usize::from(*environment)];
             let failed = if *succeeded { "" } else { "!" };
-            attempts.push(format!(
-                "{}@{created}-{}/{environment}{failed}",
-                commit(index),
-                created + lasted
-            ));
+            attempts.push(format!("{}@{created}-{}/{environment}{failed}", commit(index), created + lasted));
         }
     }
     repo.head(&commit(steps.len() - 1)).deploys(&attempts.join(" "))
@@ -96,33 +86,21 @@ fn repo(number: u64, steps: &[Step]) -> Repo {
 type Trouble = (u64, i64, Option<i64>, Option<usize>);
 
 fn world(steps: &[Vec<Step>], troubles: &[Trouble]) -> World {
-    let repos: Vec<_> = steps
-        .iter()
-        .zip(1..)
-        .map(|(steps, number)| repo(number, steps))
-        .collect();
-    let incidents = troubles
-        .iter()
-        .zip(1_u64..)
-        .map(|((repo, started, lasted, named), id)| {
-            let resolved = lasted.map(|lasted| started + lasted);
-            let mut owned = incident(id, &format!("r{repo}"), *started, resolved);
-            owned.team = TeamSlug::new(if *repo == 3 { "ops" } else { "web" });
-            let named = named.map(|index| Reference::Commit(None, prefix(&format!("r{repo}-{index}"))));
-            owned.stored.incident.references.extend(named);
-            owned
-        });
+    let repos: Vec<_> = steps.iter().zip(1..).map(|(steps, number)| repo(number, steps)).collect();
+    let incidents = troubles.iter().zip(1_u64..).map(|((repo, started, lasted, named), id)| {
+        let resolved = lasted.map(|lasted| started + lasted);
+        let mut owned = incident(id, &format!("r{repo}"), *started, resolved);
+        owned.team = TeamSlug::new(if *repo == 3 { "ops" } else { "web" });
+        let named = named.map(|index| Reference::Commit(None, prefix(&format!("r{repo}-{index}"))));
+        owned.stored.incident.references.extend(named);
+        owned
+    });
     World::of(repos.clone()).incidents(incidents)
 }
 
 fn worlds() -> impl Strategy<Value = World> {
     let steps = prop::collection::vec(prop::collection::vec(step(), 1..20), 3);
-    let trouble = (
-        1_u64..4,
-        0_i64..300,
-        prop::option::of(0_i64..100),
-        prop::option::of(0_usize..20),
-    );
+    let trouble = (1_u64..4, 0_i64..300, prop::option::of(0_i64..100), prop::option::of(0_usize..20));
     (steps, prop::collection::vec(trouble, 0..8)).prop_map(|(steps, troubles)| world(&steps, &troubles))
 }
 
@@ -136,9 +114,7 @@ fn truncated(world: &World, at: i64) -> World {
             attempt.fact.finished = attempt.fact.finished.filter(|(_, finished_at)| *finished_at < at);
         }
     }
-    known
-        .incidents
-        .retain(|owned| owned.stored.incident.started_at < at);
+    known.incidents.retain(|owned| owned.stored.incident.started_at < at);
     for owned in &mut known.incidents {
         let incident = &mut owned.stored.incident;
         incident.resolved_at = incident.resolved_at.filter(|resolved_at| *resolved_at < at);
@@ -148,10 +124,7 @@ fn truncated(world: &World, at: i64) -> World {
 
 fn levels(snapshot: &Snapshot) -> Vec<&LevelValues> {
     let teams = snapshot.teams.values().map(|team| &team.values);
-    std::iter::once(&snapshot.organization)
-        .chain(teams)
-        .chain(snapshot.components.values())
-        .collect()
+    std::iter::once(&snapshot.organization).chain(teams).chain(snapshot.components.values()).collect()
 }
 
 proptest! {

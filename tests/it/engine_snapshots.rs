@@ -37,16 +37,10 @@ fn assert_ratio(ratio: Option<f64>, expected: Option<f64>, what: &str) {
 
 #[test]
 fn a_quiet_week_has_a_rate_of_zero_and_no_times() {
-    let world = World::of([shop()
-        .commits("a b:a")
-        .pulls([pull(1, "b", 15)])
-        .deploys("a@10 b@20")]);
+    let world = World::of([shop().commits("a b:a").pulls([pull(1, "b", 15)]).deploys("a@10 b@20")]);
     let snapshot = world.at(20 * DAY);
     let quiet = delivery(&snapshot.organization);
-    assert_eq!(
-        (quiet.deployments, quiet.deployment_dates, quiet.changes),
-        (0, 0, 0)
-    );
+    assert_eq!((quiet.deployments, quiet.deployment_dates, quiet.changes), (0, 0, 0));
     assert_ratio(Some(quiet.deployments_per_day), Some(0.0), "rate");
     assert_ratio(quiet.change_fail_ratio, None, "change fail ratio");
     assert_ratio(quiet.rework_ratio, None, "rework ratio");
@@ -67,12 +61,7 @@ fn what_never_deployed_has_no_numbers_not_even_zeros() {
     assert!(snapshot.components.is_empty());
     for level in [&snapshot.organization, team(&snapshot, "web")] {
         assert_eq!(level.windows.len(), 3);
-        assert!(
-            level
-                .windows
-                .iter()
-                .all(|window| window.delivery.is_none() && window.incidents.is_none())
-        );
+        assert!(level.windows.iter().all(|window| window.delivery.is_none() && window.incidents.is_none()));
         assert_eq!(level.last_deployment_at, None);
         assert_eq!(level.unrecovered_deployments, None);
         assert_eq!(level.open_incidents, None);
@@ -90,11 +79,7 @@ fn an_incident_alone_gives_incident_counts_and_no_delivery() {
     ] {
         assert!(level.windows[0].delivery.is_none());
         assert_eq!(incidents(level).started[&Severity::none()], 1);
-        assert_ratio(
-            Some(incidents(level).per_day),
-            Some(1.0 / 7.0),
-            "incidents per day",
-        );
+        assert_ratio(Some(incidents(level).per_day), Some(1.0 / 7.0), "incidents per day");
         assert_eq!(level.open_incidents.as_ref().unwrap()[&Severity::none()], 1);
     }
     assert!(world.at(30).components.is_empty(), "not before it started");
@@ -123,17 +108,9 @@ fn a_failed_attempt_is_no_failed_deployment() {
 
 #[test]
 fn windows_are_half_open() {
-    for (at, expected) in [
-        (10, None),
-        (11, Some(1)),
-        (10 + 7 * DAY, Some(1)),
-        (11 + 7 * DAY, Some(0)),
-    ] {
+    for (at, expected) in [(10, None), (11, Some(1)), (10 + 7 * DAY, Some(1)), (11 + 7 * DAY, Some(0))] {
         let world = World::of([shop().commits("a").deploys("a@10")]);
-        let found = world.at(at).organization.windows[0]
-            .delivery
-            .as_ref()
-            .map(|d| d.deployments);
+        let found = world.at(at).organization.windows[0].delivery.as_ref().map(|d| d.deployments);
         assert_eq!(found, expected, "at {at}");
     }
 }
@@ -147,12 +124,9 @@ fn what_happens_at_the_edge_of_a_window_is_in_it() {
         30,
         Some(60),
     )]);
-    for (at, started, resolved, recovered) in [
-        (30 + week, 1, 1, 1),
-        (31 + week, 0, 1, 1),
-        (60 + week, 0, 1, 1),
-        (61 + week, 0, 0, 0),
-    ] {
+    for (at, started, resolved, recovered) in
+        [(30 + week, 1, 1, 1), (31 + week, 0, 1, 1), (60 + week, 0, 1, 1), (61 + week, 0, 0, 0)]
+    {
         let snapshot = world.at(at);
         let level = &snapshot.organization;
         assert_eq!(incidents(level).started[&Severity::none()], started, "at {at}");
@@ -163,10 +137,7 @@ fn what_happens_at_the_edge_of_a_window_is_in_it() {
 
 #[test]
 fn a_change_that_was_not_yet_merged_does_not_count() {
-    let world = World::of([shop()
-        .commits("a b:a")
-        .pulls([pull(1, "b", 25)])
-        .deploys("a@10 b@20")]);
+    let world = World::of([shop().commits("a b:a").pulls([pull(1, "b", 25)]).deploys("a@10 b@20")]);
     for (at, expected) in [(21, 0), (25, 0), (26, 1)] {
         assert_eq!(delivery(&world.at(at).organization).changes, expected, "at {at}");
     }
@@ -175,18 +146,10 @@ fn a_change_that_was_not_yet_merged_does_not_count() {
 #[test]
 fn events_are_pooled_over_a_team_and_never_averaged() {
     // Lead times: shop 30; pay 40, 50, 60, 70.
-    let shop = shop()
-        .commits("a b:a")
-        .pulls([pull(1, "b", 30)])
-        .deploys("a@10 b@40");
+    let shop = shop().commits("a b:a").pulls([pull(1, "b", 30)]).deploys("a@10 b@40");
     let pay = Repo::new(2, "pay", "web")
         .commits("p q:p r:q s:r t:s")
-        .pulls([
-            pull(1, "q", 60),
-            pull(2, "r", 50),
-            pull(3, "s", 40),
-            pull(4, "t", 30),
-        ])
+        .pulls([pull(1, "q", 60), pull(2, "r", 50), pull(3, "s", 40), pull(4, "t", 30)])
         .deploys("p@10 t@80");
     let snapshot = World::of([shop, pay]).at(100);
     for level in [&snapshot.organization, team(&snapshot, "web")] {
@@ -203,69 +166,39 @@ fn dates_are_those_of_the_organisation() {
     let repo = || shop().commits("a b:a c:b").deploys("a@10 b@1370 c@1390");
     let utc = World::of([repo()]).at(2 * DAY);
     assert_eq!(delivery(&utc.organization).deployment_dates, 1);
-    let berlin = World::of([repo()])
-        .set(|s| s.timezone = "Europe/Berlin".parse().unwrap())
-        .at(2 * DAY);
+    let berlin = World::of([repo()]).set(|s| s.timezone = "Europe/Berlin".parse().unwrap()).at(2 * DAY);
     assert_eq!(delivery(&berlin.organization).deployment_dates, 2);
     // In New York a date begins at 5:00 in UTC, and in summer at 4:00.
     for (month, hour, dates) in [(2, 4, 1), (2, 5, 2), (6, 3, 1), (6, 4, 2)] {
         let midnight = month * 30 * DAY;
-        let deploys = format!(
-            "a@10 b@{} c@{}",
-            midnight + hour * 60 - 1,
-            midnight + (hour + 1) * 60 - 1
-        );
+        let deploys = format!("a@10 b@{} c@{}", midnight + hour * 60 - 1, midnight + (hour + 1) * 60 - 1);
         let york = World::of([shop().commits("a b:a c:b").deploys(&deploys)])
             .set(|s| s.timezone = "America/New_York".parse().unwrap())
             .set(|s| s.windows.truncate(1))
             .at(midnight + DAY);
-        assert_eq!(
-            delivery(&york.organization).deployment_dates,
-            dates,
-            "{month} {hour}"
-        );
+        assert_eq!(delivery(&york.organization).deployment_dates, dates, "{month} {hour}");
     }
     let other = Repo::new(2, "pay", "web").commits("p").deploys("p@20");
     let both = World::of([repo(), other]).at(2 * DAY);
-    assert_eq!(
-        delivery(&both.organization).deployment_dates,
-        1,
-        "a date counts once for a team"
-    );
+    assert_eq!(delivery(&both.organization).deployment_dates, 1, "a date counts once for a team");
 }
 
 #[test]
 fn bots_changes_are_counted_apart() {
-    let bot = Change {
-        author: Author::Bot,
-        ..pull(1, "b", 15)
-    };
-    let reviewed = Change {
-        reviewed_at: Some(minute(12)),
-        ..pull(2, "c", 16)
-    };
+    let bot = Change { author: Author::Bot, ..pull(1, "b", 15) };
+    let reviewed = Change { reviewed_at: Some(minute(12)), ..pull(2, "c", 16) };
     let commits = "a b:a c:b d:c e:d";
-    let repo = shop()
-        .commits(commits)
-        .head("e")
-        .pulls([bot, reviewed, pull(3, "d", 17)]);
+    let repo = shop().commits(commits).head("e").pulls([bot, reviewed, pull(3, "d", 17)]);
     let mut world = World::of([repo.deploys("a@10 e@20")]);
     let snapshot = world.at(100);
     let numbers = delivery(&snapshot.organization);
     assert_eq!((numbers.changes, numbers.bot_changes), (3, 1));
     assert_eq!(numbers.unreviewed_changes, 2, "a pull request and a direct push");
-    assert_eq!(
-        numbers.phases[1].p50,
-        Some(minutes(6)),
-        "pickup only of the reviewed one"
-    );
+    assert_eq!(numbers.phases[1].p50, Some(minutes(6)), "pickup only of the reviewed one");
     world.settings.bot_changes = BotChanges::Included;
     let snapshot = world.at(100);
     let numbers = delivery(&snapshot.organization);
-    assert_eq!(
-        (numbers.changes, numbers.bot_changes, numbers.unreviewed_changes),
-        (4, 1, 2)
-    );
+    assert_eq!((numbers.changes, numbers.bot_changes, numbers.unreviewed_changes), (4, 1, 2));
 }
 
 #[test]
@@ -282,17 +215,11 @@ fn severities_known_anywhere_are_zero_elsewhere() {
     assert_eq!(team(&snapshot, "web").open_incidents.as_ref().unwrap()[&p1], 0);
     assert_eq!(incidents(team(&snapshot, "money")).started[&p1], 1);
     assert_eq!(incidents(team(&snapshot, "money")).resolved, 1);
-    assert_eq!(
-        incidents(team(&snapshot, "money")).resolution_time.p50,
-        Some(minutes(20))
-    );
+    assert_eq!(incidents(team(&snapshot, "money")).resolution_time.p50, Some(minutes(20)));
     assert_eq!(team(&snapshot, "money").open_incidents.as_ref().unwrap()[&p1], 0);
     assert!(team(&snapshot, "idle").open_incidents.is_none());
     let before = world.at(30);
-    assert!(
-        incidents(team(&before, "web")).started.is_empty(),
-        "not yet known"
-    );
+    assert!(incidents(team(&before, "web")).started.is_empty(), "not yet known");
 }
 
 #[test]
@@ -302,10 +229,7 @@ fn an_incident_without_a_component_counts_for_its_team() {
     nobodys.team = TeamSlug::unowned();
     let world = World::of([shop().commits("a").deploys("a@10")]).incidents([nobodys]);
     let snapshot = world.at(100);
-    assert_eq!(
-        incidents(team(&snapshot, "unowned")).started[&Severity::none()],
-        1
-    );
+    assert_eq!(incidents(team(&snapshot, "unowned")).started[&Severity::none()], 1);
     assert_eq!(incidents(team(&snapshot, "web")).started[&Severity::none()], 0);
     assert_eq!(incidents(&snapshot.organization).started[&Severity::none()], 1);
     let values = &snapshot.components[&(TeamSlug::new("web"), ComponentName::new("shop"))];
@@ -329,12 +253,7 @@ fn coverage_says_how_much_is_known() {
     let unattributed = incident(1, "elsewhere", 85, None);
     let repo = shop()
         .commits("a b:a c:b z")
-        .pulls([
-            pull(1, "a", 5),
-            pull(2, "b", 15),
-            pull(3, "c", 16),
-            pull(4, "z", 17),
-        ])
+        .pulls([pull(1, "a", 5), pull(2, "b", 15), pull(3, "c", 16), pull(4, "z", 17)])
         .deploys("a@20 u@30 b@40 c@50");
     let world = World::of([repo]).incidents([unattributed, incident(2, "shop", 90, None)]);
     for (at, traced, contained, attributed) in [
@@ -344,11 +263,7 @@ fn coverage_says_how_much_is_known() {
         (100, Some(1.0 / 3.0), Some(0.75), Some(0.5)),
     ] {
         let coverage = world.at(at).organization.windows[0].coverage;
-        assert_ratio(
-            coverage.deployments_with_changes,
-            traced,
-            "deployments with changes",
-        );
+        assert_ratio(coverage.deployments_with_changes, traced, "deployments with changes");
         assert_ratio(coverage.changes_deployed, contained, "changes deployed");
         assert_ratio(coverage.incidents_attributed, attributed, "incidents attributed");
     }
@@ -361,22 +276,10 @@ fn a_window_is_complete_if_everything_in_it_was_collected() {
     for (repository, source, created, expected, why) in [
         (Some(week_ago), Some(week_ago), 0, true, "covered to the minute"),
         (Some(week_ago + 1), Some(0), 0, false, "not quite"),
-        (
-            Some(at - DAY),
-            Some(0),
-            at - DAY,
-            true,
-            "a repository younger than the window",
-        ),
+        (Some(at - DAY), Some(0), at - DAY, true, "a repository younger than the window"),
         (Some(0), Some(week_ago + 1), 0, false, "incidents are not covered"),
         (None, Some(0), 0, false, "a repository that is not collected yet"),
-        (
-            Some(0),
-            None,
-            0,
-            false,
-            "a source of incidents that is not collected yet",
-        ),
+        (Some(0), None, 0, false, "a source of incidents that is not collected yet"),
     ] {
         let world =
             World::of([shop().commits("a").deploys("a@10")]).incidents([incident(1, "shop", 30, None)]);
@@ -397,16 +300,8 @@ fn a_window_is_complete_if_everything_in_it_was_collected() {
         let snapshot = engine::snapshot(&empty.linked(), &inventory, &empty.settings, minute(at));
         snapshot.organization.windows[0].complete
     };
-    assert_eq!(
-        complete(empty.inventory()),
-        Completeness::Complete,
-        "a covered source alone"
-    );
-    assert_eq!(
-        complete(Inventory::default()),
-        Completeness::Partial,
-        "nothing was collected"
-    );
+    assert_eq!(complete(empty.inventory()), Completeness::Complete, "a covered source alone");
+    assert_eq!(complete(Inventory::default()), Completeness::Partial, "nothing was collected");
 }
 
 #[test]
@@ -436,37 +331,22 @@ fn a_repository_has_one_state() {
 fn facts_used_with_a_correction_are_counted_once() {
     let mut future = pull(1, "b", 15);
     future.corrections = Corrections::FUTURE.and(Corrections::UNKNOWN_VALUE);
-    let skewed = Change {
-        own_commits: own("x@16"),
-        ..pull(2, "c", 17)
-    };
-    let repo = shop()
-        .commits("a b:a c:b")
-        .pulls([future, skewed])
-        .deploys("a@10 c@20");
+    let skewed = Change { own_commits: own("x@16"), ..pull(2, "c", 17) };
+    let repo = shop().commits("a b:a c:b").pulls([future, skewed]).deploys("a@10 c@20");
     let mut second = repo.clone();
     second.component.name = ComponentName::new("shop-eu");
     second.facts.attempts.clear();
     let mut odd = incident(1, "shop", 30, None);
     odd.stored.incident.corrections = Corrections::FUTURE;
     let suspects = World::of([repo, second]).incidents([odd]).at(100).suspects;
-    assert_eq!(
-        (suspects.clock_skew, suspects.future, suspects.unknown_value),
-        (1, 2, 1)
-    );
+    assert_eq!((suspects.clock_skew, suspects.future, suspects.unknown_value), (1, 2, 1));
 }
 
 #[test]
 fn countables_are_what_counters_count() {
     let mut repo = shop()
         .commits("a b:a c:b")
-        .pulls([
-            pull(1, "b", 15),
-            Change {
-                reverts: vec![RevertOf::PullRequest(1)],
-                ..pull(2, "c", 25)
-            },
-        ])
+        .pulls([pull(1, "b", 15), Change { reverts: vec![RevertOf::PullRequest(1)], ..pull(2, "c", 25) }])
         .deploys("a@10 b@20 x@22! c@30");
     repo.facts.attempts[0].contact = Contact::First;
     repo.facts.attempts[1].contact = Contact::First;
@@ -503,9 +383,7 @@ fn countables_are_what_counters_count() {
 
 #[test]
 fn a_merge_that_deploys_is_news_if_its_change_is() {
-    let mut repo = shop()
-        .commits("a b:a c:b")
-        .pulls([pull(1, "a", 10), pull(2, "b", 20), pull(3, "c", 30)]);
+    let mut repo = shop().commits("a b:a c:b").pulls([pull(1, "a", 10), pull(2, "b", 20), pull(3, "c", 30)]);
     repo.component.from = DeploymentsFrom::Merges;
     repo.facts.changes[0].contact = Contact::First;
     repo.facts.changes[1].contact = Contact::First;
@@ -530,21 +408,14 @@ fn a_recovery_counts_where_it_happened() {
     let world = World::of([shop().commits("a b:a").deploys("a@10 b@20")])
         .incidents([incident(1, "shop", 25, Some(16 * DAY))])
         .set(|s| s.fail_on = vec![FailOn::Incident]);
-    for (at, failed, recovered, open) in [
-        (DAY, 1, 0, 1),
-        (15 * DAY, 0, 0, 1),
-        (17 * DAY, 0, 1, 0),
-        (30 * DAY, 0, 0, 0),
-    ] {
+    for (at, failed, recovered, open) in
+        [(DAY, 1, 0, 1), (15 * DAY, 0, 0, 1), (17 * DAY, 0, 1, 0), (30 * DAY, 0, 0, 0)]
+    {
         let snapshot = world.at(at);
         let numbers = delivery(&snapshot.organization);
         assert_eq!(numbers.failed_deployments, failed, "at {at}");
         assert_eq!(numbers.recovered_deployments, recovered, "at {at}");
-        assert_eq!(
-            snapshot.organization.unrecovered_deployments,
-            Some(open),
-            "at {at}"
-        );
+        assert_eq!(snapshot.organization.unrecovered_deployments, Some(open), "at {at}");
     }
 }
 

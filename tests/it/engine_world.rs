@@ -53,10 +53,7 @@ pub(crate) fn prefix(name: &str) -> CommitPrefix {
 }
 
 fn repository_id(number: u64) -> RepositoryId {
-    RepositoryId {
-        source: SourceName::new("github"),
-        number,
-    }
+    RepositoryId { source: SourceName::new("github"), number }
 }
 
 /// A pull request that was opened ten minutes before its merge, from one commit ten minutes older.
@@ -84,10 +81,7 @@ pub(crate) fn pull(number: u64, landing: &str, merged: i64) -> Change {
 pub(crate) fn own(commits: &str) -> Vec<OwnCommit> {
     let parse = |text: &str| {
         let (name, at) = text.split_once('@').unwrap();
-        OwnCommit {
-            id: sha(name),
-            authored_at: minute(at.parse().unwrap()),
-        }
+        OwnCommit { id: sha(name), authored_at: minute(at.parse().unwrap()) }
     };
     commits.split_whitespace().map(parse).collect()
 }
@@ -157,10 +151,7 @@ impl Repo {
     pub(crate) fn pulls(mut self, pulls: impl IntoIterator<Item = Change>) -> Self {
         for mut pull in pulls {
             pull.repository = self.component.repository.clone();
-            self.facts.changes.push(Seen {
-                fact: pull,
-                contact: Contact::Live,
-            });
+            self.facts.changes.push(Seen { fact: pull, contact: Contact::Live });
         }
         self
     }
@@ -168,11 +159,7 @@ impl Repo {
     /// Attempts as `commit@[created-]finished[/environment][!]`, `!` for a failure; ids count from 1.
     pub(crate) fn deploys(mut self, attempts: &str) -> Self {
         for text in attempts.split_whitespace() {
-            let outcome = if text.ends_with('!') {
-                Outcome::Failure
-            } else {
-                Outcome::Success
-            };
+            let outcome = if text.ends_with('!') { Outcome::Failure } else { Outcome::Success };
             let text = text.trim_end_matches('!');
             let (text, environment) = text.split_once('/').unwrap_or((text, "production"));
             let (commit, times) = text.split_once('@').unwrap();
@@ -218,11 +205,7 @@ impl Repo {
                     ChangeName::Push(_) => "push".into(),
                 })
                 .collect();
-            if names.is_empty() {
-                "-".into()
-            } else {
-                names.join(",")
-            }
+            if names.is_empty() { "-".into() } else { names.join(",") }
         });
         brought.collect::<Vec<_>>().join(" ")
     }
@@ -272,11 +255,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn of(repos: impl Into<Vec<Repo>>) -> Self {
-        Self {
-            settings: MetricSettings::new(),
-            repos: repos.into(),
-            incidents: Vec::new(),
-        }
+        Self { settings: MetricSettings::new(), repos: repos.into(), incidents: Vec::new() }
     }
 
     pub(crate) fn incidents(mut self, incidents: impl IntoIterator<Item = OwnedIncident>) -> Self {
@@ -290,24 +269,15 @@ impl World {
     }
 
     pub(crate) fn linked(&self) -> Linked {
-        let histories: Vec<_> = self
-            .repos
-            .iter()
-            .map(|repo| Arc::new(repo.history(&self.settings)))
-            .collect();
+        let histories: Vec<_> =
+            self.repos.iter().map(|repo| Arc::new(repo.history(&self.settings))).collect();
         engine::link(&histories, &self.incidents, &self.settings)
     }
 
     /// All repositories and the source of incidents, complete since minute 0.
     pub(crate) fn inventory(&self) -> Inventory {
-        let repositories: Vec<_> = self
-            .repos
-            .iter()
-            .map(|repo| repo.facts.repository.clone())
-            .collect();
-        let covered = repositories
-            .iter()
-            .map(|repository| Coverage::Repository(repository.id.clone()));
+        let repositories: Vec<_> = self.repos.iter().map(|repo| repo.facts.repository.clone()).collect();
+        let covered = repositories.iter().map(|repository| Coverage::Repository(repository.id.clone()));
         let covered = covered.chain([Coverage::Incidents(SourceName::new("pager"))]);
         Inventory {
             covered: covered.map(|coverage| (coverage, minute(0))).collect(),
@@ -329,9 +299,9 @@ impl World {
             let failure = linked.failure(component, index, &self.settings, minute(at))?;
             let causes: BTreeSet<_> = failure.causes.iter().map(|cause| cause_word(*cause)).collect();
             let causes: Vec<_> = causes.into_iter().collect();
-            let recovery = failure.recovery.map_or("open".into(), |recovery| {
-                (recovery.span.millis() / 60_000).to_string()
-            });
+            let recovery = failure
+                .recovery
+                .map_or("open".into(), |recovery| (recovery.span.millis() / 60_000).to_string());
             let id = component.history.deployments[index].id.as_str();
             Some(format!("{id}:{}={recovery}", causes.join("+")))
         });
@@ -355,17 +325,14 @@ impl World {
     /// Where the incidents belong, by start: `shop/2:component`, or `-`.
     pub(crate) fn attributions(&self) -> String {
         let linked = self.linked();
-        let places = linked
-            .incidents
-            .iter()
-            .map(|incident| match incident.attribution {
-                None => "-".into(),
-                Some(found) => {
-                    let history = &linked.components[found.place.component].history;
-                    let id = &history.deployments[found.place.deployment].id;
-                    format!("{}/{id}:{}", history.name, found.rule.as_str())
-                }
-            });
+        let places = linked.incidents.iter().map(|incident| match incident.attribution {
+            None => "-".into(),
+            Some(found) => {
+                let history = &linked.components[found.place.component].history;
+                let id = &history.deployments[found.place.deployment].id;
+                format!("{}/{id}:{}", history.name, found.rule.as_str())
+            }
+        });
         places.collect::<Vec<_>>().join(" ")
     }
 }

@@ -25,16 +25,10 @@ fn families(rendered: &Rendered) -> Vec<Read> {
 /// The values of a metric's series by their labels, written as in a query.
 fn values(rendered: &Rendered, name: &str) -> Vec<String> {
     let families = families(rendered);
-    let lines = families
-        .iter()
-        .flat_map(|family| &family.samples)
-        .filter(|line| line.name == name);
+    let lines = families.iter().flat_map(|family| &family.samples).filter(|line| line.name == name);
     lines
         .map(|Line { labels, value, .. }| {
-            let labels: Vec<_> = labels
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
+            let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
             format!("{} {value}", labels.join(","))
         })
         .collect()
@@ -88,10 +82,7 @@ const INTERFACES: &[(&str, &str)] = &[
     ("sextant_source_request_failures_total", "source kind reason"),
     ("sextant_source_rate_limit", "source resource"),
     ("sextant_source_rate_limit_remaining", "source resource"),
-    (
-        "sextant_source_rate_limit_reset_timestamp_seconds",
-        "source resource",
-    ),
+    ("sextant_source_rate_limit_reset_timestamp_seconds", "source resource"),
     ("sextant_source_throttled_seconds_total", "source"),
     ("sextant_source_backfill_complete", "source"),
     ("sextant_source_excluded", "source reason"),
@@ -115,11 +106,7 @@ fn names_and_labels_are_those_of_the_interface() {
     let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (name, words) in INTERFACES {
         if name.contains("_L_") {
-            for (level, more) in [
-                ("organization", ""),
-                ("team", "team "),
-                ("component", "team component "),
-            ] {
+            for (level, more) in [("organization", ""), ("team", "team "), ("component", "team component ")] {
                 let name = name.replace("_L_", &format!("_{level}_"));
                 expected.insert(name, labels(&format!("{more}{words}")));
             }
@@ -129,12 +116,7 @@ fn names_and_labels_are_those_of_the_interface() {
     }
     let metrics = catalogue::metrics().filter(|metric| !metric.name.starts_with("process_"));
     let found: BTreeMap<String, BTreeSet<String>> = metrics
-        .map(|metric| {
-            (
-                metric.name.into(),
-                metric.labels.iter().map(|&label| label.into()).collect(),
-            )
-        })
+        .map(|metric| (metric.name.into(), metric.labels.iter().map(|&label| label.into()).collect()))
         .collect();
     assert_eq!(found, expected);
 }
@@ -151,9 +133,7 @@ fn a_full_scrape_has_every_metric_of_the_catalogue_with_exactly_its_labels_and_n
         .collect();
     assert_eq!(names, expected);
     for family in &found {
-        let metric = catalogue::metrics()
-            .find(|metric| metric.name == family.name)
-            .unwrap();
+        let metric = catalogue::metrics().find(|metric| metric.name == family.name).unwrap();
         assert_eq!(family.kind, metric.kind.as_str(), "{}", family.name);
         for line in &family.samples {
             let mut expected: BTreeSet<&str> = metric.labels.iter().copied().collect();
@@ -168,14 +148,8 @@ fn a_full_scrape_has_every_metric_of_the_catalogue_with_exactly_its_labels_and_n
             }
         }
     }
-    assert_eq!(
-        rendered.series,
-        found.iter().map(|family| family.samples.len()).sum::<usize>()
-    );
-    assert_eq!(
-        values(&rendered, "sextant_series"),
-        [format!(" {}", rendered.series)]
-    );
+    assert_eq!(rendered.series, found.iter().map(|family| family.samples.len()).sum::<usize>());
+    assert_eq!(values(&rendered, "sextant_series"), [format!(" {}", rendered.series)]);
     assert_eq!(values(&rendered, "sextant_series_dropped"), [" 0"]);
 }
 
@@ -189,11 +163,7 @@ fn the_catalogue_follows_the_naming_rules() {
             .into_iter()
             .find(|unit| base.ends_with(&format!("_{}", unit.as_str().unwrap())));
         assert_eq!(unit.unwrap_or(Unit::One), metric.unit, "{name}");
-        assert!(
-            metric.help.ends_with('.') && !metric.help.contains("  "),
-            "{name}: {}",
-            metric.help
-        );
+        assert!(metric.help.ends_with('.') && !metric.help.contains("  "), "{name}: {}", metric.help);
         if name.starts_with("dora_") && name != "dora_team_info" {
             assert!(metric.help.contains("definitions.md"), "{name}");
         }
@@ -228,16 +198,9 @@ fn unknown_is_absent_and_none_is_zero() {
     };
     // Never deployed, never an incident: nothing but that it is there.
     let text = std::str::from_utf8(&rendered.text).unwrap();
-    let search: Vec<&str> = text
-        .lines()
-        .filter(|line| line.contains("team=\"search\""))
-        .collect();
+    let search: Vec<&str> = text.lines().filter(|line| line.contains("team=\"search\"")).collect();
     assert_eq!(search, ["dora_team_info{team=\"search\"} 1"]);
-    let organization = Snapshot {
-        windows: snapshot().windows,
-        organization: idle(),
-        ..Snapshot::default()
-    };
+    let organization = Snapshot { windows: snapshot().windows, organization: idle(), ..Snapshot::default() };
     let alone = render(&organization, &[], &[], Limits::default()).unwrap();
     assert_eq!(
         values(&alone, "dora_organization_window_complete"),
@@ -267,10 +230,7 @@ fn unknown_is_absent_and_none_is_zero() {
 #[test]
 fn an_empty_snapshot_has_no_family_without_series() {
     let rendered = render(&Snapshot::default(), &counters(), &[], Limits::default()).unwrap();
-    let names: Vec<String> = families(&rendered)
-        .into_iter()
-        .map(|family| family.name)
-        .collect();
+    let names: Vec<String> = families(&rendered).into_iter().map(|family| family.name).collect();
     assert_eq!(
         names,
         [
@@ -304,10 +264,7 @@ fn without_component_detail_counters_are_the_same() {
     let mut snapshot = snapshot();
     snapshot.components.clear();
     let rendered = render(&snapshot, &counters(), &[], Limits::default()).unwrap();
-    assert_eq!(
-        values(&rendered, "dora_deployments_total"),
-        values(&full(), "dora_deployments_total")
-    );
+    assert_eq!(values(&rendered, "dora_deployments_total"), values(&full(), "dora_deployments_total"));
 }
 
 #[test]
@@ -316,14 +273,8 @@ fn a_histogram_is_cumulative_and_complete_for_every_team_that_has_deployed() {
     let mut buckets = values(&rendered, "dora_change_lead_time_seconds_bucket");
     assert_eq!(buckets.len(), 2 * 13);
     buckets.retain(|line| line.contains("payments"));
-    let counts: Vec<&str> = buckets
-        .iter()
-        .map(|line| line.rsplit_once(' ').unwrap().1)
-        .collect();
-    assert_eq!(
-        counts,
-        ["0", "1", "1", "1", "3", "3", "3", "3", "3", "3", "3", "3", "4"]
-    );
+    let counts: Vec<&str> = buckets.iter().map(|line| line.rsplit_once(' ').unwrap().1).collect();
+    assert_eq!(counts, ["0", "1", "1", "1", "3", "3", "3", "3", "3", "3", "3", "3", "4"]);
     assert_eq!(
         values(&rendered, "dora_change_lead_time_seconds_sum"),
         ["team=payments 9000000.5", "team=platform 0"]
@@ -339,10 +290,7 @@ fn too_many_series_cost_components_first_and_are_counted() {
     let everything = full();
     let by_prefix = |rendered: &Rendered, prefix: &str| {
         let found = families(rendered);
-        found
-            .iter()
-            .filter(|family| family.name.starts_with(prefix))
-            .count()
+        found.iter().filter(|family| family.name.starts_with(prefix)).count()
     };
     let series_max = everything.series - 1;
     let limited = |series_max| {
@@ -352,30 +300,13 @@ fn too_many_series_cost_components_first_and_are_counted() {
     let tight = limited(series_max);
     assert!(tight.series <= series_max);
     assert_eq!(tight.series + tight.dropped, everything.series);
-    assert_eq!(
-        values(&tight, "sextant_series_dropped"),
-        [format!(" {}", tight.dropped)]
-    );
-    assert_eq!(
-        by_prefix(&tight, "dora_deployments_total"),
-        0,
-        "the last family goes first"
-    );
-    assert_eq!(
-        by_prefix(&tight, "dora_team_"),
-        by_prefix(&everything, "dora_team_")
-    );
+    assert_eq!(values(&tight, "sextant_series_dropped"), [format!(" {}", tight.dropped)]);
+    assert_eq!(by_prefix(&tight, "dora_deployments_total"), 0, "the last family goes first");
+    assert_eq!(by_prefix(&tight, "dora_team_"), by_prefix(&everything, "dora_team_"));
     let none = limited(0);
-    assert_eq!(
-        by_prefix(&none, "dora_component_") + by_prefix(&none, "dora_team_"),
-        0
-    );
+    assert_eq!(by_prefix(&none, "dora_component_") + by_prefix(&none, "dora_team_"), 0);
     for prefix in ["dora_organization_", "sextant_", "process_"] {
-        assert_eq!(
-            by_prefix(&none, prefix),
-            by_prefix(&everything, prefix),
-            "{prefix} stays"
-        );
+        assert_eq!(by_prefix(&none, prefix), by_prefix(&everything, prefix), "{prefix} stays");
     }
     assert_eq!(none.series + none.dropped, everything.series);
 }
@@ -411,14 +342,11 @@ fn both_formats_have_the_same_series_and_openmetrics_keeps_its_grammar() {
 #[test]
 fn compressed_bodies_are_the_plain_ones() {
     let rendered = full();
-    for (plain, compressed) in [
-        (&rendered.text, &rendered.text_gzip),
-        (&rendered.openmetrics, &rendered.openmetrics_gzip),
-    ] {
+    for (plain, compressed) in
+        [(&rendered.text, &rendered.text_gzip), (&rendered.openmetrics, &rendered.openmetrics_gzip)]
+    {
         let mut back = Vec::new();
-        flate2::read::GzDecoder::new(&compressed[..])
-            .read_to_end(&mut back)
-            .unwrap();
+        flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut back).unwrap();
         assert_eq!(back, plain[..]);
         assert!(compressed.len() * 4 < plain.len());
     }
@@ -436,11 +364,7 @@ fn promtool_has_nothing_to_say() {
     promtool.stdin.take().unwrap().write_all(&full().text).unwrap();
     let output = promtool.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();
-    assert!(
-        output.status.success() && said.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&said)
-    );
+    assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
 }
 
 #[test]
@@ -460,10 +384,7 @@ fn what_is_not_known_yet_of_a_source_is_absent_and_failures_begin_at_zero() {
     ] {
         assert!(values(&before, name).is_empty(), "{name}");
     }
-    assert_eq!(
-        values(&before, "sextant_source_requests_total"),
-        ["kind=github,source=acme 0"]
-    );
+    assert_eq!(values(&before, "sextant_source_requests_total"), ["kind=github,source=acme 0"]);
     let failures = values(&before, "sextant_source_request_failures_total");
     let expected = Reason::ALL.map(|reason| format!("kind=github,reason={},source=acme 0", reason.as_str()));
     assert_eq!(BTreeSet::from_iter(failures), BTreeSet::from(expected));
@@ -496,10 +417,7 @@ fn a_source_that_left_the_configuration_leaves_no_series() {
     let rendered = render(&Snapshot::default(), &[], &telemetry.gather(), Limits::default()).unwrap();
     let text = std::str::from_utf8(&rendered.text).unwrap();
     assert!(!text.contains("acme-github"));
-    assert_eq!(
-        values(&rendered, "sextant_source_up"),
-        ["kind=pagerduty,source=acme-pagerduty 0"]
-    );
+    assert_eq!(values(&rendered, "sextant_source_up"), ["kind=pagerduty,source=acme-pagerduty 0"]);
 }
 
 proptest! {

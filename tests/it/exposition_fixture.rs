@@ -24,10 +24,7 @@ use sextant::telemetry::Telemetry;
 pub(crate) const AT: Timestamp = Timestamp::from_seconds(1_763_830_800);
 
 fn quantiles(p50: i64, p90: i64) -> Quantiles {
-    Quantiles {
-        p50: Some(Span::from_minutes(p50)),
-        p90: Some(Span::from_minutes(p90)),
-    }
+    Quantiles { p50: Some(Span::from_minutes(p50)), p90: Some(Span::from_minutes(p90)) }
 }
 
 /// A level that has deployed and had incidents.
@@ -43,12 +40,7 @@ pub(crate) fn busy() -> LevelValues {
             unreviewed_changes: 1,
             bot_changes: 4,
             lead_time: quantiles(90, 2_880),
-            phases: [
-                quantiles(30, 40),
-                quantiles(5, 50),
-                quantiles(15, 60),
-                quantiles(40, 70),
-            ],
+            phases: [quantiles(30, 40), quantiles(5, 50), quantiles(15, 60), quantiles(40, 70)],
             failed_deployments: 1,
             change_fail_ratio: Some(0.125),
             rework_deployments: 2,
@@ -70,16 +62,10 @@ pub(crate) fn busy() -> LevelValues {
         complete,
     };
     LevelValues {
-        windows: vec![
-            window(8, Completeness::Complete),
-            window(21, Completeness::Partial),
-        ],
+        windows: vec![window(8, Completeness::Complete), window(21, Completeness::Partial)],
         last_deployment_at: Some(Timestamp::from_millis(AT.millis() - 1_500)),
         unrecovered_deployments: Some(0),
-        open_incidents: Some(BTreeMap::from([
-            (Severity::new("sev1"), 2),
-            (Severity::none(), 0),
-        ])),
+        open_incidents: Some(BTreeMap::from([(Severity::new("sev1"), 2), (Severity::none(), 0)])),
     }
 }
 
@@ -104,40 +90,28 @@ pub(crate) fn quiet() -> LevelValues {
 
 /// A level that never did anything.
 pub(crate) fn idle() -> LevelValues {
-    LevelValues {
-        windows: vec![WindowValues::default(); 2],
-        ..LevelValues::default()
-    }
+    LevelValues { windows: vec![WindowValues::default(); 2], ..LevelValues::default() }
 }
 
 pub(crate) fn snapshot() -> Snapshot {
     let team = |values, info: &[(&str, &str)]| TeamValues {
         values,
-        info: info
-            .iter()
-            .map(|(key, value)| ((*key).into(), (*value).into()))
-            .collect(),
+        info: info.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
     };
     Snapshot {
         at: AT,
         windows: ["7d", "30d"].map(|label| Window::parse(label).unwrap()).into(),
         organization: busy(),
         teams: [
-            (
-                "payments",
-                team(busy(), &[("name", "Payments \"EU\""), ("slack", "#pay\\ments\n")]),
-            ),
+            ("payments", team(busy(), &[("name", "Payments \"EU\""), ("slack", "#pay\\ments\n")])),
             ("platform", team(quiet(), &[])),
             ("search", team(idle(), &[])),
         ]
         .map(|(slug, values)| (slug.into(), values))
         .into(),
-        components: [
-            (("payments", "checkout"), busy()),
-            (("search", "indexer"), idle()),
-        ]
-        .map(|((team, component), values)| ((team.into(), component.into()), values))
-        .into(),
+        components: [(("payments", "checkout"), busy()), (("search", "indexer"), idle())]
+            .map(|((team, component), values)| ((team.into(), component.into()), values))
+            .into(),
         deployed: [("payments".into(), "checkout".into())].into(),
         excluded: [(("acme-pagerduty".into(), Exclusion::Merged), 3)].into(),
         repositories: [
@@ -145,36 +119,20 @@ pub(crate) fn snapshot() -> Snapshot {
             (("acme-github".into(), RepositoryState::Unowned), 1),
         ]
         .into(),
-        suspects: Suspects {
-            clock_skew: 1,
-            future: 0,
-            unknown_value: 2,
-        },
+        suspects: Suspects { clock_skew: 1, future: 0, unknown_value: 2 },
     }
 }
 
 pub(crate) fn key(name: &str, labels: &[&str]) -> CounterKey {
-    CounterKey {
-        name: name.into(),
-        labels: labels.iter().map(|&label| label.into()).collect(),
-    }
+    CounterKey { name: name.into(), labels: labels.iter().map(|&label| label.into()).collect() }
 }
 
 pub(crate) fn counters() -> Vec<(CounterKey, f64)> {
     let lead_time = "dora_change_lead_time_seconds";
     vec![
-        (
-            key("dora_deployments_total", &["payments", "checkout", "success"]),
-            9.0,
-        ),
-        (
-            key("dora_deployments_total", &["payments", "gone", "success"]),
-            4.0,
-        ),
-        (
-            key("dora_deployments_total", &["dissolved", "checkout", "success"]),
-            4.0,
-        ),
+        (key("dora_deployments_total", &["payments", "checkout", "success"]), 9.0),
+        (key("dora_deployments_total", &["payments", "gone", "success"]), 4.0),
+        (key("dora_deployments_total", &["dissolved", "checkout", "success"]), 4.0),
         (key("dora_incidents_total", &["payments", "sev1"]), 2.0),
         (key("dora_incidents_total", &["payments", "sev3"]), 1.0),
         (key("dora_incidents_total", &["dissolved", "sev9"]), 7.0),
@@ -245,14 +203,9 @@ pub(crate) fn read(text: &str) -> Vec<Read> {
             families.last_mut().unwrap().samples.push(read_line(line));
             continue;
         };
-        let [word, name, rest] = comment.splitn(3, ' ').collect::<Vec<_>>()[..] else {
-            panic!("{line}")
-        };
+        let [word, name, rest] = comment.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
         if families.last().is_none_or(|family| family.name != name) {
-            families.push(Read {
-                name: name.into(),
-                ..Read::default()
-            });
+            families.push(Read { name: name.into(), ..Read::default() });
         }
         let family = families.last_mut().unwrap();
         assert!(family.samples.is_empty(), "metadata after samples: {line}");
@@ -275,10 +228,7 @@ fn read_line(line: &str) -> Line {
         loop {
             let (label, quoted) = rest.split_once("=\"").unwrap();
             let (value, after) = unescape(quoted);
-            assert!(
-                labels.insert(label.to_owned(), value).is_none(),
-                "label given twice: {line}"
-            );
+            assert!(labels.insert(label.to_owned(), value).is_none(), "label given twice: {line}");
             match after.as_bytes()[0] {
                 b',' => rest = &after[1..],
                 b'}' => break rest = &after[1..],
@@ -289,11 +239,7 @@ fn read_line(line: &str) -> Line {
     let value = rest.strip_prefix(' ').unwrap();
     assert!(!value.contains(' '), "a timestamp: {line}");
     value.parse::<f64>().unwrap();
-    Line {
-        name: name.into(),
-        labels,
-        value: value.into(),
-    }
+    Line { name: name.into(), labels, value: value.into() }
 }
 
 /// Up to the closing quote, and what follows it.

@@ -11,10 +11,8 @@ use apollo_compiler::{ExecutableDocument, Schema};
 
 use sextant::source::github::operations::{Request, largest};
 
-const SCHEMA: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/.tools/node_modules/@octokit/graphql-schema/schema.graphql"
-);
+const SCHEMA: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/.tools/node_modules/@octokit/graphql-schema/schema.graphql");
 
 /// The most nodes of one query, by GitHub's rules; ours stay below a tenth of it.
 const NODES_MAX: u64 = 500_000 / 10;
@@ -39,12 +37,7 @@ struct Cost<'a> {
 
 impl Cost<'_> {
     fn of(document: &ExecutableDocument, operation: &Operation, variables: &JsonMap) -> (u64, u64) {
-        let mut cost = Cost {
-            document,
-            variables,
-            requests: 0,
-            nodes: 0,
-        };
+        let mut cost = Cost { document, variables, requests: 0, nodes: 0 };
         cost.visit(&operation.selection_set, 1);
         (((cost.requests + 50) / 100).max(1), cost.nodes)
     }
@@ -77,11 +70,7 @@ impl Cost<'_> {
         let parents = if let Some(ids) = argument("ids") {
             u64::try_from(ids.as_array().unwrap().len()).unwrap()
         } else if field.ty().inner_named_type().ends_with("Connection") {
-            let size = argument("first")
-                .or_else(|| argument("last"))
-                .unwrap()
-                .as_u64()
-                .unwrap();
+            let size = argument("first").or_else(|| argument("last")).unwrap().as_u64().unwrap();
             assert!((1..=100).contains(&size), "{} of {size}", field.name);
             self.requests += parents;
             self.nodes += parents * size;
@@ -115,11 +104,7 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
     let schema = schema();
     let mut shown = String::new();
     for request in largest() {
-        let Request {
-            operation,
-            variables,
-            cost,
-        } = request;
+        let Request { operation, variables, cost } = request;
         let document = ExecutableDocument::parse_and_validate(&schema, operation.text, operation.name)
             .unwrap_or_else(|error| panic!("{}: {}", operation.name, error.errors));
         let text = document.operations.get(Some(operation.name)).unwrap();
@@ -128,11 +113,7 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
             .unwrap_or_else(|error| panic!("{}: {error:?}", operation.name));
         let (points, nodes) = Cost::of(&document, text, &variables);
         assert_eq!(cost, points, "{}", operation.name);
-        assert!(
-            nodes <= NODES_MAX,
-            "{} asks for up to {nodes} nodes",
-            operation.name
-        );
+        assert!(nodes <= NODES_MAX, "{} asks for up to {nodes} nodes", operation.name);
         writeln!(shown, "{} {points}", operation.name).unwrap();
     }
     insta::assert_snapshot!(shown, @r"

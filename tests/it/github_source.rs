@@ -33,11 +33,8 @@ async fn a_month_of_forty_repositories_takes_few_requests_and_so_do_the_polls_af
     assert!(requests <= 4, "{requests} requests");
 
     let keys: Vec<RepositoryKey> = stand.world.lock().keys().collect();
-    let busy: Vec<RepositoryKey> = keys
-        .into_iter()
-        .filter(|key| !stand.world.lock().at(*key).deployments.is_empty())
-        .take(8)
-        .collect();
+    let busy: Vec<RepositoryKey> =
+        keys.into_iter().filter(|key| !stand.world.lock().at(*key).deployments.is_empty()).take(8).collect();
     for (n, key) in busy.iter().enumerate() {
         let at = now().plus(Span::from_minutes(i64::try_from(n).unwrap()));
         stand.world.tell(|world| change(world, *key, "news", at));
@@ -82,20 +79,13 @@ async fn one_change_with_its_deployment_costs_little_beyond_the_probe() {
         let pull = world.open_pull(keys[0], Proposal::new("news", "ann").commit(at, "news"), at);
         world.merge(pull, Method::Squash, at)
     });
-    let deployment = stand
-        .world
-        .tell(|world| world.deploy(keys[0], landing, "production", at));
+    let deployment = stand.world.tell(|world| world.deploy(keys[0], landing, "production", at));
     let first = stand.cost().await;
-    stand
-        .world
-        .tell(|world| world.status(deployment, State::Success, at.plus(Span::from_minutes(1))));
+    stand.world.tell(|world| world.status(deployment, State::Success, at.plus(Span::from_minutes(1))));
     let second = stand.cost().await;
     let requests = first.0 + second.0 - 2 * probe;
     let points = first.1 + second.1 - 2 * probe_points;
-    assert!(
-        requests <= 6 && points <= 4,
-        "{requests} requests, {points} points"
-    );
+    assert!(requests <= 6 && points <= 4, "{requests} requests, {points} points");
     stand.holds_the_truth().await;
 }
 
@@ -111,22 +101,13 @@ async fn a_repository_that_is_gone_spoils_nothing_and_keeps_its_history() {
         change(world, keys[2], "news", at);
     });
     stand.poll().await.unwrap();
-    assert_eq!(
-        stand.facts(gone).await.repository.reach,
-        Reach::Ok,
-        "once may be a hiccup"
-    );
+    assert_eq!(stand.facts(gone).await.repository.reach, Reach::Ok, "once may be a hiccup");
     stand.poll().await.unwrap();
     let facts = stand.facts(gone).await;
-    assert_eq!(
-        (facts.repository.reach, facts.changes.len()),
-        (Reach::Inaccessible, 1)
-    );
+    assert_eq!((facts.repository.reach, facts.changes.len()), (Reach::Inaccessible, 1));
     stand.holds_the_truth().await;
 
-    stand
-        .world
-        .tell(|world| world.restore_repository(keys[1], at.plus(Span::from_hours(2))));
+    stand.world.tell(|world| world.restore_repository(keys[1], at.plus(Span::from_hours(2))));
     stand.poll().await.unwrap();
     assert_eq!(stand.facts(gone).await.repository.reach, Reach::Ok);
 }
@@ -194,18 +175,10 @@ async fn what_goes_wrong_in_one_answer_is_mended_by_the_next() {
 async fn endless_pages_end_and_are_told_of() {
     let (world, _) = small_world(2);
     let mut stand = Stand::new(world, Span::from_days(31)).await;
-    stand.servers.github.faults.always(
-        Which::Operation("RepositoryPages".to_owned()),
-        Fault::EndlessPages,
-    );
+    stand.servers.github.faults.always(Which::Operation("RepositoryPages".to_owned()), Fault::EndlessPages);
     let polled = stand.poll().await.unwrap();
     assert_eq!(polled.backfill, Backfill::Running);
-    assert!(
-        polled
-            .problems
-            .iter()
-            .all(|problem| problem.reason == Reason::Malformed)
-    );
+    assert!(polled.problems.iter().all(|problem| problem.reason == Reason::Malformed));
     assert!(!polled.problems.is_empty());
     stand.servers.github.faults.clear();
     stand.poll().await.unwrap();
@@ -216,18 +189,12 @@ async fn endless_pages_end_and_are_told_of() {
 async fn a_used_up_limit_ends_the_poll_and_the_next_one_goes_on() {
     let (world, _) = small_world(2);
     let mut stand = Stand::new(world, Span::from_days(31)).await;
-    stand.servers.github.faults.next(
-        1,
-        Which::Operation("RepositoryPages".to_owned()),
-        Fault::RateLimited,
-    );
+    stand.servers.github.faults.next(1, Which::Operation("RepositoryPages".to_owned()), Fault::RateLimited);
     match stand.poll().await.unwrap_err() {
         PollError::Source(failure) => assert_eq!(failure.reason, Reason::RateLimited),
         PollError::NotStored => panic!("it was stored"),
     }
-    stand
-        .world
-        .tell(|world| world.advance(now().plus(Span::from_hours(2))));
+    stand.world.tell(|world| world.advance(now().plus(Span::from_hours(2))));
     stand.poll().await.unwrap();
     stand.holds_the_truth().await;
 }
@@ -242,9 +209,7 @@ async fn a_release_branch_comes_with_its_deployments() {
         let head = world.head(keys[0]).unwrap();
         world.force_push(keys[0], "release", head, at(1));
         let mut merge = |title, minutes| {
-            let proposal = Proposal::new(title, "ann")
-                .base("release")
-                .commit(at(minutes), title);
+            let proposal = Proposal::new(title, "ann").base("release").commit(at(minutes), title);
             let pull = world.open_pull(keys[0], proposal, at(minutes));
             world.merge(pull, Method::Squash, at(minutes + 1))
         };
@@ -268,9 +233,8 @@ async fn long_lists_below_a_page_are_read_to_their_end() {
     stand.cost().await;
     stand.world.tell(|world| {
         let commits = (0..140).map(|n| (at(n), format!("commit {n}")));
-        let proposal = commits.fold(Proposal::new("long", "ann"), |proposal, (at, message)| {
-            proposal.commit(at, &message)
-        });
+        let proposal = commits
+            .fold(Proposal::new("long", "ann"), |proposal, (at, message)| proposal.commit(at, &message));
         let pull = world.open_pull(keys[0], proposal, at(200));
         for n in 0..130 {
             world.review(pull, "check[bot]", Verdict::Commented, at(201 + n));
@@ -302,9 +266,7 @@ async fn a_longer_history_is_read_when_it_is_asked_for() {
 async fn an_issue_is_an_incident_while_it_has_the_label() {
     let (world, keys) = small_world(1);
     let mut stand = Stand::new(world, Span::from_days(31)).await;
-    let old = stand
-        .world
-        .tell(|world| world.open_issue(keys[0], "old", &["Incident"], now()));
+    let old = stand.world.tell(|world| world.open_issue(keys[0], "old", &["Incident"], now()));
     stand.cost().await;
     let new = stand.world.tell(|world| {
         world.close_issue(old, StateReason::NotPlanned, at(1));
@@ -315,25 +277,11 @@ async fn an_issue_is_an_incident_while_it_has_the_label() {
     let incidents = stand.store.incidents().await.unwrap();
     let seen: Vec<_> = incidents
         .iter()
-        .map(|stored| {
-            (
-                stored.incident.title.as_str(),
-                stored.appeared,
-                stored.incident.excluded,
-            )
-        })
+        .map(|stored| (stored.incident.title.as_str(), stored.appeared, stored.incident.excluded))
         .collect();
-    assert_eq!(
-        seen,
-        [
-            ("old", Contact::First, Some(Exclusion::NotPlanned)),
-            ("new", Contact::Live, None)
-        ]
-    );
+    assert_eq!(seen, [("old", Contact::First, Some(Exclusion::NotPlanned)), ("new", Contact::Live, None)]);
 
-    stand
-        .world
-        .tell(|world| world.edit_issue(new, at(30), |issue| issue.labels.clear()));
+    stand.world.tell(|world| world.edit_issue(new, at(30), |issue| issue.labels.clear()));
     stand.cost().await;
     let incidents = stand.store.incidents().await.unwrap();
     assert_eq!(incidents[1].incident.excluded, Some(Exclusion::Filtered));
@@ -353,18 +301,12 @@ async fn a_deployment_that_ends_late_is_news_though_it_was_known_before() {
     });
     stand.cost().await;
     stand.holds_the_truth().await;
-    stand
-        .world
-        .tell(|world| world.status(deployment, State::Success, at(60)));
+    stand.world.tell(|world| world.status(deployment, State::Success, at(60)));
     stand.cost().await;
     stand.holds_the_truth().await;
     let number = stand.world.lock().at(keys[0]).database_id;
     let facts = stand.facts(number).await;
-    let late = facts
-        .attempts
-        .iter()
-        .find(|attempt| attempt.fact.created_at == now())
-        .unwrap();
+    let late = facts.attempts.iter().find(|attempt| attempt.fact.created_at == now()).unwrap();
     assert_eq!(late.contact, Contact::Live);
 }
 
@@ -372,11 +314,7 @@ async fn a_deployment_that_ends_late_is_news_though_it_was_known_before() {
 async fn a_wrong_token_is_told_of_at_once() {
     let (world, _) = small_world(1);
     let mut stand = Stand::new(world, Span::from_days(31)).await;
-    stand
-        .servers
-        .github
-        .faults
-        .always(Which::Any, Fault::status(401, "Bad credentials"));
+    stand.servers.github.faults.always(Which::Any, Fault::status(401, "Bad credentials"));
     match stand.poll().await.unwrap_err() {
         PollError::Source(failure) => assert_eq!(failure.reason, Reason::Auth),
         PollError::NotStored => panic!("it was stored"),

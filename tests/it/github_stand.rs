@@ -70,10 +70,7 @@ fn config(servers: &Servers, history: Span) -> Config {
         teams_from: TeamsFrom::GithubTeams,
         budget: 1.0,
         bots: Vec::new(),
-        incidents: Some(IssueRules {
-            labels: vec!["incident".to_owned()],
-            severity_label: None,
-        }),
+        incidents: Some(IssueRules { labels: vec!["incident".to_owned()], severity_label: None }),
     }
 }
 
@@ -86,14 +83,8 @@ impl Stand {
     pub(crate) async fn new(world: World, history: Span) -> Self {
         let world = SharedWorld::new(world);
         let stop = CancellationToken::new();
-        let servers = serve(
-            world.clone(),
-            Options::default(),
-            &TaskTracker::new(),
-            stop.clone(),
-        )
-        .await
-        .unwrap();
+        let servers =
+            serve(world.clone(), Options::default(), &TaskTracker::new(), stop.clone()).await.unwrap();
         Self {
             source: github(&world, config(&servers, history)),
             world,
@@ -158,11 +149,7 @@ impl Stand {
 
     pub(crate) async fn facts(&self, number: u64) -> RepositoryFacts {
         let source = name();
-        self.store
-            .repository(&RepositoryId { source, number })
-            .await
-            .unwrap()
-            .unwrap()
+        self.store.repository(&RepositoryId { source, number }).await.unwrap().unwrap()
     }
 
     /// Holds everything that is stored against the world.
@@ -191,53 +178,24 @@ fn changes_hold(repository: &Repository, facts: &RepositoryFacts, horizon: Times
         });
         let reviewed_at = reviews.map(|review| review.at).min();
         let id = repository.commits[landing.commit].id;
-        Some((
-            pull.number,
-            landing.at,
-            id,
-            pull.commits.len(),
-            pull.created_at,
-            reviewed_at,
-        ))
+        Some((pull.number, landing.at, id, pull.commits.len(), pull.created_at, reviewed_at))
     });
     let stored = facts.changes.iter().map(|seen| &seen.fact).map(|change| {
         let own = change.own_commits.len();
-        (
-            change.number,
-            change.merged_at,
-            change.landing.unwrap(),
-            own,
-            change.opened_at,
-            change.reviewed_at,
-        )
+        (change.number, change.merged_at, change.landing.unwrap(), own, change.opened_at, change.reviewed_at)
     });
-    assert_eq!(
-        stored.collect::<BTreeSet<_>>(),
-        merged.collect(),
-        "{}",
-        repository.name
-    );
+    assert_eq!(stored.collect::<BTreeSet<_>>(), merged.collect(), "{}", repository.name);
 }
 
 fn attempts_hold(repository: &Repository, facts: &RepositoryFacts, horizon: Timestamp) {
     let first = |statuses: &[(State, Timestamp)], states: &[State]| {
-        statuses
-            .iter()
-            .filter(|(state, _)| states.contains(state))
-            .map(|(_, at)| *at)
-            .min()
+        statuses.iter().filter(|(state, _)| states.contains(state)).map(|(_, at)| *at).min()
     };
-    let deployments = repository
-        .deployments
-        .iter()
-        .filter(|deployment| deployment.created_at >= horizon);
+    let deployments = repository.deployments.iter().filter(|deployment| deployment.created_at >= horizon);
     let told: BTreeMap<_, _> = deployments
         .map(|deployment| {
-            let statuses: Vec<_> = deployment
-                .statuses
-                .iter()
-                .map(|status| (status.state, status.at))
-                .collect();
+            let statuses: Vec<_> =
+                deployment.statuses.iter().map(|status| (status.state, status.at)).collect();
             let success = first(&statuses, &[State::Success]).map(|at| (Outcome::Success, at));
             let failure = first(&statuses, &[State::Failure, State::Error]).map(|at| (Outcome::Failure, at));
             (deployment.database_id.to_string(), success.or(failure))
@@ -252,11 +210,8 @@ fn attempts_hold(repository: &Repository, facts: &RepositoryFacts, horizon: Time
 }
 
 fn commits_hold(repository: &Repository, facts: &RepositoryFacts, horizon: Timestamp) {
-    let stored: BTreeMap<CommitId, Option<u64>> = facts
-        .commits
-        .iter()
-        .map(|commit| (commit.id, commit.pull_request))
-        .collect();
+    let stored: BTreeMap<CommitId, Option<u64>> =
+        facts.commits.iter().map(|commit| (commit.id, commit.pull_request)).collect();
     let Some(head) = repository.branches.get(&repository.default_branch).copied() else {
         assert!(stored.is_empty());
         return;
@@ -264,30 +219,15 @@ fn commits_hold(repository: &Repository, facts: &RepositoryFacts, horizon: Times
     for place in repository.history(head) {
         let commit = &repository.commits[place];
         if commit.committed_at >= horizon {
-            assert!(
-                stored.contains_key(&commit.id),
-                "{} lacks {}",
-                repository.name,
-                commit.id
-            );
+            assert!(stored.contains_key(&commit.id), "{} lacks {}", repository.name, commit.id);
         }
     }
-    let landings: BTreeSet<CommitId> = facts
-        .changes
-        .iter()
-        .filter_map(|seen| seen.fact.landing)
-        .collect();
+    let landings: BTreeSet<CommitId> = facts.changes.iter().filter_map(|seen| seen.fact.landing).collect();
     let mut line = Some(head);
     while let Some(commit) = line.map(|place| &repository.commits[place]) {
         if commit.committed_at >= horizon && !landings.contains(&commit.id) {
             let pushed = stored[&commit.id].is_none();
-            assert_eq!(
-                pushed,
-                commit.pulls.is_empty(),
-                "{} {}",
-                repository.name,
-                commit.id
-            );
+            assert_eq!(pushed, commit.pulls.is_empty(), "{} {}", repository.name, commit.id);
         }
         line = commit.parents.first().copied();
     }

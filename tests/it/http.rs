@@ -54,10 +54,7 @@ enum Reply {
 }
 
 fn reply(status: u16, headers: &[(&'static str, &str)], body: impl Into<Vec<u8>>) -> Reply {
-    let headers = headers
-        .iter()
-        .map(|(name, value)| (*name, (*value).to_owned()))
-        .collect();
+    let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     Reply::Answer(status, headers, body.into())
 }
 
@@ -93,11 +90,7 @@ impl Server {
         let router = Router::new().fallback(answer).with_state(Arc::clone(&script));
         let mut serving = JoinSet::new();
         serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self {
-            url,
-            script,
-            _serving: serving,
-        }
+        Self { url, script, _serving: serving }
     }
 
     fn seen(&self) -> Vec<(String, HeaderMap, Vec<u8>)> {
@@ -113,11 +106,7 @@ async fn answer(State(script): State<Arc<Script>>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1_000_000).await.unwrap();
     let line = format!("{} {}", parts.method, parts.uri);
-    script
-        .requests
-        .lock()
-        .unwrap()
-        .push((line, parts.headers, body.into()));
+    script.requests.lock().unwrap().push((line, parts.headers, body.into()));
     let reply = {
         let mut replies = script.replies.lock().unwrap();
         let reply = replies.pop_front().unwrap();
@@ -172,21 +161,14 @@ fn seconds(from_now: i64) -> DateTime<Utc> {
 async fn a_request_says_who_asks_for_what() {
     let server = Server::start([fine()]).await;
     let http = server.http();
-    http.get("/incidents", &[("statuses[]", "triggered"), ("limit", "1 00")])
-        .await
-        .unwrap();
-    http.post("/graphql", &serde_json::json!({"query": "{ viewer }"}))
-        .await
-        .unwrap();
+    http.get("/incidents", &[("statuses[]", "triggered"), ("limit", "1 00")]).await.unwrap();
+    http.post("/graphql", &serde_json::json!({"query": "{ viewer }"})).await.unwrap();
 
     let seen = server.seen();
     assert_eq!(seen[0].0, "GET /incidents?statuses%5B%5D=triggered&limit=1+00");
     assert_eq!(seen[0].1["authorization"], format!("Token token={SECRET}"));
     assert_eq!(seen[0].1["accept"], "application/vnd.acme+json");
-    assert_eq!(
-        seen[0].1["user-agent"],
-        concat!("sextant/", env!("CARGO_PKG_VERSION"))
-    );
+    assert_eq!(seen[0].1["user-agent"], concat!("sextant/", env!("CARGO_PKG_VERSION")));
     assert_eq!(seen[0].1["accept-encoding"], "gzip");
     assert_eq!(seen[1].0, "POST /graphql");
     assert_eq!(seen[1].1["content-type"], "application/json");
@@ -209,50 +191,17 @@ async fn every_bad_answer_has_its_reason_and_its_number_of_requests() {
         (refused(500), Reason::Server, 3, None),
         (refused(502), Reason::Server, 3, None),
         (refused(429), Reason::RateLimited, 1, Some(seconds(60))),
-        (
-            vec![reply(429, &[("retry-after", "1000")], "")],
-            Reason::RateLimited,
-            1,
-            Some(seconds(1_000)),
-        ),
-        (
-            vec![reply(503, &[("retry-after", "1000")], "")],
-            Reason::Server,
-            1,
-            Some(seconds(1_000)),
-        ),
-        (
-            vec![reply(403, &[], "secondary rate limit")],
-            Reason::RateLimited,
-            1,
-            Some(seconds(60)),
-        ),
-        (
-            vec![reply(200, &[], vec![b' '; BODY_BYTES + 1])],
-            Reason::Malformed,
-            1,
-            None,
-        ),
-        (
-            vec![reply(200, &[("content-encoding", "gzip")], "plain")],
-            Reason::Network,
-            3,
-            None,
-        ),
+        (vec![reply(429, &[("retry-after", "1000")], "")], Reason::RateLimited, 1, Some(seconds(1_000))),
+        (vec![reply(503, &[("retry-after", "1000")], "")], Reason::Server, 1, Some(seconds(1_000))),
+        (vec![reply(403, &[], "secondary rate limit")], Reason::RateLimited, 1, Some(seconds(60))),
+        (vec![reply(200, &[], vec![b' '; BODY_BYTES + 1])], Reason::Malformed, 1, None),
+        (vec![reply(200, &[("content-encoding", "gzip")], "plain")], Reason::Network, 3, None),
         (vec![gzip(&[b' '; BODY_BYTES + 1])], Reason::Malformed, 1, None),
         (vec![Reply::Hang], Reason::Timeout, 3, None),
     ] {
         let server = Server::start(replies.clone()).await;
-        let failure = server
-            .http()
-            .get("/incidents", &[("q", "quiet")])
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (failure.reason, failure.retry_at),
-            (reason, retry_at),
-            "{replies:?}: {failure}"
-        );
+        let failure = server.http().get("/incidents", &[("q", "quiet")]).await.unwrap_err();
+        assert_eq!((failure.reason, failure.retry_at), (reason, retry_at), "{replies:?}: {failure}");
         assert_eq!(server.seen().len(), requests, "{replies:?}");
         let said = failure.to_string();
         assert!(said.starts_with("acme: GET http://127.0.0.1:"), "{said}");
@@ -262,22 +211,13 @@ async fn every_bad_answer_has_its_reason_and_its_number_of_requests() {
 
 #[tokio::test]
 async fn what_passes_is_asked_again() {
-    for replies in [
-        vec![gzip(b"{}")],
-        vec![reply(502, &[], ""), reply(500, &[], ""), fine()],
-        vec![Reply::Hang, fine()],
-    ] {
+    for replies in
+        [vec![gzip(b"{}")], vec![reply(502, &[], ""), reply(500, &[], ""), fine()], vec![Reply::Hang, fine()]]
+    {
         let asked = replies.len();
         let server = Server::start(replies).await;
-        let answer = server
-            .http()
-            .post("/graphql", &serde_json::json!({}))
-            .await
-            .unwrap();
-        assert_eq!(
-            (answer.status, answer.body.as_slice(), server.seen().len()),
-            (200, &b"{}"[..], asked)
-        );
+        let answer = server.http().post("/graphql", &serde_json::json!({})).await.unwrap();
+        assert_eq!((answer.status, answer.body.as_slice(), server.seen().len()), (200, &b"{}"[..], asked));
     }
 }
 
@@ -309,9 +249,7 @@ async fn a_connection_that_is_refused_or_breaks_is_the_network() {
                     break;
                 }
             }
-            stream
-                .try_write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"half\":")
-                .unwrap();
+            stream.try_write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"half\":").unwrap();
         }
     });
     let failure = client.get("/x", &[]).await.unwrap_err();
@@ -347,10 +285,7 @@ async fn a_token_that_cannot_be_sent_is_not_sent() {
         let server = Server::start([fine()]).await;
         let credential = Credential::new(move || token.map(SecretString::from).map_err(str::to_owned));
         let failure = http(&server.url, credential).get("/x", &[]).await.unwrap_err();
-        assert_eq!(
-            (failure.reason, failure.what),
-            (Reason::Auth, format!("acme: {said}"))
-        );
+        assert_eq!((failure.reason, failure.what), (Reason::Auth, format!("acme: {said}")));
         assert!(server.seen().is_empty());
     }
 }
@@ -364,11 +299,8 @@ async fn a_token_is_read_for_each_request_and_trimmed() {
     let http = http(&server.url, credential);
     http.get("/x", &[]).await.unwrap();
     http.get("/x", &[]).await.unwrap();
-    let sent: Vec<_> = server
-        .seen()
-        .into_iter()
-        .map(|(_, headers, _)| headers["authorization"].clone())
-        .collect();
+    let sent: Vec<_> =
+        server.seen().into_iter().map(|(_, headers, _)| headers["authorization"].clone()).collect();
     assert_eq!(sent, ["Token token=old", "Token token=new"]);
 }
 
@@ -379,11 +311,7 @@ async fn redirects_on_the_same_host_are_followed_and_others_are_not() {
     let server = Server::start([reply(301, &[("location", &away)], "")]).await;
     let failure = server.http().get("/x", &[]).await.unwrap_err();
     assert_eq!(failure.reason, Reason::Malformed);
-    assert!(
-        failure
-            .what
-            .ends_with(&format!("redirected to {}, which is not followed", elsewhere.url))
-    );
+    assert!(failure.what.ends_with(&format!("redirected to {}, which is not followed", elsewhere.url)));
     assert!(elsewhere.seen().is_empty());
 
     let server = Server::start([reply(301, &[("location", "/renamed")], ""), fine()]).await;
@@ -400,16 +328,8 @@ async fn redirects_on_the_same_host_are_followed_and_others_are_not() {
 #[tokio::test]
 async fn a_path_that_leads_elsewhere_is_not_asked_for() {
     let server = Server::start([fine()]).await;
-    for path in [
-        "/incidents/../users",
-        "//evil.example",
-        "incidents",
-        "/incidents//",
-    ] {
-        assert_eq!(
-            server.http().get(path, &[]).await.unwrap_err().reason,
-            Reason::Malformed
-        );
+    for path in ["/incidents/../users", "//evil.example", "incidents", "/incidents//"] {
+        assert_eq!(server.http().get(path, &[]).await.unwrap_err().reason, Reason::Malformed);
     }
     assert!(server.seen().is_empty());
 }
@@ -420,10 +340,7 @@ async fn nothing_is_asked_while_the_source_wants_a_pause() {
     let http = server.http();
     http.get("/x", &[]).await.unwrap_err();
     let failure = http.clone().get("/y", &[]).await.unwrap_err();
-    assert_eq!(
-        (failure.reason, failure.retry_at),
-        (Reason::RateLimited, Some(seconds(100)))
-    );
+    assert_eq!((failure.reason, failure.retry_at), (Reason::RateLimited, Some(seconds(100))));
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -438,10 +355,7 @@ async fn a_used_up_resource_does_not_stop_the_others() {
     let server = Server::start([reply(403, &used_up, ""), fine()]).await;
     let http = server.http();
     let failure = http.get("/x", &[]).await.unwrap_err();
-    assert_eq!(
-        (failure.reason, failure.retry_at),
-        (Reason::RateLimited, Some(seconds(600)))
-    );
+    assert_eq!((failure.reason, failure.retry_at), (Reason::RateLimited, Some(seconds(600))));
     assert_eq!(http.admit("core", 1).unwrap_err().retry_at, Some(seconds(600)));
     assert_eq!(http.admit("graphql", 1), Ok(()));
     http.post("/graphql", &serde_json::json!({})).await.unwrap();
@@ -449,27 +363,17 @@ async fn a_used_up_resource_does_not_stop_the_others() {
 
 #[tokio::test]
 async fn clones_share_the_budget_that_headers_and_bodies_state() {
-    let near = [
-        ("ratelimit-limit", "960"),
-        ("ratelimit-remaining", "193"),
-        ("ratelimit-reset", "12"),
-    ];
+    let near = [("ratelimit-limit", "960"), ("ratelimit-remaining", "193"), ("ratelimit-reset", "12")];
     let server = Server::start([reply(200, &near, "{}")]).await;
     let http = server.http();
     let clone = http.clone();
     http.get("/x", &[]).await.unwrap();
     assert_eq!(clone.admit("rest", 1), Ok(()));
     let refusal = clone.admit("rest", 2).unwrap_err();
-    assert_eq!(
-        (refusal.reason, refusal.retry_at),
-        (Reason::RateLimited, Some(seconds(12)))
-    );
+    assert_eq!((refusal.reason, refusal.retry_at), (Reason::RateLimited, Some(seconds(12))));
 
     http.observe_limit("graphql", 5_000, 1_000, now() + chrono::TimeDelta::seconds(600));
-    assert_eq!(
-        clone.admit("graphql", 1).unwrap_err().retry_at,
-        Some(seconds(600))
-    );
+    assert_eq!(clone.admit("graphql", 1).unwrap_err().retry_at, Some(seconds(600)));
 }
 
 #[tokio::test]
@@ -509,11 +413,7 @@ async fn every_request_and_every_failure_is_counted_and_no_secret_with_them() {
         (failures, "network", 0.0),
         ("sextant_source_rate_limit", "graphql", 5_000.0),
         ("sextant_source_rate_limit_remaining", "graphql", 1_000.0),
-        (
-            "sextant_source_rate_limit_reset_timestamp_seconds",
-            "graphql",
-            1_800_000_600.0,
-        ),
+        ("sextant_source_rate_limit_reset_timestamp_seconds", "graphql", 1_800_000_600.0),
     ] {
         assert_eq!(value(name, label), Some(expected), "{name} {label}");
     }
@@ -526,16 +426,9 @@ async fn json_that_cannot_be_read_is_malformed() {
         let server = Server::start([reply(200, &[("content-type", "application/json")], body)]).await;
         let http = server.http();
         let answer = http.get("/x", &[]).await.unwrap();
-        let failure = http
-            .read::<std::collections::BTreeMap<String, u64>>(&answer, "the list")
-            .unwrap_err();
+        let failure = http.read::<std::collections::BTreeMap<String, u64>>(&answer, "the list").unwrap_err();
         assert_eq!(failure.reason, Reason::Malformed);
         assert!(!failure.what.contains(SECRET), "{failure}");
-        assert!(
-            failure
-                .what
-                .starts_with("acme: the list: the answer cannot be read: "),
-            "{failure}"
-        );
+        assert!(failure.what.starts_with("acme: the list: the answer cannot be read: "), "{failure}");
     }
 }

@@ -92,12 +92,7 @@ impl Rollout {
         if !self.failed() {
             return None;
         }
-        let began = self
-            .incidents
-            .iter()
-            .map(|(started, _)| *started)
-            .min()
-            .unwrap_or(self.at);
+        let began = self.incidents.iter().map(|(started, _)| *started).min().unwrap_or(self.at);
         let resolved: Option<Vec<_>> = self.incidents.iter().map(|(_, end)| *end).collect();
         let by_incidents = resolved.and_then(|ends| ends.into_iter().max());
         let ends = by_incidents.into_iter().chain(self.remedies.iter().copied());
@@ -118,19 +113,14 @@ pub(crate) struct Said {
 /// All repositories by `owner/name`.
 pub(crate) fn ask(world: &World, told: &Told) -> BTreeMap<String, Said> {
     let keys: Vec<_> = world.keys().collect();
-    let mut said: BTreeMap<_, _> = keys
-        .iter()
-        .map(|key| (world.at(*key).name_with_owner(), repository(world.at(*key), told)))
-        .collect();
+    let mut said: BTreeMap<_, _> =
+        keys.iter().map(|key| (world.at(*key).name_with_owner(), repository(world.at(*key), told))).collect();
     for incident in &world.pagerduty.incidents {
         let service = world.pagerduty.service(incident.service).unwrap();
         let urgency = format!("{:?}", incident.urgency).to_lowercase();
         let dropped = incident.merged_into.is_some()
             || !told.urgencies.contains(&urgency.as_str())
-            || told
-                .exclude_title
-                .as_ref()
-                .is_some_and(|title| title.is_match(&incident.title));
+            || told.exclude_title.as_ref().is_some_and(|title| title.is_match(&incident.title));
         let Some(name) = told.services.get(&service.id) else {
             continue;
         };
@@ -138,27 +128,17 @@ pub(crate) fn ask(world: &World, told: &Told) -> BTreeMap<String, Said> {
             continue;
         };
         if !dropped {
-            attribute(
-                world.at(key),
-                said,
-                &incident.title,
-                incident.created_at,
-                incident.resolved_at,
-            );
+            attribute(world.at(key), said, &incident.title, incident.created_at, incident.resolved_at);
         }
     }
     for key in keys {
         let repository = world.at(key);
         let said = said.get_mut(&repository.name_with_owner()).unwrap();
-        for issue in repository
-            .issues
-            .iter()
-            .filter(|issue| issue.labels.iter().any(|label| label == "incident"))
+        for issue in
+            repository.issues.iter().filter(|issue| issue.labels.iter().any(|label| label == "incident"))
         {
-            let dropped = matches!(
-                issue.state_reason,
-                Some(StateReason::NotPlanned | StateReason::Duplicate)
-            );
+            let dropped =
+                matches!(issue.state_reason, Some(StateReason::NotPlanned | StateReason::Duplicate));
             if !dropped {
                 let text = format!("{}\n{}", issue.title, issue.body);
                 attribute(repository, said, &text, issue.created_at, issue.closed_at);
@@ -230,46 +210,23 @@ fn repository(repository: &Repository, told: &Told) -> Said {
 
 fn merges(repository: &Repository, said: &mut Said) -> Vec<Success> {
     let mut successes = Vec::new();
-    for pull in repository
-        .pulls
-        .iter()
-        .filter(|pull| pull.base == repository.default_branch)
-    {
+    for pull in repository.pulls.iter().filter(|pull| pull.base == repository.default_branch) {
         let Some(landing) = &pull.landing else { continue };
         said.attempts.push((landing.at, true));
-        successes.push((
-            landing.at,
-            pull.number,
-            landing.at,
-            landing.commit,
-            "production".to_owned(),
-        ));
+        successes.push((landing.at, pull.number, landing.at, landing.commit, "production".to_owned()));
     }
     successes
 }
 
 fn deployments(repository: &Repository, told: &Told, said: &mut Said) -> Vec<Success> {
     let mut successes = Vec::new();
-    for deployment in repository
-        .deployments
-        .iter()
-        .filter(|one| told.production.is_match(&one.environment))
-    {
+    for deployment in repository.deployments.iter().filter(|one| told.production.is_match(&one.environment)) {
         let when = |states: &[State]| {
-            deployment
-                .statuses
-                .iter()
-                .filter(|one| states.contains(&one.state))
-                .map(|one| one.at)
-                .min()
+            deployment.statuses.iter().filter(|one| states.contains(&one.state)).map(|one| one.at).min()
         };
         if let Some(at) = when(&[State::Success]) {
             said.attempts.push((at, true));
-            let place = repository
-                .commits
-                .iter()
-                .position(|commit| commit.id == deployment.commit)
-                .unwrap();
+            let place = repository.commits.iter().position(|commit| commit.id == deployment.commit).unwrap();
             let (id, created_at) = (deployment.database_id, deployment.created_at);
             successes.push((at, id, created_at, place, deployment.environment.clone()));
         } else if let Some(at) = when(&[State::Failure, State::Error]) {
@@ -315,20 +272,13 @@ fn changes(repository: &Repository, told: &Told, rollouts: &mut [Rollout]) {
     let mut before: BTreeSet<usize> = BTreeSet::new();
     for index in 0..rollouts.len() {
         let here = reach(repository, rollouts[index].commit);
-        let (at, created_at, commit) = (
-            rollouts[index].at,
-            rollouts[index].created_at,
-            rollouts[index].commit,
-        );
+        let (at, created_at, commit) =
+            (rollouts[index].at, rollouts[index].created_at, rollouts[index].commit);
         let kind = match index.checked_sub(1).map(|previous| &rollouts[previous]) {
             None => "first",
             Some(previous) if previous.commit == commit => "redeploy",
             Some(previous) if reach(repository, previous.commit).contains(&commit) => {
-                if created_at < previous.at {
-                    "late"
-                } else {
-                    "rollback"
-                }
+                if created_at < previous.at { "late" } else { "rollback" }
             }
             Some(_) => "forward",
         };
@@ -337,11 +287,7 @@ fn changes(repository: &Repository, told: &Told, rollouts: &mut [Rollout]) {
         if kind == "forward" {
             let fresh: BTreeSet<usize> = here.difference(&before).copied().collect();
             for pull in &repository.pulls {
-                if pull
-                    .landing
-                    .as_ref()
-                    .is_some_and(|landing| fresh.contains(&landing.commit))
-                {
+                if pull.landing.as_ref().is_some_and(|landing| fresh.contains(&landing.commit)) {
                     take(repository, told, rollout, pull, at);
                 }
             }
@@ -388,12 +334,7 @@ fn take(repository: &Repository, told: &Told, rollout: &mut Rollout, pull: &Pull
         rollout.bot_changes += 1;
     } else {
         rollout.unreviewed += usize::from(!reviewed);
-        let first = pull
-            .commits
-            .iter()
-            .map(|own| repository.commits[*own].authored_at)
-            .min()
-            .unwrap();
+        let first = pull.commits.iter().map(|own| repository.commits[*own].authored_at).min().unwrap();
         let lead_time = as_told(at).since(as_told(first));
         rollout.lead_times.push(lead_time.max(Span::ZERO));
     }
@@ -424,9 +365,7 @@ fn reverts(repository: &Repository, pull: &PullRequest) -> Reverts {
     let mut found = false;
     let body = &*REVERTS_NUMBER;
     for capture in body.captures_iter(&pull.body) {
-        let here = capture
-            .get(1)
-            .is_none_or(|name| name.as_str() == repository.name_with_owner());
+        let here = capture.get(1).is_none_or(|name| name.as_str() == repository.name_with_owner());
         found = true;
         if let Some(place) = here.then(|| landing_of(&capture[2])).flatten() {
             return Reverts::Landing(place);
@@ -448,13 +387,10 @@ fn reverts(repository: &Repository, pull: &PullRequest) -> Reverts {
     if let Some(capture) = REVERT_TITLE.captures(&pull.title) {
         found = true;
         let merged_at = pull.landing.as_ref().unwrap().at;
-        let titled = repository
-            .pulls
-            .iter()
-            .filter(|other| other.title == capture[1] && other.number != pull.number);
-        let landings = titled
-            .filter_map(|other| other.landing.as_ref())
-            .filter(|landing| landing.at < merged_at);
+        let titled =
+            repository.pulls.iter().filter(|other| other.title == capture[1] && other.number != pull.number);
+        let landings =
+            titled.filter_map(|other| other.landing.as_ref()).filter(|landing| landing.at < merged_at);
         if let Some(landing) = landings.max_by_key(|landing| landing.at) {
             return Reverts::Landing(landing.commit);
         }
@@ -466,17 +402,12 @@ fn reverted_commit(repository: &Repository, text: &str) -> Reverts {
     let Some(capture) = REVERTS_COMMIT.captures(text) else {
         return Reverts::Nothing;
     };
-    let place = repository
-        .commits
-        .iter()
-        .position(|commit| commit.id.to_string().starts_with(&capture[1]));
+    let place = repository.commits.iter().position(|commit| commit.id.to_string().starts_with(&capture[1]));
     let Some(place) = place else {
         return Reverts::Unknown;
     };
-    let of_pull = repository
-        .pulls
-        .iter()
-        .find(|pull| pull.landing.is_some() && pull.commits.contains(&place));
+    let of_pull =
+        repository.pulls.iter().find(|pull| pull.landing.is_some() && pull.commits.contains(&place));
     Reverts::Landing(of_pull.map_or(place, |pull| pull.landing.as_ref().unwrap().commit))
 }
 
@@ -493,15 +424,10 @@ fn blame(repository: &Repository, rollouts: &mut [Rollout]) {
             rollouts[blamed].blamed = true;
             let (commit, below) = (rollouts[index].commit, reach(repository, rollouts[index].commit));
             let same = (0..index).rev().find(|other| rollouts[*other].commit == commit);
-            let target = same.or_else(|| {
-                (0..index)
-                    .rev()
-                    .find(|other| below.contains(&rollouts[*other].commit))
-            });
+            let target =
+                same.or_else(|| (0..index).rev().find(|other| below.contains(&rollouts[*other].commit)));
             let first = target.map_or(0, |target| target + 1);
-            rollouts[first..index]
-                .iter_mut()
-                .for_each(|rollout| rollout.remedies.push(at));
+            rollouts[first..index].iter_mut().for_each(|rollout| rollout.remedies.push(at));
         }
         let reverted = rollouts[index].reverted.clone();
         for earlier in &mut rollouts[..index] {
@@ -526,10 +452,7 @@ fn blame(repository: &Repository, rollouts: &mut [Rollout]) {
 fn has_hotfix(repository: &Repository, rollout: &Rollout) -> bool {
     let branch = &*HOTFIX;
     repository.pulls.iter().any(|pull| {
-        let own = pull
-            .landing
-            .as_ref()
-            .is_some_and(|landing| rollout.landings.contains(&landing.commit));
+        let own = pull.landing.as_ref().is_some_and(|landing| rollout.landings.contains(&landing.commit));
         own && (branch.is_match(&pull.branch) || pull.labels.iter().any(|label| label == "hotfix"))
     })
 }
@@ -545,18 +468,12 @@ fn attribute(
 ) {
     let (started, resolved) = (as_told(started), resolved.map(as_told));
     said.incidents.push((started, resolved));
-    let earlier: Vec<usize> = (0..said.rollouts.len())
-        .filter(|index| said.rollouts[*index].at < started)
-        .collect();
+    let earlier: Vec<usize> =
+        (0..said.rollouts.len()).filter(|index| said.rollouts[*index].at < started).collect();
     let found = referenced(repository, text).and_then(|commit| {
         let is = |index: &usize| said.rollouts[*index].commit == commit;
         let contains = |index: &usize| reach(repository, said.rollouts[*index].commit).contains(&commit);
-        earlier
-            .iter()
-            .rev()
-            .copied()
-            .find(is)
-            .or_else(|| earlier.iter().copied().find(contains))
+        earlier.iter().rev().copied().find(is).or_else(|| earlier.iter().copied().find(contains))
     });
     let recent = |index: &usize| started.since(said.rollouts[*index].at) <= Span::from_hours(24);
     if let Some(index) = found.or_else(|| earlier.last().copied().filter(recent)) {
@@ -572,25 +489,14 @@ fn referenced(repository: &Repository, title: &str) -> Option<usize> {
         capture[1].parse::<u64>().ok()
     };
     if let Some(id) = number(format!(r"{name}/deployments/(?:[a-z_]+/)?(\d+)")) {
-        let commit = repository
-            .deployments
-            .iter()
-            .find(|one| one.database_id == id)?
-            .commit;
+        let commit = repository.deployments.iter().find(|one| one.database_id == id)?.commit;
         return repository.commits.iter().position(|one| one.id == commit);
     }
     if let Some(pull) = number(format!(r"{name}/pull/(\d+)")) {
-        return repository
-            .pull(pull)?
-            .landing
-            .as_ref()
-            .map(|landing| landing.commit);
+        return repository.pull(pull)?.landing.as_ref().map(|landing| landing.commit);
     }
     let sha = SHA.find(title)?.as_str().to_owned();
-    repository
-        .commits
-        .iter()
-        .position(|commit| commit.id.to_string().starts_with(&sha))
+    repository.commits.iter().position(|commit| commit.id.to_string().starts_with(&sha))
 }
 
 /// 3.5, once incidents are attributed.
@@ -598,12 +504,7 @@ fn rework(rollouts: &mut [Rollout]) {
     let incidents: Vec<(usize, Timestamp, Option<Timestamp>)> = rollouts
         .iter()
         .enumerate()
-        .flat_map(|(index, rollout)| {
-            rollout
-                .incidents
-                .iter()
-                .map(move |(start, end)| (index, *start, *end))
-        })
+        .flat_map(|(index, rollout)| rollout.incidents.iter().map(move |(start, end)| (index, *start, *end)))
         .collect();
     for rollout in rollouts.iter_mut() {
         rollout.unplanned = rollout.kind == "rollback" || rollout.reverts_or_hotfixes;

@@ -13,10 +13,7 @@ use sextant::ownership::Ownership;
 use crate::engine_world::incident;
 
 fn id(number: u64) -> RepositoryId {
-    RepositoryId {
-        source: SourceName::new("github"),
-        number,
-    }
+    RepositoryId { source: SourceName::new("github"), number }
 }
 
 /// Repositories numbered from 1, in this order.
@@ -29,10 +26,7 @@ fn repositories(names: &[&str]) -> Inventory {
         head: None,
         created_at: sextant::model::time::Timestamp::from_seconds(0),
     };
-    Inventory {
-        repositories: (1..).zip(names).map(repository).collect(),
-        ..Inventory::default()
-    }
+    Inventory { repositories: (1..).zip(names).map(repository).collect(), ..Inventory::default() }
 }
 
 fn patterns(patterns: &[&str]) -> RepositoryPatterns {
@@ -88,11 +82,7 @@ fn holding(teams: &str) -> Vec<HoldingTeam> {
         HoldingTeam {
             slug: slug.into(),
             name: format!("The {}", slug.to_uppercase()),
-            repositories: repositories
-                .split(',')
-                .filter(|text| !text.is_empty())
-                .map(holds)
-                .collect(),
+            repositories: repositories.split(',').filter(|text| !text.is_empty()).map(holds).collect(),
         }
     };
     teams.split_whitespace().map(team).collect()
@@ -113,17 +103,9 @@ fn of_several_teams_that_hold_a_repository_one_owns_it() {
         ("a=1:read", "unowned", "reading is not owning"),
         ("a=1:write", "a", "write, if nobody may more"),
         ("a=1:write b=1:maintain", "b", "maintain beats write"),
-        (
-            "a=1:maintain,2:read b=1:admin,2:read,3:read",
-            "b",
-            "admin beats maintain, whatever else it holds",
-        ),
+        ("a=1:maintain,2:read b=1:admin,2:read,3:read", "b", "admin beats maintain, whatever else it holds"),
         ("a=1:admin,2:admin b=1:admin", "b", "fewer repositories"),
-        (
-            "a=1:admin,2:read b=1:admin",
-            "b",
-            "fewer repositories, whatever it may there",
-        ),
+        ("a=1:admin,2:read b=1:admin", "b", "fewer repositories, whatever it may there"),
         ("a=1:write,2:write b=1:write", "b", "also with write"),
         ("b=1:admin a=1:admin", "a", "by slug"),
     ] {
@@ -132,11 +114,7 @@ fn of_several_teams_that_hold_a_repository_one_owns_it() {
         assert_eq!(owners(&rules(), &inventory), format!("{expected}/shop"), "{why}");
         let mut rules = rules();
         rules.teams_from.clear();
-        assert_eq!(
-            owners(&rules, &inventory),
-            "unowned/shop",
-            "the configuration does not ask them"
-        );
+        assert_eq!(owners(&rules, &inventory), "unowned/shop", "the configuration does not ask them");
     }
 }
 
@@ -149,10 +127,7 @@ fn the_configuration_comes_first_and_of_its_teams_the_first_that_matches() {
     rules.teams = vec![team("Web", &["acme/*-web"]), team("Payments", &["ACME/pay-*"])];
     assert_eq!(owners(&rules, &inventory), "payments/pay-api web/pay-web gh/shop");
     rules.teams.reverse();
-    assert_eq!(
-        owners(&rules, &inventory),
-        "payments/pay-api payments/pay-web gh/shop"
-    );
+    assert_eq!(owners(&rules, &inventory), "payments/pay-api payments/pay-web gh/shop");
     rules.components = vec![component("checkout", "Acme/Pay-API", Some("web"))];
     assert_eq!(
         owners(&rules, &inventory),
@@ -173,28 +148,14 @@ fn a_component_is_called_like_its_repository_unless_two_collide() {
         (&["acme/shop", "labs/cart"][..], None, "cart shop"),
         (&["acme/shop", "labs/Shop"], None, "acme/shop labs/Shop"),
         (&["acme/shop", "other/shop"], None, "shop"),
-        (
-            &["acme/shop", "labs/cart"],
-            Some(("cart", "acme/shop")),
-            "cart labs/cart",
-        ),
-        (
-            &["acme/shop", "labs/shop"],
-            Some(("checkout", "acme/shop")),
-            "checkout shop",
-        ),
+        (&["acme/shop", "labs/cart"], Some(("cart", "acme/shop")), "cart labs/cart"),
+        (&["acme/shop", "labs/shop"], Some(("checkout", "acme/shop")), "checkout shop"),
         (&["acme/shop"], Some(("cart", "acme/gone")), "shop"),
     ] {
         let mut rules = rules();
-        rules
-            .components
-            .extend(configured.map(|(name, repository)| component(name, repository, None)));
+        rules.components.extend(configured.map(|(name, repository)| component(name, repository, None)));
         let owned = Ownership::resolve(&rules, &repositories(names));
-        let found: Vec<_> = owned
-            .components
-            .iter()
-            .map(|component| component.name.as_str())
-            .collect();
+        let found: Vec<_> = owned.components.iter().map(|component| component.name.as_str()).collect();
         assert_eq!(found.join(" "), expected, "{names:?} {configured:?}");
     }
 }
@@ -226,22 +187,14 @@ fn the_first_deployment_rule_that_matches_wins_and_a_components_environment_beat
         .collect();
     assert_eq!(
         from,
-        [
-            "book: merges",
-            "checkout: ^green$",
-            "shop: ^blue$",
-            "shop-2: ^(prod|production|live)([-_/ ].*)?$"
-        ]
+        ["book: merges", "checkout: ^green$", "shop: ^blue$", "shop-2: ^(prod|production|live)([-_/ ].*)?$"]
     );
 }
 
 fn about(subjects: Vec<Subject>) -> StoredIncident {
     let OwnedIncident { stored, .. } = incident(1, "", 10, None);
     StoredIncident {
-        incident: Incident {
-            subjects,
-            ..stored.incident
-        },
+        incident: Incident { subjects, ..stored.incident },
         appeared: Contact::Live,
         resolved: Contact::Live,
     }
@@ -250,11 +203,8 @@ fn about(subjects: Vec<Subject>) -> StoredIncident {
 /// Two components of two teams, of which the configuration ties services to one, and a team of services alone.
 fn ownership() -> Ownership {
     let mut rules = rules();
-    rules.teams = vec![
-        team("Web", &["acme/shop"]),
-        team("Ship It", &["acme/pay", "acme/gone"]),
-        team("gh", &[]),
-    ];
+    rules.teams =
+        vec![team("Web", &["acme/shop"]), team("Ship It", &["acme/pay", "acme/gone"]), team("gh", &[])];
     rules.teams[0].pagerduty_services = vec!["PWEB".into()];
     rules.components = vec![
         component("checkout", "acme/pay", None),
@@ -284,10 +234,7 @@ fn subjects(text: &str) -> Vec<Subject> {
             Subject::Service(ServiceId::new(id), name.into())
         }
     };
-    text.split(", ")
-        .filter(|text| !text.is_empty())
-        .map(subject)
-        .collect()
+    text.split(", ").filter(|text| !text.is_empty()).map(subject).collect()
 }
 
 #[test]
@@ -295,29 +242,14 @@ fn an_incident_is_about_what_the_first_rule_says() {
     use SubjectRule::{Configured, Name, None, Repository as Issue, Team};
     for (about_it, expected, rule, why) in [
         ("", "unowned/-", None, "nothing said"),
-        (
-            "PPAY=x",
-            "ship-it/checkout",
-            Configured,
-            "the component's service",
-        ),
-        (
-            "PPAY=shop",
-            "ship-it/checkout",
-            Configured,
-            "whatever it is called",
-        ),
+        ("PPAY=x", "ship-it/checkout", Configured, "the component's service"),
+        ("PPAY=shop", "ship-it/checkout", Configured, "whatever it is called"),
         ("POLD=x", "ship-it/legacy", Configured, "not collected"),
         ("PWEB=x", "web/-", Configured, "the team's service"),
         ("PWEB=Shop", "web/shop", Configured, "called like its component"),
         ("PWEB=checkout", "web/-", Configured, "called like another team's"),
         ("PWEB=x, @Ship It", "web/-", Configured, "before what is said"),
-        (
-            "PNEW=CheckOut",
-            "ship-it/checkout",
-            Name,
-            "called like a component",
-        ),
+        ("PNEW=CheckOut", "ship-it/checkout", Name, "called like a component"),
         ("PNEW=Archive", "web/archive", Name, "not collected"),
         ("PNEW=pay", "unowned/-", None, "a repository, no component"),
         ("PNEW=free, @Web", "gh/free", Name, "a component beats a team"),
@@ -332,11 +264,7 @@ fn an_incident_is_about_what_the_first_rule_says() {
     ] {
         let owned = ownership().incident(&about(subjects(about_it))).unwrap();
         let component = owned.component.as_ref().map_or("-", |name| name.as_str());
-        assert_eq!(
-            format!("{}/{component}", owned.team),
-            expected,
-            "{about_it}: {why}"
-        );
+        assert_eq!(format!("{}/{component}", owned.team), expected, "{about_it}: {why}");
         assert_eq!(owned.rule, rule, "{about_it}: {why}");
     }
 }

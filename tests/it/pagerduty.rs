@@ -1,8 +1,5 @@
 //! PagerDuty over HTTP: what a poll asks, what it stores, and what it does about answers that are bad.
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a fact of another kind fails the test"
-)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a fact of another kind fails the test")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -46,10 +43,7 @@ fn open(id: &str, days: i64) -> Value {
 }
 
 fn resolved(id: &str, days: i64) -> Value {
-    let end = at(NOW)
-        .minus(Span::from_days(days))
-        .plus(Span::from_minutes(30))
-        .to_string();
+    let end = at(NOW).minus(Span::from_days(days)).plus(Span::from_minutes(30)).to_string();
     json!({"id": id, "title": id, "created_at": ago(days), "status": "resolved", "resolved_at": end})
 }
 
@@ -67,29 +61,18 @@ struct Account {
 
 impl Account {
     fn incident(&mut self, id: &str) -> &mut Value {
-        self.incidents
-            .iter_mut()
-            .find(|incident| incident["id"] == id)
-            .unwrap()
+        self.incidents.iter_mut().find(|incident| incident["id"] == id).unwrap()
     }
 
     fn list(&self, query: &[(String, String)]) -> (u16, String) {
-        let first = |name: &str| {
-            query
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.as_str())
-        };
+        let first = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let number = |name: &str| first(name).unwrap().parse::<usize>().unwrap();
         let (offset, limit) = (number("offset"), number("limit"));
         if offset + limit > REACH || limit > 100 {
             return (400, json!({"error": {"code": 2002}}).to_string());
         }
-        let statuses: Vec<_> = query
-            .iter()
-            .filter(|(key, _)| key == "statuses[]")
-            .map(|(_, value)| value)
-            .collect();
+        let statuses: Vec<_> =
+            query.iter().filter(|(key, _)| key == "statuses[]").map(|(_, value)| value).collect();
         let created = |incident: &Value| {
             let created_at = at(incident["created_at"].as_str().unwrap());
             first("date_range") == Some("all")
@@ -97,11 +80,7 @@ impl Account {
         };
         let status =
             |incident: &Value| statuses.is_empty() || statuses.iter().any(|one| incident["status"] == **one);
-        let mut found: Vec<_> = self
-            .incidents
-            .iter()
-            .filter(|it| created(it) && status(it))
-            .collect();
+        let mut found: Vec<_> = self.incidents.iter().filter(|it| created(it) && status(it)).collect();
         found.sort_by_key(|incident| at(incident["created_at"].as_str().unwrap()));
         let page: Vec<_> = found.iter().skip(offset).take(limit).collect();
         let total = (first("total") == Some("true")).then_some(found.len());
@@ -118,14 +97,10 @@ async fn answer(State(account): State<Arc<Mutex<Account>>>, request: Request) ->
     let mut account = account.lock().unwrap();
     let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).unwrap();
     let path = request.uri().path().to_owned();
-    let line = query
-        .iter()
-        .fold(path.clone(), |line, (key, value)| format!("{line} {key}={value}"));
+    let line = query.iter().fold(path.clone(), |line, (key, value)| format!("{line} {key}={value}"));
     account.asked.push(line.clone());
     let headers = request.headers();
-    account
-        .accepted
-        .push(format!("{:?} {:?}", headers["authorization"], headers["accept"]));
+    account.accepted.push(format!("{:?} {:?}", headers["authorization"], headers["accept"]));
     let fault = account.fault.as_ref().and_then(|fault| fault(&line));
     let (status, body) = fault.unwrap_or_else(|| match path.strip_prefix("/incidents/") {
         None => account.list(&query),
@@ -158,10 +133,7 @@ struct Story {
 
 impl Story {
     async fn begin(history_days: i64, incidents: Vec<Value>) -> Self {
-        let account = Arc::new(Mutex::new(Account {
-            incidents,
-            ..Account::default()
-        }));
+        let account = Arc::new(Mutex::new(Account { incidents, ..Account::default() }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let config = Config {
             name: SourceName::from("acme"),
@@ -173,10 +145,7 @@ impl Story {
         let router = Router::new().fallback(answer).with_state(Arc::clone(&account));
         let mut serving = JoinSet::new();
         serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let bounds = Bounds {
-            backoff: Duration::from_millis(1),
-            ..Bounds::default()
-        };
+        let bounds = Bounds { backoff: Duration::from_millis(1), ..Bounds::default() };
         let clock = Arc::new(SetClock(AtomicI64::new(0)));
         let telemetry = Telemetry::new().source("acme", "pagerduty");
         Self {
@@ -267,32 +236,14 @@ fn failed(polled: Result<Polled, PollError>) -> Reason {
 
 #[tokio::test]
 async fn the_first_poll_reads_the_history_and_the_next_asks_twice() {
-    let incidents = vec![
-        resolved("P1", 1),
-        resolved("P40", 40),
-        open("P100", 100),
-        resolved("P200", 200),
-    ];
+    let incidents = vec![resolved("P1", 1), resolved("P40", 40), open("P100", 100), resolved("P200", 200)];
     let mut story = Story::begin(89, incidents).await;
     let polled = story.poll().await.unwrap();
-    assert_eq!(
-        polled,
-        Polled {
-            backfill: Backfill::Complete,
-            problems: vec![]
-        }
-    );
+    assert_eq!(polled, Polled { backfill: Backfill::Complete, problems: vec![] });
     assert_eq!(story.ids(), ["P1", "P100", "P40"]);
     assert!(story.batches.iter().all(|batch| batch.contact == Contact::First));
-    let covered: Vec<_> = story
-        .batches
-        .iter()
-        .flat_map(|batch| batch.covered.clone())
-        .collect();
-    assert_eq!(
-        covered,
-        [(Coverage::Incidents("acme".into()), at("2026-08-25T00:00:00Z"))]
-    );
+    let covered: Vec<_> = story.batches.iter().flat_map(|batch| batch.covered.clone()).collect();
+    assert_eq!(covered, [(Coverage::Incidents("acme".into()), at("2026-08-25T00:00:00Z"))]);
 
     let asked = story.asked();
     assert_eq!(asked.len(), 2 + 3, "{asked:#?}");
@@ -302,37 +253,19 @@ async fn the_first_poll_reads_the_history_and_the_next_asks_twice() {
         for part in [" time_zone=UTC", " limit=100", " sort_by=created_at:asc"] {
             assert!(line.contains(part), "{line}");
         }
-        assert_eq!(
-            line.contains(" total=true"),
-            both_ends && line != &asked[0],
-            "{line}"
-        );
+        assert_eq!(line.contains(" total=true"), both_ends && line != &asked[0], "{line}");
     }
     let accepted = story.account.lock().unwrap().accepted.clone();
-    assert_eq!(
-        accepted[0],
-        r#""Token token=s3cr3t" "application/vnd.pagerduty+json;version=2""#
-    );
+    assert_eq!(accepted[0], r#""Token token=s3cr3t" "application/vnd.pagerduty+json;version=2""#);
 
     let polled = story.poll().await.unwrap();
     assert_eq!(polled.backfill, Backfill::Complete);
     let asked = story.asked();
     assert_eq!(asked.len(), 2, "{asked:#?}");
-    assert!(
-        asked[0].contains("since=2026-11-18T00:00:00Z until=2026-11-24T00:00:00Z"),
-        "{asked:#?}"
-    );
-    assert!(
-        asked[1].contains("statuses[]=triggered statuses[]=acknowledged date_range=all"),
-        "{asked:#?}"
-    );
+    assert!(asked[0].contains("since=2026-11-18T00:00:00Z until=2026-11-24T00:00:00Z"), "{asked:#?}");
+    assert!(asked[1].contains("statuses[]=triggered statuses[]=acknowledged date_range=all"), "{asked:#?}");
     assert_eq!(story.ids(), ["P1", "P100"]);
-    assert!(
-        story
-            .batches
-            .iter()
-            .all(|batch| batch.contact == Contact::Live && batch.cursors.is_empty())
-    );
+    assert!(story.batches.iter().all(|batch| batch.contact == Contact::Live && batch.cursors.is_empty()));
 }
 
 #[tokio::test]
@@ -428,10 +361,7 @@ async fn a_list_that_breaks_in_the_middle_changes_nothing() {
         let answer = second_page.clone();
         story.fault(move |line| line.contains("offset=100").then(|| answer.clone()));
         assert_eq!(failed(story.poll().await), reason, "{second_page:?}");
-        assert!(
-            story.batches.is_empty() && story.cursors.is_empty(),
-            "{second_page:?}"
-        );
+        assert!(story.batches.is_empty() && story.cursors.is_empty(), "{second_page:?}");
         assert!(story.asked().len() <= 4, "{second_page:?}");
     }
 }
@@ -441,10 +371,7 @@ async fn a_list_without_end_is_given_up() {
     let mut story = Story::begin(90, vec![]).await;
     story.fault(|line| {
         let id = line.split("offset=").nth(1).unwrap_or_default();
-        Some((
-            200,
-            json!({"incidents": [open(&format!("P{id}"), 1)], "more": true}).to_string(),
-        ))
+        Some((200, json!({"incidents": [open(&format!("P{id}"), 1)], "more": true}).to_string()))
     });
     assert_eq!(failed(story.poll().await), Reason::Malformed);
     assert_eq!((story.asked().len(), story.batches.len()), (100, 0));
@@ -470,10 +397,7 @@ async fn a_record_that_cannot_be_read_is_left_out_and_told() {
     let polled = story.poll().await.unwrap();
     assert_eq!(story.ids(), ["P2"]);
     let told: Vec<_> = polled.problems.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        told,
-        ["acme: incident P1 is resolved, but has no date of it (malformed)"]
-    );
+    assert_eq!(told, ["acme: incident P1 is resolved, but has no date of it (malformed)"]);
 }
 
 #[tokio::test]
@@ -483,21 +407,11 @@ async fn a_window_with_too_many_incidents_is_halved_until_it_fits() {
     story.fault(|line| {
         let bound = |name: &str| at(line.split(name).nth(1).unwrap().split(' ').next().unwrap());
         let counted = line.contains("total=true");
-        (counted && bound("until=").since(bound("since=")) > Span::from_days(6)).then(|| {
-            (
-                200,
-                json!({"incidents": [], "more": true, "total": REACH + 1}).to_string(),
-            )
-        })
+        (counted && bound("until=").since(bound("since=")) > Span::from_days(6))
+            .then(|| (200, json!({"incidents": [], "more": true, "total": REACH + 1}).to_string()))
     });
     let polled = story.poll().await.unwrap();
-    assert_eq!(
-        polled,
-        Polled {
-            backfill: Backfill::Complete,
-            problems: vec![]
-        }
-    );
+    assert_eq!(polled, Polled { backfill: Backfill::Complete, problems: vec![] });
     assert_eq!(story.ids().len(), 60);
 }
 
@@ -539,12 +453,7 @@ async fn a_wrong_token_is_asked_with_once() {
 #[tokio::test]
 async fn a_cursor_that_cannot_be_read_is_begun_anew() {
     let mut story = Story::begin(90, vec![open("P1", 60)]).await;
-    story
-        .cursors
-        .insert("incidents".to_owned(), "{\"version\":99}".to_owned());
+    story.cursors.insert("incidents".to_owned(), "{\"version\":99}".to_owned());
     let polled = story.poll().await.unwrap();
-    assert_eq!(
-        (polled.backfill, story.ids()),
-        (Backfill::Complete, vec!["P1".to_owned()])
-    );
+    assert_eq!((polled.backfill, story.ids()), (Backfill::Complete, vec!["P1".to_owned()]));
 }

@@ -41,9 +41,7 @@ impl Process {
 
     /// Sends a signal: `TERM`, `HUP`.
     pub(crate) fn signal(&self, signal: &str) {
-        let told = Command::new("kill")
-            .args([&format!("-{signal}"), &self.child.id().to_string()])
-            .status();
+        let told = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
         assert!(told.unwrap().success());
     }
 
@@ -75,11 +73,7 @@ impl Drop for Process {
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Asks until the answer is yes; the test fails if it never is.
@@ -91,19 +85,12 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
             return;
         }
     }
-    panic!(
-        "{what}: not within {ASKED_MAX} times {} ms",
-        ASK_EVERY.as_millis()
-    );
+    panic!("{what}: not within {ASKED_MAX} times {} ms", ASK_EVERY.as_millis());
 }
 
 /// The status and the text of an answer; `None` if there is none.
 pub(crate) async fn get(url: &str) -> Option<(u16, String)> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(10))
-        .build()
-        .unwrap();
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
     let answer = client.get(url).send().await.ok()?;
     Some((answer.status().as_u16(), answer.text().await.ok()?))
 }

@@ -39,24 +39,14 @@ async fn query(prometheus: &str, promql: &str) -> BTreeMap<String, f64> {
 type Headline = (&'static str, fn(&WindowValues) -> Option<f64>);
 
 const HEADLINES: [Headline; 6] = [
-    ("dora_team_deployments_per_day", |values| {
-        Some(values.delivery.as_ref()?.deployments_per_day)
-    }),
-    ("dora_team_lead_time_seconds", |values| {
-        Some(values.delivery.as_ref()?.lead_time.p50?.seconds())
-    }),
-    ("dora_team_change_fail_ratio", |values| {
-        values.delivery.as_ref()?.change_fail_ratio
-    }),
+    ("dora_team_deployments_per_day", |values| Some(values.delivery.as_ref()?.deployments_per_day)),
+    ("dora_team_lead_time_seconds", |values| Some(values.delivery.as_ref()?.lead_time.p50?.seconds())),
+    ("dora_team_change_fail_ratio", |values| values.delivery.as_ref()?.change_fail_ratio),
     ("dora_team_recovery_time_seconds", |values| {
         Some(values.delivery.as_ref()?.recovery_time.p50?.seconds())
     }),
-    ("dora_team_rework_ratio", |values| {
-        values.delivery.as_ref()?.rework_ratio
-    }),
-    ("dora_team_incidents_per_day", |values| {
-        Some(values.incidents.as_ref()?.per_day)
-    }),
+    ("dora_team_rework_ratio", |values| values.delivery.as_ref()?.rework_ratio),
+    ("dora_team_incidents_per_day", |values| Some(values.incidents.as_ref()?.per_day)),
 ];
 
 fn expected(
@@ -64,15 +54,9 @@ fn expected(
     window: &str,
     of: fn(&WindowValues) -> Option<f64>,
 ) -> BTreeMap<String, f64> {
-    let index = snapshot
-        .windows
-        .iter()
-        .position(|known| known.label == window)
-        .unwrap();
+    let index = snapshot.windows.iter().position(|known| known.label == window).unwrap();
     let teams = snapshot.teams.iter();
-    teams
-        .filter_map(|(team, values)| Some((team.to_string(), of(&values.values.windows[index])?)))
-        .collect()
+    teams.filter_map(|(team, values)| Some((team.to_string(), of(&values.values.windows[index])?))).collect()
 }
 
 #[tokio::test]
@@ -83,14 +67,9 @@ async fn prometheus_reads_every_headline_metric_back() {
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let _stop = stop.clone().drop_guard();
     let options = Options::default();
-    let servers = serve(shared.clone(), options.clone(), &tracker, stop)
-        .await
-        .unwrap();
+    let servers = serve(shared.clone(), options.clone(), &tracker, stop).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
-    for (name, token) in [
-        ("github", &options.github_token),
-        ("pagerduty", &options.pagerduty_token),
-    ] {
+    for (name, token) in [("github", &options.github_token), ("pagerduty", &options.pagerduty_token)] {
         std::fs::write(directory.path().join(format!("{name}-token")), token).unwrap();
     }
     let path = directory.path().to_str().unwrap();
@@ -107,9 +86,7 @@ async fn prometheus_reads_every_headline_metric_back() {
     let complete = computed.wait_for(|newest| {
         newest.as_ref().is_some_and(|computed| {
             let windows = &computed.snapshot.organization.windows;
-            windows
-                .iter()
-                .all(|window| window.complete == Completeness::Complete)
+            windows.iter().all(|window| window.complete == Completeness::Complete)
         })
     });
     let snapshot = Arc::clone(&complete.await.unwrap().as_ref().unwrap().snapshot);
@@ -138,11 +115,7 @@ async fn prometheus_reads_every_headline_metric_back() {
 
     for window in ["7d", "30d", "90d"] {
         for (metric, of) in HEADLINES {
-            let stat = if metric.ends_with("_seconds") {
-                ",stat=\"p50\""
-            } else {
-                ""
-            };
+            let stat = if metric.ends_with("_seconds") { ",stat=\"p50\"" } else { "" };
             let read = query(&prometheus, &format!("{metric}{{window=\"{window}\"{stat}}}")).await;
             let expected = expected(&snapshot, window, of);
             assert_eq!(read, expected, "{metric} over {window}");
@@ -151,23 +124,12 @@ async fn prometheus_reads_every_headline_metric_back() {
     }
     assert_eq!(query(&prometheus, "up").await.get(""), Some(&1.0));
     let quantiles = "histogram_quantile(0.5, sum by (le) (dora_change_lead_time_seconds_bucket))";
-    assert_eq!(
-        query(&prometheus, quantiles).await.len(),
-        1,
-        "a histogram as Prometheus knows it"
-    );
-    let (_, metadata) = get(&format!(
-        "{prometheus}/api/v1/metadata?metric=dora_team_change_fail_ratio"
-    ))
-    .await
-    .unwrap();
+    assert_eq!(query(&prometheus, quantiles).await.len(), 1, "a histogram as Prometheus knows it");
+    let (_, metadata) =
+        get(&format!("{prometheus}/api/v1/metadata?metric=dora_team_change_fail_ratio")).await.unwrap();
     assert!(metadata.contains("\"type\":\"gauge\""), "{metadata}");
     for trouble in ["duplicate", "out of order", "error"] {
-        assert!(
-            !process.output().to_lowercase().contains(trouble),
-            "{}",
-            process.output()
-        );
+        assert!(!process.output().to_lowercase().contains(trouble), "{}", process.output());
     }
     daemon.stop().await.unwrap();
 }

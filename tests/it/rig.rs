@@ -84,17 +84,12 @@ impl Rig {
     pub(crate) async fn with(world: World, toml: &str, options: Options) -> Self {
         let world = SharedWorld::new(world);
         let directory = tempfile::tempdir().unwrap();
-        let tokens = [
-            ("github", &options.github_token),
-            ("pagerduty", &options.pagerduty_token),
-        ];
+        let tokens = [("github", &options.github_token), ("pagerduty", &options.pagerduty_token)];
         for (name, token) in tokens {
             std::fs::write(directory.path().join(format!("{name}-token")), token).unwrap();
         }
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let servers = serve(world.clone(), options, &tracker, stop.clone())
-            .await
-            .unwrap();
+        let servers = serve(world.clone(), options, &tracker, stop.clone()).await.unwrap();
         let toml = toml
             .replace("{github}", &servers.github.url)
             .replace("{pagerduty}", &servers.pagerduty.url)
@@ -113,9 +108,7 @@ impl Rig {
     ) -> Self {
         let clock: SharedClock = Arc::new(WorldClock(world.clone()));
         let telemetry = Telemetry::new();
-        let store = SqliteStore::open(directory.path().join("sextant.db"))
-            .await
-            .unwrap();
+        let store = SqliteStore::open(directory.path().join("sextant.db")).await.unwrap();
         let own = telemetry.source("acme-github", "github");
         let github = Github::new(config.github[0].clone(), Arc::clone(&clock), own).unwrap();
         let pagerduty = config.pagerduty.first().map(|config| {
@@ -123,9 +116,7 @@ impl Rig {
             Pagerduty::new(config.clone(), Arc::clone(&clock), own).unwrap()
         });
         let (settings, rules) = (config.metrics.clone(), config.ownership.clone());
-        let recompute = Recompute::load(store.clone(), clock, settings, rules)
-            .await
-            .unwrap();
+        let recompute = Recompute::load(store.clone(), clock, settings, rules).await.unwrap();
         let pending = Changes::default();
         Self {
             world,
@@ -145,16 +136,7 @@ impl Rig {
     /// Ends the daemon's side as `kill -9` would, but for what SQLite holds in memory, and starts it again on the
     /// same store.
     pub(crate) async fn restart(self) -> Self {
-        let Self {
-            world,
-            servers,
-            config,
-            store,
-            directory,
-            stop,
-            recompute,
-            ..
-        } = self;
+        let Self { world, servers, config, store, directory, stop, recompute, .. } = self;
         drop(recompute);
         store.close().await.unwrap();
         Self::open(world, servers, config, directory, stop).await
@@ -220,9 +202,7 @@ impl Rig {
         let family = families.iter().find(|family| family.metric.name == name)?;
         let matching = family.samples.iter().find(|sample| {
             let values: Vec<_> = sample.labels.iter().map(|(_, value)| value.to_string()).collect();
-            labels
-                .iter()
-                .all(|label| values.iter().any(|value| value == label))
+            labels.iter().all(|label| values.iter().any(|value| value == label))
         });
         matching.map(|sample| sample.value)
     }
@@ -260,20 +240,12 @@ async fn poll(
 
 /// The numbers of a team over a window.
 pub(crate) fn team<'a>(snapshot: &'a Snapshot, team: &str, window: &str) -> &'a WindowValues {
-    let index = snapshot
-        .windows
-        .iter()
-        .position(|known| known.label == window)
-        .unwrap();
+    let index = snapshot.windows.iter().position(|known| known.label == window).unwrap();
     &snapshot.teams[&TeamSlug::from(team)].values.windows[index]
 }
 
 /// The numbers of the organisation over a window.
 pub(crate) fn organization<'a>(snapshot: &'a Snapshot, window: &str) -> &'a WindowValues {
-    let index = snapshot
-        .windows
-        .iter()
-        .position(|known| known.label == window)
-        .unwrap();
+    let index = snapshot.windows.iter().position(|known| known.label == window).unwrap();
     &snapshot.organization.windows[index]
 }

@@ -40,31 +40,15 @@ impl Running {
         let state = ServerState { published, limits };
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(serve(listener, state, shutdown.clone()));
-        let client = Client::builder()
-            .no_gzip()
-            .timeout(Duration::from_secs(30))
-            .build()
-            .unwrap();
-        Self {
-            address,
-            publish,
-            shutdown,
-            tasks,
-            client,
-        }
+        let client = Client::builder().no_gzip().timeout(Duration::from_secs(30)).build().unwrap();
+        Self { address, publish, shutdown, tasks, client }
     }
 
     fn publish(&self) -> Arc<Published> {
         let own = telemetry().gather();
         self.publish_snapshot(
-            Published::new(
-                "acme".into(),
-                Arc::new(snapshot()),
-                &counters(),
-                &own,
-                Limits::default(),
-            )
-            .unwrap(),
+            Published::new("acme".into(), Arc::new(snapshot()), &counters(), &own, Limits::default())
+                .unwrap(),
         )
     }
 
@@ -80,9 +64,7 @@ impl Running {
         path: &str,
         headers: &[(&str, &str)],
     ) -> (StatusCode, HeaderMap, Vec<u8>) {
-        let mut request = self
-            .client
-            .request(method, format!("http://{}{path}", self.address));
+        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -108,11 +90,7 @@ async fn it_is_healthy_at_once_and_ready_with_the_first_snapshot() {
     assert_eq!(server.get("/-/healthy").await.0, 200);
     for path in ["/-/ready", "/metrics"] {
         let (status, headers, body) = server.get(path).await;
-        assert_eq!(
-            (status.as_u16(), &headers["retry-after"]),
-            (503, &"1".parse().unwrap()),
-            "{path}"
-        );
+        assert_eq!((status.as_u16(), &headers["retry-after"]), (503, &"1".parse().unwrap()), "{path}");
         assert_eq!(headers["content-type"], "application/problem+json");
         let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert!(problem["detail"].as_str().unwrap().contains("first snapshot"));
@@ -143,11 +121,7 @@ async fn metrics_come_in_the_format_and_encoding_that_was_asked_for() {
         assert_eq!(status, 200);
         assert_eq!(found["content-type"], content_type, "{accept}");
         assert_eq!(found["vary"], "accept, accept-encoding");
-        assert_eq!(
-            found.get("content-encoding").is_some(),
-            encoding == "gzip",
-            "{encoding}"
-        );
+        assert_eq!(found.get("content-encoding").is_some(), encoding == "gzip", "{encoding}");
         assert!(received == body[..], "{accept} {encoding}");
         let (status, found, received) = server.ask(Method::HEAD, "/metrics", &headers).await;
         assert_eq!((status.as_u16(), received.len()), (200, 0));
@@ -173,10 +147,7 @@ async fn what_is_not_there_is_a_problem_document_and_never_a_5xx() {
     ] {
         let (found, headers, body) = server.ask(method.clone(), path, &[]).await;
         assert_eq!(found, status, "{method} {path}");
-        assert_eq!(
-            headers["content-type"], "application/problem+json",
-            "{method} {path}"
-        );
+        assert_eq!(headers["content-type"], "application/problem+json", "{method} {path}");
         let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(problem["status"], status);
         for field in ["type", "title", "detail"] {
@@ -187,10 +158,7 @@ async fn what_is_not_there_is_a_problem_document_and_never_a_5xx() {
         }
     }
     let long = "x".repeat(20_000);
-    assert_eq!(
-        server.ask(Method::GET, "/metrics", &[("x-long", &long)]).await.0,
-        431
-    );
+    assert_eq!(server.ask(Method::GET, "/metrics", &[("x-long", &long)]).await.0, 431);
     server.stop().await;
 }
 
@@ -201,10 +169,7 @@ async fn every_answer_tells_the_browser_to_load_nothing() {
     for path in ["/", "/metrics", "/-/healthy", "/nothing"] {
         let (_, headers, _) = server.get(path).await;
         let policy = headers["content-security-policy"].to_str().unwrap();
-        assert!(
-            policy.starts_with("default-src 'none'; style-src 'unsafe-inline'"),
-            "{path}"
-        );
+        assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline'"), "{path}");
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
     }
     server.stop().await;
@@ -233,18 +198,10 @@ async fn the_landing_page_says_what_is_known_and_shows_a_dash_for_what_is_not() 
         assert!(page.contains(expected), "{expected} is missing in {page}");
     }
     let tables: Vec<&str> = page.split("<caption>").collect();
-    let names: Vec<&str> = tables[1..]
-        .iter()
-        .map(|table| table.split_once('<').unwrap().0)
-        .collect();
+    let names: Vec<&str> = tables[1..].iter().map(|table| table.split_once('<').unwrap().0).collect();
     assert_eq!(names, ["payments", "platform", "search"]);
     let unknown = "<td><span class=\"value\"><abbr title=\"unknown\">–</abbr></span> <span class=\"quiet\">n <abbr title=\"unknown\">–</abbr></span></td>";
-    assert_eq!(
-        tables[3].matches(unknown).count(),
-        10,
-        "a team that never deployed: {}",
-        tables[3]
-    );
+    assert_eq!(tables[3].matches(unknown).count(), 10, "a team that never deployed: {}", tables[3]);
     assert!(tables[2].contains("<td><span class=\"value\"><abbr title=\"unknown\">–</abbr></span> <span class=\"quiet\">n 0</span></td>"));
     assert!(!page.contains("<script"));
     server.stop().await;
@@ -253,15 +210,10 @@ async fn the_landing_page_says_what_is_known_and_shows_a_dash_for_what_is_not() 
 #[tokio::test]
 async fn names_on_the_page_are_text_and_a_long_list_of_teams_is_cut_with_a_word() {
     let server = Running::start().await;
-    let mut snapshot = Snapshot {
-        windows: vec![Window::parse("7d").unwrap()],
-        ..snapshot()
-    };
+    let mut snapshot = Snapshot { windows: vec![Window::parse("7d").unwrap()], ..snapshot() };
     let mut values = snapshot.teams.values().next().cloned().unwrap();
     values.values = idle();
-    snapshot.teams = (0..510)
-        .map(|n| (format!("team{n:03}").as_str().into(), values.clone()))
-        .collect();
+    snapshot.teams = (0..510).map(|n| (format!("team{n:03}").as_str().into(), values.clone())).collect();
     values.values = busy();
     snapshot.teams.insert("<b>&\"".into(), values);
     let published = Published::new("<i>".into(), Arc::new(snapshot), &[], &[], Limits::default()).unwrap();
@@ -274,10 +226,7 @@ async fn names_on_the_page_are_text_and_a_long_list_of_teams_is_cut_with_a_word(
 
 #[tokio::test]
 async fn a_client_that_never_finishes_its_request_is_cut_off() {
-    let limits = ConnectionLimits {
-        head_read: Duration::from_millis(20),
-        ..ConnectionLimits::default()
-    };
+    let limits = ConnectionLimits { head_read: Duration::from_millis(20), ..ConnectionLimits::default() };
     let server = Running::with(limits).await;
     let address = server.address;
     let cut_off = tokio::task::spawn_blocking(move || {

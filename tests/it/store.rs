@@ -91,18 +91,11 @@ async fn dump(store: &impl FactStore) -> Dump {
 }
 
 fn live(facts: Vec<Fact>) -> Batch {
-    Batch {
-        facts,
-        ..Batch::default()
-    }
+    Batch { facts, ..Batch::default() }
 }
 
 fn read(contact: Contact, fact: Fact) -> Batch {
-    Batch {
-        facts: vec![fact],
-        contact,
-        ..Batch::default()
-    }
+    Batch { facts: vec![fact], contact, ..Batch::default() }
 }
 
 /// One of everything.
@@ -131,10 +124,7 @@ fn teams() -> Vec<HoldingTeam> {
         .map(|slug| HoldingTeam {
             slug: slug.to_owned(),
             name: slug.to_uppercase(),
-            repositories: vec![
-                (repository_id(1), Permission::Write),
-                (repository_id(2), Permission::Admin),
-            ],
+            repositories: vec![(repository_id(1), Permission::Write), (repository_id(2), Permission::Admin)],
         })
         .into()
 }
@@ -146,23 +136,15 @@ async fn a_batch_is_stored_with_its_cursors_and_coverage(store: impl FactStore) 
     assert_eq!(dump.inventory.repositories, [repository(1)]);
     assert_eq!(dump.inventory.teams[&acme()], teams());
     assert_eq!(dump.inventory.covered.len(), 2);
-    let [facts] = &dump.facts[..] else {
-        panic!("{:?}", dump.facts)
-    };
+    let [facts] = &dump.facts[..] else { panic!("{:?}", dump.facts) };
     assert_eq!(facts.repository, repository(1));
     assert_eq!(facts.commits, [commit(1, 1), commit(1, 2)]);
-    let seen = Seen {
-        fact: change(1, 7),
-        contact: Contact::First,
-    };
+    let seen = Seen { fact: change(1, 7), contact: Contact::First };
     assert_eq!(facts.changes, [seen]);
     assert_eq!(facts.attempts[0].fact, attempt(1, "9"));
     assert_eq!(facts.attempts[0].contact, Contact::First);
     assert_eq!(dump.incidents[0].incident, incident("P1"));
-    assert_eq!(
-        dump.cursors,
-        [("repository:1".to_owned(), "{\"after\":7}".to_owned())]
-    );
+    assert_eq!(dump.cursors, [("repository:1".to_owned(), "{\"after\":7}".to_owned())]);
     let counts: Vec<_> = FACTS.into_iter().zip([1, 1, 2, 1, 1]).collect();
     assert_eq!(dump.counts, counts);
     assert_eq!(store.repository(&repository_id(2)).await.unwrap(), None);
@@ -170,19 +152,13 @@ async fn a_batch_is_stored_with_its_cursors_and_coverage(store: impl FactStore) 
 
 async fn a_batch_applied_again_writes_nothing(store: impl FactStore) {
     let mut batch = everything();
-    let edited = Attempt {
-        finished: None,
-        ..attempt(1, "9")
-    };
+    let edited = Attempt { finished: None, ..attempt(1, "9") };
     batch.facts.insert(0, Fact::Attempt(edited));
     let first = store.apply(&acme(), batch.clone()).await.unwrap();
     let before = dump(&store).await;
     batch.contact = Contact::Live;
     let again = store.apply(&acme(), batch).await.unwrap();
-    assert_eq!(
-        (again.rows_written, again.incidents, again.inventory),
-        (0, false, false)
-    );
+    assert_eq!((again.rows_written, again.incidents, again.inventory), (0, false, false));
     assert_eq!(again.repositories, []);
     assert_eq!(again.missing_commits, first.missing_commits);
     assert_eq!(dump(&store).await, before);
@@ -191,11 +167,8 @@ async fn a_batch_applied_again_writes_nothing(store: impl FactStore) {
 async fn of_two_facts_with_one_identity_the_later_one_is_stored(store: impl FactStore) {
     let mut renamed = change(1, 7);
     "second thoughts".clone_into(&mut renamed.title);
-    let facts = vec![
-        Fact::Repository(repository(1)),
-        Fact::Change(change(1, 7)),
-        Fact::Change(renamed.clone()),
-    ];
+    let facts =
+        vec![Fact::Repository(repository(1)), Fact::Change(change(1, 7)), Fact::Change(renamed.clone())];
     let applied = store.apply(&acme(), live(facts)).await.unwrap();
     assert_eq!(applied.rows_written, 2);
     assert_eq!(dump(&store).await.facts[0].changes[0].fact, renamed);
@@ -219,19 +192,12 @@ async fn a_batch_tells_what_it_changed(store: impl FactStore) {
         let applied = store.apply(&acme(), live(vec![fact.clone()])).await.unwrap();
         assert_eq!(applied.rows_written, 1, "{fact:?}");
         assert_eq!(applied.repositories, repositories, "{fact:?}");
-        assert_eq!(
-            (applied.incidents, applied.inventory),
-            (incidents, inventory),
-            "{fact:?}"
-        );
+        assert_eq!((applied.incidents, applied.inventory), (incidents, inventory), "{fact:?}");
     }
 }
 
 async fn a_cursor_alone_writes_no_row(store: impl FactStore) {
-    let batch = Batch {
-        cursors: vec![("incidents".to_owned(), Some("1".to_owned()))],
-        ..Batch::default()
-    };
+    let batch = Batch { cursors: vec![("incidents".to_owned(), Some("1".to_owned()))], ..Batch::default() };
     let applied = store.apply(&acme(), batch).await.unwrap();
     assert_eq!(applied, sextant::model::batch::Applied::default());
     assert_eq!(store.cursors(&acme()).await.unwrap().len(), 1);
@@ -242,10 +208,7 @@ async fn an_attempt_is_news_if_its_outcome_became_known_after_first_contact(stor
     let success = Some((Outcome::Success, at(9)));
     let later = Some((Outcome::Success, at(10)));
     let failure = Some((Outcome::Failure, at(9)));
-    store
-        .apply(&acme(), live(vec![Fact::Repository(repository(1))]))
-        .await
-        .unwrap();
+    store.apply(&acme(), live(vec![Fact::Repository(repository(1))])).await.unwrap();
     for (id, reads, expected) in [
         ("1", vec![(First, success)], First),
         ("2", vec![(Live, success)], Live),
@@ -258,31 +221,18 @@ async fn an_attempt_is_news_if_its_outcome_became_known_after_first_contact(stor
         ("9", vec![(First, success), (Live, None)], First),
     ] {
         for (contact, finished) in reads {
-            let fact = Attempt {
-                finished,
-                ..attempt(1, id)
-            };
-            store
-                .apply(&acme(), read(contact, Fact::Attempt(fact)))
-                .await
-                .unwrap();
+            let fact = Attempt { finished, ..attempt(1, id) };
+            store.apply(&acme(), read(contact, Fact::Attempt(fact))).await.unwrap();
         }
         let facts = store.repository(&repository_id(1)).await.unwrap().unwrap();
-        let stored = facts
-            .attempts
-            .iter()
-            .find(|seen| seen.fact.id.as_str() == id)
-            .unwrap();
+        let stored = facts.attempts.iter().find(|seen| seen.fact.id.as_str() == id).unwrap();
         assert_eq!(stored.contact, expected, "attempt {id}");
     }
 }
 
 async fn a_change_is_news_if_it_was_first_read_after_first_contact(store: impl FactStore) {
     use Contact::{First, Live};
-    store
-        .apply(&acme(), live(vec![Fact::Repository(repository(1))]))
-        .await
-        .unwrap();
+    store.apply(&acme(), live(vec![Fact::Repository(repository(1))])).await.unwrap();
     for (number, reads, rows, expected) in [
         (1, vec![(First, "a")], 1, First),
         (2, vec![(Live, "a")], 1, Live),
@@ -298,11 +248,7 @@ async fn a_change_is_news_if_it_was_first_read_after_first_contact(store: impl F
             written += store.apply(&acme(), batch).await.unwrap().rows_written;
         }
         let facts = store.repository(&repository_id(1)).await.unwrap().unwrap();
-        let stored = facts
-            .changes
-            .iter()
-            .find(|seen| seen.fact.number == number)
-            .unwrap();
+        let stored = facts.changes.iter().find(|seen| seen.fact.number == number).unwrap();
         assert_eq!((stored.contact, written), (expected, rows), "change {number}");
     }
 }
@@ -315,40 +261,17 @@ async fn an_incident_is_news_if_it_appeared_and_if_it_was_resolved_after_first_c
         ("1", vec![(First, Some(at(9)))], First, First),
         ("2", vec![(First, None), (Live, Some(at(9)))], First, Live),
         ("3", vec![(Live, None), (First, Some(at(9)))], Live, First),
-        (
-            "4",
-            vec![(First, Some(at(9))), (Live, Some(at(10)))],
-            First,
-            First,
-        ),
-        (
-            "5",
-            vec![(First, Some(at(9))), (Live, None), (Live, Some(at(11)))],
-            First,
-            Live,
-        ),
+        ("4", vec![(First, Some(at(9))), (Live, Some(at(10)))], First, First),
+        ("5", vec![(First, Some(at(9))), (Live, None), (Live, Some(at(11)))], First, Live),
         ("6", vec![(Live, Some(at(9)))], Live, Live),
     ] {
         for (contact, resolved_at) in reads {
-            let fact = Incident {
-                resolved_at,
-                ..incident(id)
-            };
-            store
-                .apply(&acme(), read(contact, Fact::Incident(fact)))
-                .await
-                .unwrap();
+            let fact = Incident { resolved_at, ..incident(id) };
+            store.apply(&acme(), read(contact, Fact::Incident(fact))).await.unwrap();
         }
         let incidents = store.incidents().await.unwrap();
-        let stored = incidents
-            .iter()
-            .find(|stored| stored.incident.id.as_str() == id)
-            .unwrap();
-        assert_eq!(
-            (stored.appeared, stored.resolved),
-            (appeared, resolved),
-            "incident {id}"
-        );
+        let stored = incidents.iter().find(|stored| stored.incident.id.as_str() == id).unwrap();
+        assert_eq!((stored.appeared, stored.resolved), (appeared, resolved), "incident {id}");
     }
 }
 
@@ -371,11 +294,7 @@ async fn what_is_no_incident_is_filtered_if_it_is_known_and_forgotten_if_not(sto
         assert_eq!(stored.incident.excluded, Some(Exclusion::Filtered));
     }
     store.apply(&acme(), live(vec![known])).await.unwrap();
-    assert_eq!(
-        store.incidents().await.unwrap()[0].incident,
-        incident("1"),
-        "it is one again"
-    );
+    assert_eq!(store.incidents().await.unwrap()[0].incident, incident("1"), "it is one again");
 }
 
 async fn a_batch_tells_which_commits_it_names_and_nobody_has(store: impl FactStore) {
@@ -386,25 +305,15 @@ async fn a_batch_tells_which_commits_it_names_and_nobody_has(store: impl FactSto
     let facts = vec![Fact::Commit(merge.clone()), Fact::Attempt(deployed.clone())];
     let applied = store.apply(&acme(), live(facts.clone())).await.unwrap();
     let (one, two) = (repository_id(1), repository_id(2));
-    let missing = [
-        (one.clone(), sha(3)),
-        (one.clone(), sha(4)),
-        (two.clone(), sha(9)),
-    ];
+    let missing = [(one.clone(), sha(3)), (one.clone(), sha(4)), (two.clone(), sha(9))];
     assert_eq!(applied.missing_commits, missing);
     let mut root = commit(1, 4);
     root.parents = Vec::new();
-    let walked = store
-        .apply(&acme(), live(vec![Fact::Commit(root)]))
-        .await
-        .unwrap();
+    let walked = store.apply(&acme(), live(vec![Fact::Commit(root)])).await.unwrap();
     assert_eq!(walked.missing_commits, []);
     let again = store.apply(&acme(), live(facts)).await.unwrap();
     assert_eq!(again.missing_commits, [(one, sha(3)), (two, sha(9))]);
-    let unrelated = store
-        .apply(&acme(), live(vec![Fact::Change(change(1, 1))]))
-        .await
-        .unwrap();
+    let unrelated = store.apply(&acme(), live(vec![Fact::Change(change(1, 1))])).await.unwrap();
     assert_eq!(unrelated.missing_commits, []);
 }
 
@@ -414,10 +323,7 @@ async fn a_pull_request_once_found_is_kept(store: impl FactStore) {
         commit.pull_request = pull_request;
         Fact::Commit(commit)
     };
-    store
-        .apply(&acme(), live(vec![Fact::Repository(repository(1))]))
-        .await
-        .unwrap();
+    store.apply(&acme(), live(vec![Fact::Repository(repository(1))])).await.unwrap();
     for (facts, expected, rows) in [
         (vec![with(None)], None, 1),
         (vec![with(Some(3)), with(None)], Some(3), 1),
@@ -432,16 +338,10 @@ async fn a_pull_request_once_found_is_kept(store: impl FactStore) {
 }
 
 async fn facts_wait_for_their_repository(store: impl FactStore) {
-    store
-        .apply(&acme(), live(vec![Fact::Commit(commit(1, 1))]))
-        .await
-        .unwrap();
+    store.apply(&acme(), live(vec![Fact::Commit(commit(1, 1))])).await.unwrap();
     assert_eq!(store.repository(&repository_id(1)).await.unwrap(), None);
     assert_eq!(store.inventory().await.unwrap(), Inventory::default());
-    store
-        .apply(&acme(), live(vec![Fact::Repository(repository(1))]))
-        .await
-        .unwrap();
+    store.apply(&acme(), live(vec![Fact::Repository(repository(1))])).await.unwrap();
     let known = store.repository(&repository_id(1)).await.unwrap().unwrap();
     assert_eq!(known.commits, [commit(1, 1)]);
 }
@@ -458,10 +358,7 @@ async fn teams_replace_what_was_known_of_them_in_any_order(store: impl FactStore
         (other(), Vec::new(), 1),
         (acme(), teams()[..1].to_vec(), 1),
     ] {
-        let applied = store
-            .apply(&acme(), live(vec![Fact::Teams(of, teams)]))
-            .await
-            .unwrap();
+        let applied = store.apply(&acme(), live(vec![Fact::Teams(of, teams)])).await.unwrap();
         assert_eq!(applied.rows_written, rows);
     }
     let known = store.inventory().await.unwrap().teams;
@@ -471,23 +368,16 @@ async fn teams_replace_what_was_known_of_them_in_any_order(store: impl FactStore
 
 async fn coverage_keeps_the_earliest(store: impl FactStore) {
     let what = Coverage::Repository(repository_id(1));
-    for (since, kept, changed) in [
-        (vec![50, 60], 50, true),
-        (vec![70], 50, false),
-        (vec![50], 50, false),
-        (vec![-10, 20], -10, true),
-    ] {
+    for (since, kept, changed) in
+        [(vec![50, 60], 50, true), (vec![70], 50, false), (vec![50], 50, false), (vec![-10, 20], -10, true)]
+    {
         let batch = Batch {
             covered: since.iter().map(|seconds| (what.clone(), at(*seconds))).collect(),
             ..Batch::default()
         };
         let applied = store.apply(&acme(), batch).await.unwrap();
         assert_eq!(applied.inventory, changed, "{since:?}");
-        assert_eq!(
-            store.inventory().await.unwrap().covered[&what],
-            at(kept),
-            "{since:?}"
-        );
+        assert_eq!(store.inventory().await.unwrap().covered[&what], at(kept), "{since:?}");
     }
 }
 
@@ -501,18 +391,9 @@ async fn a_cursor_can_be_forgotten_and_belongs_to_its_source(store: impl FactSto
     };
     let written = [("a", Some("1")), ("b", Some("2")), ("b", Some("3"))];
     store.apply(&acme(), cursors(&written)).await.unwrap();
-    store
-        .apply(&other(), cursors(&[("a", Some("theirs"))]))
-        .await
-        .unwrap();
-    store
-        .apply(&acme(), cursors(&[("a", None), ("never", None)]))
-        .await
-        .unwrap();
-    assert_eq!(
-        store.cursors(&acme()).await.unwrap(),
-        [("b".to_owned(), "3".to_owned())]
-    );
+    store.apply(&other(), cursors(&[("a", Some("theirs"))])).await.unwrap();
+    store.apply(&acme(), cursors(&[("a", None), ("never", None)])).await.unwrap();
+    assert_eq!(store.cursors(&acme()).await.unwrap(), [("b".to_owned(), "3".to_owned())]);
     assert_eq!(store.cursors(&other()).await.unwrap().len(), 1);
 }
 
@@ -524,10 +405,7 @@ async fn counters_add_up_and_things_are_counted_once(store: impl FactStore) {
     let thing = CountedKey::Incident(acme(), ExternalId::new("1"));
     let increments = vec![(key("b"), 1.0), (key("a"), 0.5), (key("b"), 2.0)];
     store.count(increments, vec![thing.clone()]).await.unwrap();
-    store
-        .count(vec![(key("a"), 0.25)], vec![thing.clone()])
-        .await
-        .unwrap();
+    store.count(vec![(key("a"), 0.25)], vec![thing.clone()]).await.unwrap();
     let counters = store.counters().await.unwrap();
     assert_eq!(counters.values, [(key("a"), 0.75), (key("b"), 3.0)]);
     assert_eq!(counters.counted, [thing]);
@@ -545,18 +423,8 @@ async fn rows_come_in_the_order_of_their_identities(store: impl FactStore) {
     let dump = dump(&store).await;
     let of = &dump.facts[0];
     assert!(of.attempts.iter().map(|seen| &seen.fact.id).eq(sorted.iter()));
-    assert!(
-        dump.incidents
-            .iter()
-            .map(|stored| &stored.incident.id)
-            .eq(sorted.iter())
-    );
-    assert!(
-        of.changes
-            .iter()
-            .map(|seen| seen.fact.number)
-            .eq([0, 3, u64::MAX])
-    );
+    assert!(dump.incidents.iter().map(|stored| &stored.incident.id).eq(sorted.iter()));
+    assert!(of.changes.iter().map(|seen| seen.fact.number).eq([0, 3, u64::MAX]));
     assert!(of.commits.iter().map(|commit| commit.id).eq([1, 9, 200].map(sha)));
     let repositories: Vec<RepositoryId> = dump.facts.iter().map(|of| of.repository.id.clone()).collect();
     assert_eq!(repositories, [repository_id(1), repository_id(2)]);
@@ -570,21 +438,11 @@ async fn many_can_write_at_once(store: impl FactStore) {
                 Fact::Repository(repository(repository_number)),
                 Fact::Commit(commit(repository_number, n)),
             ];
-            let batch = Batch {
-                cursors: vec![(repository_number.to_string(), Some(n.to_string()))],
-                ..live(facts)
-            };
+            let batch =
+                Batch { cursors: vec![(repository_number.to_string(), Some(n.to_string()))], ..live(facts) };
             store.apply(&acme(), batch).await.unwrap();
-            let facts = store
-                .repository(&repository_id(repository_number))
-                .await
-                .unwrap()
-                .unwrap();
-            assert_eq!(
-                facts.commits.len(),
-                usize::from(n) + 1,
-                "what was stored can be read"
-            );
+            let facts = store.repository(&repository_id(repository_number)).await.unwrap().unwrap();
+            assert_eq!(facts.commits.len(), usize::from(n) + 1, "what was stored can be read");
         }
     };
     tokio::join!(write(1), write(2), write(3), write(4));

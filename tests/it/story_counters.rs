@@ -19,11 +19,8 @@ type Values = BTreeMap<String, f64>;
 
 async fn values(rig: &mut Rig) -> Values {
     let counters = rig.compute().await.counters;
-    let told = counters
-        .into_iter()
-        .filter(|(key, _)| !key.name.ends_with("_bucket"));
-    told.map(|(key, value)| (format!("{}{{{}}}", key.name, key.labels.join(",")), value))
-        .collect()
+    let told = counters.into_iter().filter(|(key, _)| !key.name.ends_with("_bucket"));
+    told.map(|(key, value)| (format!("{}{{{}}}", key.name, key.labels.join(",")), value)).collect()
 }
 
 /// Polls what happened, and says which counters moved, and by how much.
@@ -125,13 +122,9 @@ async fn counters_count_what_is_new_once_and_history_never() {
         let service = world.service_named("gateway (production)").unwrap();
         world.open_incident(service, "Requests go nowhere", world.now)
     });
-    assert_eq!(
-        news(&mut rig, &mut known).await,
-        moved(&[("dora_incidents_total{platform,none}", 1.0)])
-    );
+    assert_eq!(news(&mut rig, &mut known).await, moved(&[("dora_incidents_total{platform,none}", 1.0)]));
     let resolved_at = rig.now().plus(Span::from_minutes(30));
-    rig.world
-        .tell(|world| world.resolve_incident(incident, resolved_at));
+    rig.world.tell(|world| world.resolve_incident(incident, resolved_at));
     assert_eq!(
         news(&mut rig, &mut known).await,
         moved(&[

@@ -15,10 +15,7 @@ repositories = ["acme/pay"]
 "#;
 
 fn both(span: Span) -> Quantiles {
-    Quantiles {
-        p50: Some(span),
-        p90: Some(span),
-    }
+    Quantiles { p50: Some(span), p90: Some(span) }
 }
 
 #[tokio::test]
@@ -45,30 +42,13 @@ async fn a_merged_pull_request_becomes_lead_time() {
     let mut rig = Rig::new(world, &toml).await;
     let snapshot = rig.look().await;
     let week = team(&snapshot, "payments", "7d").delivery.clone().unwrap();
-    assert_eq!(
-        (
-            week.deployments,
-            week.changes,
-            week.unreviewed_changes,
-            week.bot_changes
-        ),
-        (1, 1, 0, 0)
-    );
+    assert_eq!((week.deployments, week.changes, week.unreviewed_changes, week.bot_changes), (1, 1, 0, 0));
     assert_eq!((week.attempts_succeeded, week.attempts_failed), (1, 1));
-    assert_eq!(
-        week.failed_deployments, 0,
-        "a failed attempt never reached production"
-    );
+    assert_eq!(week.failed_deployments, 0, "a failed attempt never reached production");
     assert_eq!(week.lead_time, both(Span::from_hours(24)));
-    assert_eq!(
-        week.phases,
-        [6, 4, 10, 4].map(|hours| both(Span::from_hours(hours)))
-    );
+    assert_eq!(week.phases, [6, 4, 10, 4].map(|hours| both(Span::from_hours(hours))));
     let coverage = team(&snapshot, "payments", "7d").coverage;
-    assert_eq!(
-        (coverage.deployments_with_changes, coverage.changes_deployed),
-        (Some(1.0), Some(1.0))
-    );
+    assert_eq!((coverage.deployments_with_changes, coverage.changes_deployed), (Some(1.0), Some(1.0)));
 }
 
 #[tokio::test]
@@ -108,20 +88,10 @@ async fn an_incident_becomes_a_failed_deployment() {
     });
     let over = rig.look().await;
     let delivery = team(&over, "payments", "7d").delivery.clone().unwrap();
-    assert_eq!(
-        (
-            delivery.deployments,
-            delivery.failed_deployments,
-            delivery.rework_deployments
-        ),
-        (3, 1, 1)
-    );
+    assert_eq!((delivery.deployments, delivery.failed_deployments, delivery.rework_deployments), (3, 1, 1));
     assert_eq!(delivery.recovered_deployments, 1);
     assert_eq!(delivery.recovery_time, both(resolved_at.since(hours_ago(29))));
-    assert_eq!(
-        over.teams[&"payments".into()].values.unrecovered_deployments,
-        Some(0)
-    );
+    assert_eq!(over.teams[&"payments".into()].values.unrecovered_deployments, Some(0));
 }
 
 #[tokio::test]

@@ -37,10 +37,8 @@ pub(crate) fn example_toml(world: &World) -> String {
 fn told(world: &World, rig: &Rig) -> Told {
     let mut services = BTreeMap::new();
     for service in &world.pagerduty.services {
-        let named = world
-            .keys()
-            .map(|key| world.at(key))
-            .find(|one| one.name.eq_ignore_ascii_case(&service.name));
+        let named =
+            world.keys().map(|key| world.at(key)).find(|one| one.name.eq_ignore_ascii_case(&service.name));
         if let Some(repository) = named {
             services.insert(service.id.clone(), repository.name_with_owner());
         }
@@ -83,28 +81,15 @@ fn compare(snapshot: &Snapshot, said: &BTreeMap<String, Said>) -> usize {
             // Incidents may belong to a team without a component, which the oracle does not follow.
             let found = differing(&without_incidents(&values.values.windows[index]), &own, from, to);
             agreed += found.0;
-            differences.extend(
-                found
-                    .1
-                    .into_iter()
-                    .map(|text| format!("{team} {}: {text}", window.label)),
-            );
+            differences.extend(found.1.into_iter().map(|text| format!("{team} {}: {text}", window.label)));
         }
     }
-    assert!(
-        differences.is_empty(),
-        "{} differences:\n{}",
-        differences.len(),
-        differences.join("\n")
-    );
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
     agreed
 }
 
 fn without_incidents(values: &WindowValues) -> WindowValues {
-    WindowValues {
-        incidents: None,
-        ..values.clone()
-    }
+    WindowValues { incidents: None, ..values.clone() }
 }
 
 /// A number's name, ours, the oracle's.
@@ -112,15 +97,8 @@ type Row = (&'static str, String, String);
 
 /// How many numbers agree, and those that do not.
 fn differing(values: &WindowValues, said: &[&Said], from: Timestamp, to: Timestamp) -> (usize, Vec<String>) {
-    let ever = said
-        .iter()
-        .flat_map(|said| &said.rollouts)
-        .any(|rollout| rollout.at < to);
-    let mut rows = vec![(
-        "delivery",
-        values.delivery.is_some().to_string(),
-        ever.to_string(),
-    )];
+    let ever = said.iter().flat_map(|said| &said.rollouts).any(|rollout| rollout.at < to);
+    let mut rows = vec![("delivery", values.delivery.is_some().to_string(), ever.to_string())];
     if let Some(delivery) = &values.delivery {
         rows.extend(delivery_rows(delivery, said, from, to));
     }
@@ -140,10 +118,7 @@ fn delivery_rows(delivery: &Delivery, said: &[&Said], from: Timestamp, to: Times
     let within = |at: Timestamp| from <= at && at < to;
     let all = || said.iter().flat_map(|said| &said.rollouts);
     let rollouts: Vec<_> = all().filter(|rollout| within(rollout.at)).collect();
-    let times: Vec<Span> = rollouts
-        .iter()
-        .flat_map(|rollout| rollout.lead_times.clone())
-        .collect();
+    let times: Vec<Span> = rollouts.iter().flat_map(|rollout| rollout.lead_times.clone()).collect();
     let recoveries: Vec<Span> = all()
         .filter(|rollout| rollout.at < to)
         .filter_map(|rollout| rollout.recovery(to))
@@ -152,8 +127,7 @@ fn delivery_rows(delivery: &Delivery, said: &[&Said], from: Timestamp, to: Times
         .collect();
     let attempts = |success| {
         let all = said.iter().flat_map(|said| &said.attempts);
-        all.filter(|(at, outcome)| within(*at) && *outcome == success)
-            .count()
+        all.filter(|(at, outcome)| within(*at) && *outcome == success).count()
     };
     let count = |is: fn(&oracle::Rollout) -> bool| rollouts.iter().filter(|rollout| is(rollout)).count();
     let sum = |of: fn(&oracle::Rollout) -> usize| rollouts.iter().map(|rollout| of(rollout)).sum::<usize>();
@@ -163,36 +137,16 @@ fn delivery_rows(delivery: &Delivery, said: &[&Said], from: Timestamp, to: Times
         ("attempts failed", delivery.attempts_failed, attempts(false)),
         ("changes", delivery.changes, times.len()),
         ("bots", delivery.bot_changes, sum(|rollout| rollout.bot_changes)),
-        (
-            "unreviewed",
-            delivery.unreviewed_changes,
-            sum(|rollout| rollout.unreviewed),
-        ),
-        (
-            "failed",
-            delivery.failed_deployments,
-            count(oracle::Rollout::failed),
-        ),
-        (
-            "rework",
-            delivery.rework_deployments,
-            count(|rollout| rollout.unplanned),
-        ),
+        ("unreviewed", delivery.unreviewed_changes, sum(|rollout| rollout.unreviewed)),
+        ("failed", delivery.failed_deployments, count(oracle::Rollout::failed)),
+        ("rework", delivery.rework_deployments, count(|rollout| rollout.unplanned)),
         ("recovered", delivery.recovered_deployments, recoveries.len()),
     ];
     let spans = [
         ("lead time p50", delivery.lead_time.p50, quantile(&times, 50)),
         ("lead time p90", delivery.lead_time.p90, quantile(&times, 90)),
-        (
-            "recovery p50",
-            delivery.recovery_time.p50,
-            quantile(&recoveries, 50),
-        ),
-        (
-            "recovery p90",
-            delivery.recovery_time.p90,
-            quantile(&recoveries, 90),
-        ),
+        ("recovery p50", delivery.recovery_time.p50, quantile(&recoveries, 50)),
+        ("recovery p90", delivery.recovery_time.p90, quantile(&recoveries, 90)),
     ];
     let counts = counts.map(|(what, ours, theirs)| (what, ours.to_string(), theirs.to_string()));
     let spans = spans.map(|(what, ours, theirs)| (what, format!("{ours:?}"), format!("{theirs:?}")));
@@ -207,16 +161,8 @@ fn incident_rows(incidents: &Incidents, said: &[&Said], from: Timestamp, to: Tim
     let resolved: Vec<Span> = ended.collect();
     let (ours, theirs) = (incidents.resolution_time.p50, quantile(&resolved, 50));
     vec![
-        (
-            "incidents",
-            incidents.started.values().sum::<u64>().to_string(),
-            started.to_string(),
-        ),
-        (
-            "resolved",
-            incidents.resolved.to_string(),
-            resolved.len().to_string(),
-        ),
+        ("incidents", incidents.started.values().sum::<u64>().to_string(), started.to_string()),
+        ("resolved", incidents.resolved.to_string(), resolved.len().to_string()),
         ("resolution p50", format!("{ours:?}"), format!("{theirs:?}")),
     ]
 }
@@ -259,16 +205,9 @@ async fn a_restart_shows_the_same_numbers() {
     let mut rig = rig.restart().await;
     let after = rig.compute().await.snapshot;
     assert_eq!(before, after);
-    assert_eq!(
-        rig.servers.github.tally.requests(),
-        asked,
-        "a restart asks nobody"
-    );
+    assert_eq!(rig.servers.github.tally.requests(), asked, "a restart asks nobody");
     rig.poll().await;
     let polled = rig.servers.github.tally.requests() - asked;
-    assert!(
-        polled <= 10,
-        "{polled} requests after a restart: it begins again instead of going on"
-    );
+    assert!(polled <= 10, "{polled} requests after a restart: it begins again instead of going on");
     assert_eq!(rig.compute().await.snapshot, before);
 }

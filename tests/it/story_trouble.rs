@@ -46,11 +46,7 @@ async fn a_wrong_token_is_tried_once_and_the_last_values_stay() {
     let asked = rig.servers.github.tally.requests();
     let failed = rig.poll_github().await;
     assert!(matches!(failed, Err(PollError::Source(failure)) if failure.reason == Reason::Auth));
-    assert_eq!(
-        rig.servers.github.tally.requests() - asked,
-        1,
-        "a retry cannot help"
-    );
+    assert_eq!(rig.servers.github.tally.requests() - asked, 1, "a retry cannot help");
     assert_eq!(rig.own("sextant_source_up", &["acme-github"]), Some(0.0));
     let failures = rig.own("sextant_source_request_failures_total", &["acme-github", "auth"]);
     assert_eq!(failures, Some(1.0));
@@ -98,10 +94,7 @@ async fn incidents_leave_with_their_source() {
         incidents.started.values().sum()
     };
     assert_eq!(started(&before), 1);
-    rig.config
-        .metrics
-        .incident_filters
-        .remove(&"acme-pagerduty".into());
+    rig.config.metrics.incident_filters.remove(&"acme-pagerduty".into());
     rig.config.pagerduty.clear();
     let mut rig = rig.restart().await;
     let after = rig.compute().await.snapshot;
@@ -146,10 +139,7 @@ async fn every_fault_of_the_wire_is_survived_and_the_numbers_are_the_same() {
 #[tokio::test]
 async fn an_unknown_status_is_left_out_and_counted() {
     let mut rig = Rig::new(small(), ACME).await;
-    rig.servers
-        .github
-        .faults
-        .always(Which::Any, Fault::Word("\"SUCCESS\"", "\"TRANSMOGRIFIED\""));
+    rig.servers.github.faults.always(Which::Any, Fault::Word("\"SUCCESS\"", "\"TRANSMOGRIFIED\""));
     let snapshot = rig.look().await;
     assert!(snapshot.suspects.unknown_value > 0, "{:?}", snapshot.suspects);
 }
@@ -159,10 +149,7 @@ async fn null_items_are_survived() {
     for list in ["nodes"] {
         for place in 0..2 {
             let mut rig = Rig::new(small(), ACME).await;
-            rig.servers
-                .github
-                .faults
-                .nth(3, Which::Any, Fault::NullItem(list, place));
+            rig.servers.github.faults.nth(3, Which::Any, Fault::NullItem(list, place));
             persist(&mut rig).await;
         }
     }
@@ -174,10 +161,7 @@ async fn endless_pages_end() {
     rig.servers.github.faults.always(Which::Any, Fault::EndlessPages);
     let outcome = rig.poll_github().await;
     let asked = rig.servers.github.tally.requests();
-    assert!(
-        asked < 60,
-        "{asked} requests against pages without end ({outcome:?})"
-    );
+    assert!(asked < 60, "{asked} requests against pages without end ({outcome:?})");
     rig.servers.github.faults.clear();
     for _ in 0..3 {
         rig.later(Span::from_hours(1));
@@ -185,27 +169,17 @@ async fn endless_pages_end() {
     }
     let snapshot = rig.compute().await.snapshot;
     let expected = undisturbed(&rig).await;
-    let deployments = |snapshot: &Snapshot| {
-        organization(snapshot, "30d")
-            .delivery
-            .clone()
-            .unwrap()
-            .deployments
-    };
+    let deployments =
+        |snapshot: &Snapshot| organization(snapshot, "30d").delivery.clone().unwrap().deployments;
     assert_eq!(deployments(&snapshot), deployments(&expected));
 }
 
 #[tokio::test]
 async fn a_secondary_limit_without_a_time_is_respected() {
     let mut rig = Rig::new(small(), ACME).await;
-    rig.servers
-        .github
-        .faults
-        .always(Which::Any, Fault::secondary_limit(None));
+    rig.servers.github.faults.always(Which::Any, Fault::secondary_limit(None));
     let asked = rig.servers.github.tally.requests();
-    let Err(PollError::Source(failure)) = rig.poll_github().await else {
-        panic!("it is limited")
-    };
+    let Err(PollError::Source(failure)) = rig.poll_github().await else { panic!("it is limited") };
     assert_eq!(failure.reason, Reason::RateLimited);
     let wait = failure.retry_at.map(|at| Timestamp::from(at).since(rig.now()));
     assert!(wait >= Some(Span::from_seconds(60)), "{wait:?}");
@@ -214,10 +188,7 @@ async fn a_secondary_limit_without_a_time_is_respected() {
 
 #[tokio::test]
 async fn the_share_of_the_budget_is_never_exceeded() {
-    let options = Options {
-        github_points_per_hour: 20,
-        ..Options::default()
-    };
+    let options = Options { github_points_per_hour: 20, ..Options::default() };
     let mut rig = Rig::with(small(), ACME, options).await;
     let mut polls = 0;
     while rig.poll_github().await.is_ok() && polls < 40 {
@@ -225,14 +196,8 @@ async fn the_share_of_the_budget_is_never_exceeded() {
         rig.later(Span::from_seconds(60));
     }
     let points = rig.servers.github.tally.points();
-    assert!(
-        points <= 16,
-        "{points} points of 20 with a share of 0.8, in {polls} polls"
-    );
-    assert!(
-        points >= 10,
-        "only {points} points were used: it gives up too early"
-    );
+    assert!(points <= 16, "{points} points of 20 with a share of 0.8, in {polls} polls");
+    assert!(points >= 10, "only {points} points were used: it gives up too early");
     // The next hour has a budget of its own.
     rig.later(Span::from_minutes(61));
     rig.poll_github().await.unwrap();
@@ -292,11 +257,7 @@ async fn what_is_pushed_between_the_probe_and_the_read_is_read_once() {
     let (polled, ()) = tokio::join!(rig.poll_github(), pushing);
     polled.unwrap();
     let took = rig.servers.github.tally.requests() - asked;
-    assert!(
-        took <= 5,
-        "{took} requests: {:?}",
-        rig.servers.github.tally.by_operation()
-    );
+    assert!(took <= 5, "{took} requests: {:?}", rig.servers.github.tally.by_operation());
 }
 
 /// Pushes a commit straight to `shop`.

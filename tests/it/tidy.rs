@@ -17,14 +17,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("source", &["model", "http", "clock", "telemetry"]),
     ("store", &["model", "telemetry"]),
     ("ownership", &["model"]),
-    (
-        "collect",
-        &["model", "source", "store", "ownership", "clock", "telemetry"],
-    ),
-    (
-        "recompute",
-        &["model", "store", "ownership", "engine", "clock", "telemetry"],
-    ),
+    ("collect", &["model", "source", "store", "ownership", "clock", "telemetry"]),
+    ("recompute", &["model", "store", "ownership", "engine", "clock", "telemetry"]),
     ("exposition", &["model", "engine", "catalogue", "telemetry"]),
     ("server", &["exposition", "model", "engine", "store", "telemetry"]),
     ("config", &["model", "source", "telemetry"]),
@@ -49,18 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    (
-        "cli",
-        &[
-            "config",
-            "daemon",
-            "demo",
-            "engine",
-            "store",
-            "source",
-            "telemetry",
-        ],
-    ),
+    ("cli", &["config", "daemon", "demo", "engine", "store", "source", "telemetry"]),
 ];
 
 /// What the pure core must not name, in any form.
@@ -143,9 +126,7 @@ fn modules_use_only_what_the_table_allows() {
         };
         for (line, text) in code(&text) {
             if grouped.is_match(text) || text.contains("super::super") {
-                findings.push(format!(
-                    "{path}:{line}: name modules one by one, from the crate's root"
-                ));
+                findings.push(format!("{path}:{line}: name modules one by one, from the crate's root"));
             }
             for used in direct.captures_iter(text).map(|found| found[1].to_owned()) {
                 if used != module && !allowed.contains(&used.as_str()) {
@@ -162,13 +143,8 @@ fn a_provider_never_names_another() {
     let providers = ["github", "pagerduty"];
     let mut findings = Vec::new();
     for (path, text) in files("src/source", "rs") {
-        let own = providers
-            .iter()
-            .find(|name| path.contains(&format!("source/{name}")));
-        for other in providers
-            .iter()
-            .filter(|name| own.is_some_and(|own| own != *name))
-        {
+        let own = providers.iter().find(|name| path.contains(&format!("source/{name}")));
+        for other in providers.iter().filter(|name| own.is_some_and(|own| own != *name)) {
             for (line, text) in code(&text).filter(|(_, text)| text.contains(&format!("source::{other}"))) {
                 findings.push(format!("{path}:{line}: {text}"));
             }
@@ -221,9 +197,7 @@ fn there_are_three_traits() {
     let declared = Regex::new(r"^\s*(?:pub(?:\([a-z]+\))? )?trait ([A-Za-z]+)").unwrap();
     let mut traits: Vec<String> = Vec::new();
     for text in sources().values() {
-        let names = text
-            .lines()
-            .filter_map(|line| declared.captures(line).map(|found| found[1].to_owned()));
+        let names = text.lines().filter_map(|line| declared.captures(line).map(|found| found[1].to_owned()));
         traits.extend(names);
     }
     traits.sort();
@@ -233,11 +207,7 @@ fn there_are_three_traits() {
 #[test]
 fn files_can_be_read_in_one_sitting() {
     let mut lengths: Vec<(usize, String)> = Vec::new();
-    for (path, text) in sources()
-        .into_iter()
-        .chain(files("tests", "rs"))
-        .chain(files("examples", "rs"))
-    {
+    for (path, text) in sources().into_iter().chain(files("tests", "rs")).chain(files("examples", "rs")) {
         lengths.push((text.lines().count(), path));
     }
     let long: Vec<_> = lengths
@@ -246,16 +216,10 @@ fn files_can_be_read_in_one_sitting() {
         .map(|(lines, path)| format!("{path}: {lines} lines"))
         .collect();
     fail_on(&long);
-    let mut own: Vec<_> = lengths
-        .iter()
-        .filter(|(_, path)| path.starts_with("src/"))
-        .collect();
+    let mut own: Vec<_> = lengths.iter().filter(|(_, path)| path.starts_with("src/")).collect();
     own.sort();
     let (median, path) = own[own.len() / 2];
-    assert!(
-        *median <= LINES_MEDIAN_MAX,
-        "the median file, {path}, has {median} lines"
-    );
+    assert!(*median <= LINES_MEDIAN_MAX, "the median file, {path}, has {median} lines");
 }
 
 #[test]
@@ -266,20 +230,13 @@ fn shortcuts_are_not_taken() {
         (r"\bshould_panic\b", "assert the error instead"),
         (r"\bthread::sleep\b|\btime::sleep\(", "nothing sleeps in tests"),
         (r"\b(todo|unimplemented)!\(", "finish it"),
-        (
-            r"(?i)crates\.io|registry\.npmjs|pypi\.org|deb\.debian\.org",
-            "no host of a package registry",
-        ),
+        (r"(?i)crates\.io|registry\.npmjs|pypi\.org|deb\.debian\.org", "no host of a package registry"),
     ];
     let mut findings = Vec::new();
     for (pattern, why) in bans {
         let in_tests_only = why.contains("sleeps");
         let pattern = Regex::new(pattern).unwrap();
-        let folders = if in_tests_only {
-            vec!["tests"]
-        } else {
-            vec!["src", "tests", "examples", "benches"]
-        };
+        let folders = if in_tests_only { vec!["tests"] } else { vec!["src", "tests", "examples", "benches"] };
         for (path, text) in folders.into_iter().flat_map(|folder| files(folder, "rs")) {
             if path.ends_with("tidy.rs") {
                 continue;
@@ -297,22 +254,14 @@ fn shortcuts_are_not_taken() {
 #[test]
 fn every_invariant_names_a_test_that_exists() {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let everything: String = sources()
-        .into_values()
-        .chain(files("tests", "rs").into_values())
-        .collect();
+    let everything: String = sources().into_values().chain(files("tests", "rs").into_values()).collect();
     let quoted = Regex::new(r"`([a-z][a-z0-9_]+)`").unwrap();
     let mut findings = Vec::new();
     let mut invariants = 0;
     for line in text.lines().filter(|line| line.starts_with("- **Invariant")) {
         invariants += 1;
-        let (_, tests) = line
-            .rsplit_once("Test:")
-            .unwrap_or_else(|| panic!("no test: {line}"));
-        let names: Vec<_> = quoted
-            .captures_iter(tests)
-            .map(|found| found[1].to_owned())
-            .collect();
+        let (_, tests) = line.rsplit_once("Test:").unwrap_or_else(|| panic!("no test: {line}"));
+        let names: Vec<_> = quoted.captures_iter(tests).map(|found| found[1].to_owned()).collect();
         if names.is_empty() {
             findings.push(format!("no test named: {line}"));
         }
@@ -334,11 +283,7 @@ fn the_import_table_of_the_architecture_is_this_one() {
         let listed = match allowed {
             [] => "nothing of ours".to_owned(),
             _ if allowed.len() > 10 => "all but `cli`".to_owned(),
-            some => some
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", "),
+            some => some.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
         };
         let row = format!("| `{module}` | {listed} |");
         if !text.contains(&row) {

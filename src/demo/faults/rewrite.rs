@@ -8,9 +8,7 @@ use crate::demo::exchange::Answer;
 const SAME_CURSOR: &str = "Y3Vyc29yOnYyOjA6bjow";
 
 pub(super) fn rate_limited(answer: &mut Answer) {
-    answer
-        .headers
-        .retain(|(name, _)| *name != "x-ratelimit-remaining");
+    answer.headers.retain(|(name, _)| *name != "x-ratelimit-remaining");
     answer.headers.push(("x-ratelimit-remaining", "0".to_owned()));
     let error = json!({"type": "RATE_LIMITED", "message": "API rate limit exceeded for user ID 1."});
     answer.body = json!({"errors": [error]}).to_string().into_bytes();

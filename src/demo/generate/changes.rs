@@ -30,9 +30,7 @@ impl Teller {
             return;
         }
         let is_given_up = self.random.chance(NEVER_MERGED);
-        let draft = self
-            .random
-            .chance(if is_given_up { DRAFT_NEVER_MERGED } else { DRAFT });
+        let draft = self.random.chance(if is_given_up { DRAFT_NEVER_MERGED } else { DRAFT });
         let Some((pull, author)) = self.propose(world, place, habits, draft, at) else {
             return;
         };
@@ -65,11 +63,8 @@ impl Teller {
         at: Timestamp,
     ) -> Option<(PullKey, &'static str)> {
         let key = self.told.get(place)?.key;
-        let author = if self.random.chance(BY_DELETED_ACCOUNT) {
-            ""
-        } else {
-            self.random.word(&habits.people)
-        };
+        let author =
+            if self.random.chance(BY_DELETED_ACCOUNT) { "" } else { self.random.word(&habits.people) };
         let thing = self.random.word(&words::THINGS);
         let title = format!("{} {thing}", self.random.word(&words::VERBS));
         let mut proposal =
@@ -99,10 +94,7 @@ impl Teller {
     ) {
         let reviewer = self.reviewer(habits, author);
         if self.random.chance(REMARK_BY_AUTHOR) {
-            self.at(
-                ready_at.plus(Span::from_minutes(5)),
-                Event::Review(pull, author, Verdict::Commented),
-            );
+            self.at(ready_at.plus(Span::from_minutes(5)), Event::Review(pull, author, Verdict::Commented));
         }
         if self.random.chance(REMARK_BY_BOT) {
             self.at(
@@ -113,19 +105,13 @@ impl Teller {
         if self.random.chance(CHANGES_REQUESTED) {
             self.at(first_at, Event::Review(pull, reviewer, Verdict::ChangesRequested));
             let half = Span::from_millis(merged_at.since(first_at).millis() / 2);
-            self.at(
-                first_at.plus(half),
-                Event::Review(pull, reviewer, Verdict::Approved),
-            );
+            self.at(first_at.plus(half), Event::Review(pull, reviewer, Verdict::Approved));
         } else {
             self.at(first_at, Event::Review(pull, reviewer, Verdict::Approved));
         }
         if self.random.chance(REVIEW_AFTER_MERGE) {
             let other = self.reviewer(habits, author);
-            self.at(
-                merged_at.plus(Span::from_hours(1)),
-                Event::Review(pull, other, Verdict::Commented),
-            );
+            self.at(merged_at.plus(Span::from_hours(1)), Event::Review(pull, other, Verdict::Commented));
         }
     }
 
@@ -156,12 +142,9 @@ impl Teller {
         } else {
             ("renovate-acme", "renovate")
         };
-        let proposal = Proposal::new(
-            &format!("Bump {library} from 1.{} to 2.0", self.queued % 10),
-            author,
-        )
-        .branch(&format!("{branch}/{library}-{}", self.queued))
-        .label("dependencies");
+        let proposal = Proposal::new(&format!("Bump {library} from 1.{} to 2.0", self.queued % 10), author)
+            .branch(&format!("{branch}/{library}-{}", self.queued))
+            .label("dependencies");
         let pull = world.open_pull(key, proposal, at);
         let merged_at = at.plus(self.random.around(Span::from_hours(18)));
         self.at(merged_at, Event::Merge(place, pull, Method::Squash));
@@ -195,17 +178,12 @@ impl Teller {
         let Some(told) = self.told.get(place) else { return };
         let (key, habits) = (told.key, told.habits);
         let author = self.random.word(&habits.people);
-        let message = format!(
-            "{} {}",
-            self.random.word(&words::VERBS),
-            self.random.word(&words::THINGS)
-        );
+        let message = format!("{} {}", self.random.word(&words::VERBS), self.random.word(&words::THINGS));
         let written_at = at.minus(self.random.around(Span::from_minutes(50)));
         world.push(key, author, &message, written_at, at);
-        if let (Cadence::OnMerge(median), true) = (
-            habits.cadence,
-            self.told.get(place).is_some_and(|it| it.role.deploys()),
-        ) {
+        if let (Cadence::OnMerge(median), true) =
+            (habits.cadence, self.told.get(place).is_some_and(|it| it.role.deploys()))
+        {
             let wait = self.random.around(median);
             self.after(at, wait, Event::Rollout(place));
         }
@@ -221,26 +199,19 @@ impl Teller {
     pub(super) fn revert(&mut self, world: &mut World, place: usize, at: Timestamp) {
         let Some(told) = self.told.get(place) else { return };
         let habits = told.habits;
-        let (Some(key), Some(bad)) = (
-            Some(told.key),
-            told.landed.last().and_then(|last| world.pull(*last)),
-        ) else {
+        let (Some(key), Some(bad)) = (Some(told.key), told.landed.last().and_then(|last| world.pull(*last)))
+        else {
             return;
         };
         let (number, title) = (bad.number, bad.title.clone());
-        let landing = bad
-            .landing
-            .as_ref()
-            .and_then(|landing| world.at(key).commits.get(landing.commit));
+        let landing = bad.landing.as_ref().and_then(|landing| world.at(key).commits.get(landing.commit));
         let sha = landing.map(|commit| commit.id.to_string()).unwrap_or_default();
         let name = world.at(key).name_with_owner();
         let author = self.random.word(&habits.people);
         let branch = format!("revert-{number}-{}", self.queued);
         let quoted = format!("Revert \"{title}\"");
         let proposal = match self.reverts % 4 {
-            0 => Proposal::new(&quoted, author)
-                .branch(&branch)
-                .body(&format!("Reverts {name}#{number}")),
+            0 => Proposal::new(&quoted, author).branch(&branch).body(&format!("Reverts {name}#{number}")),
             1 => Proposal::new(&format!("Back out {title}"), author)
                 .branch(&format!("back-out-{}", self.queued))
                 .body(&format!("It broke production.\n\nThis reverts commit {sha}.")),
@@ -273,16 +244,8 @@ impl Teller {
         let written_at = at.minus(Span::from_minutes(10));
         let pull = world.open_pull(key, proposal.commit(written_at, "Mend it"), at);
         let reviewer = self.reviewer(habits, "");
-        self.after(
-            at,
-            Span::from_minutes(6),
-            Event::Review(pull, reviewer, Verdict::Approved),
-        );
-        self.after(
-            at,
-            Span::from_minutes(9),
-            Event::Merge(place, pull, habits.method),
-        );
+        self.after(at, Span::from_minutes(6), Event::Review(pull, reviewer, Verdict::Approved));
+        self.after(at, Span::from_minutes(9), Event::Merge(place, pull, habits.method));
         self.after(at, Span::from_minutes(11), Event::Rollout(place));
     }
 

@@ -121,14 +121,7 @@ pub(in crate::demo) static TEAMS: [Habits; TEAM_COUNT] = [
     Habits {
         team: "checkout",
         people: ["fay", "gil", "hana", "ivo", "jun"],
-        repositories: &[
-            "checkout-web",
-            "checkout-api",
-            "cart",
-            "promotions",
-            "pricing",
-            "address-lookup",
-        ],
+        repositories: &["checkout-web", "checkout-api", "cart", "promotions", "pricing", "address-lookup"],
         opens_per_mille: 1_335,
         pushes_per_mille: 0,
         coding: Span::from_hours(4),
@@ -144,13 +137,7 @@ pub(in crate::demo) static TEAMS: [Habits; TEAM_COUNT] = [
     Habits {
         team: "search",
         people: ["kai", "lena", "mo", "nils", "olga"],
-        repositories: &[
-            "search-api",
-            "search-indexer",
-            "search-ui",
-            "recommendations",
-            "suggest",
-        ],
+        repositories: &["search-api", "search-indexer", "search-ui", "recommendations", "suggest"],
         opens_per_mille: 620,
         pushes_per_mille: 0,
         coding: Span::from_hours(20),
@@ -190,13 +177,7 @@ pub(in crate::demo) static TEAMS: [Habits; TEAM_COUNT] = [
     Habits {
         team: "mobile",
         people: ["uma", "vic", "wen", "xena", "yara"],
-        repositories: &[
-            "app-ios",
-            "app-android",
-            "app-backend",
-            "push-service",
-            "mobile-design",
-        ],
+        repositories: &["app-ios", "app-android", "app-backend", "push-service", "mobile-design"],
         opens_per_mille: 455,
         pushes_per_mille: 0,
         coding: Span::from_hours(40),
@@ -264,19 +245,11 @@ pub(in crate::demo) fn service_name(repository: &str) -> String {
 pub(super) fn places() -> impl Iterator<Item = Place> {
     let services = TEAMS.iter().flat_map(|habits| {
         let named = habits.repositories.iter();
-        named.map(move |name| Place {
-            name,
-            habits,
-            role: Role::Service,
-        })
+        named.map(move |name| Place { name, habits, role: Role::Service })
     });
     let special = SPECIAL.iter().filter_map(|(name, team, role)| {
         let habits = TEAMS.get(*team)?;
-        Some(Place {
-            name,
-            habits,
-            role: *role,
-        })
+        Some(Place { name, habits, role: *role })
     });
     services.chain(special)
 }

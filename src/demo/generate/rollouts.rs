@@ -50,12 +50,7 @@ impl Teller {
     ) {
         let mut wait = Span::ZERO;
         for lane in lanes {
-            let attempt = Try {
-                repository: place,
-                commit,
-                lane,
-                retries: 0,
-            };
+            let attempt = Try { repository: place, commit, lane, retries: 0 };
             self.after(at, wait, Event::Deploy(attempt));
             wait = Span::from_millis(wait.millis() + BETWEEN_LANES.millis());
         }
@@ -90,11 +85,7 @@ impl Teller {
             return;
         };
         if self.random.chance(habits.failed_attempts_per_mille) {
-            let state = if self.random.chance(200) {
-                State::Error
-            } else {
-                State::Failure
-            };
+            let state = if self.random.chance(200) { State::Error } else { State::Failure };
             world.status(deployment, state, at);
             if attempt.retries < RETRIES_MAX && !self.random.chance(LEFT_AT_THAT) {
                 let wait = self.random.around(Span::from_minutes(14));

@@ -21,12 +21,7 @@ impl Teller {
         let Some(told) = self.told.get(place) else { return };
         let (service, habits) = (told.service, told.habits);
         let newest_is_broken = told.deployed.last() == Some(&commit);
-        let before = told
-            .deployed
-            .iter()
-            .rev()
-            .find(|other| **other != commit)
-            .copied();
+        let before = told.deployed.iter().rev().find(|other| **other != commit).copied();
         let mut mended_after = self.random.around(Span::from_minutes(25));
         self.remedies += 1;
         // Rolled back, reverted, hot-fixed, or mended without a deployment, in turn.
@@ -66,16 +61,9 @@ impl Teller {
         };
         let url = format!("https://github.com/{}", world.at(told.key).name_with_owner());
         let pull = told.landed.last().map_or(0, |last| world.number(*last));
-        let deployment = world
-            .at(told.key)
-            .deployments
-            .last()
-            .map_or(0, |last| last.database_id);
+        let deployment = world.at(told.key).deployments.last().map_or(0, |last| last.database_id);
         match self.incidents % 6 {
-            1 => format!(
-                "{symptom} since {}",
-                commit.to_string().chars().take(10).collect::<String>()
-            ),
+            1 => format!("{symptom} since {}", commit.to_string().chars().take(10).collect::<String>()),
             2 => format!("{symptom} after {url}/pull/{pull}"),
             3 => format!("{symptom}: {url}/deployments/{deployment}"),
             _ => format!("{}: {symptom}", told.name),
@@ -116,11 +104,7 @@ impl Teller {
     /// What rings without a deployment being to blame.
     pub(super) fn noise(&mut self, world: &mut World, service: ServiceKey, at: Timestamp) {
         let symptom = self.random.word(&words::SYMPTOMS);
-        let title = if self.random.chance(40) {
-            format!("Drill: {symptom}")
-        } else {
-            symptom.to_owned()
-        };
+        let title = if self.random.chance(40) { format!("Drill: {symptom}") } else { symptom.to_owned() };
         let incident = world.open_incident(service, &title, at);
         let low = self.random.chance(LOW_URGENCY);
         let priority = self.random.word(&words::PRIORITIES);
@@ -167,11 +151,7 @@ impl Teller {
             self.issue_as_incident(world, place, habits, at, wait);
             return;
         }
-        let title = format!(
-            "{} {}",
-            self.random.word(&words::VERBS),
-            self.random.word(&words::THINGS)
-        );
+        let title = format!("{} {}", self.random.word(&words::VERBS), self.random.word(&words::THINGS));
         let issue = world.open_issue(told.key, &title, &["bug"], at);
         self.after(at, wait, Event::CloseIssue(issue, StateReason::Completed));
     }

@@ -32,16 +32,8 @@ pub(super) const THINGS: [&str; 24] = [
     "the event consumer",
 ];
 
-pub(super) const LIBRARIES: [&str; 8] = [
-    "tokio",
-    "serde",
-    "react",
-    "spring-boot",
-    "numpy",
-    "postgres",
-    "openssl",
-    "protobuf",
-];
+pub(super) const LIBRARIES: [&str; 8] =
+    ["tokio", "serde", "react", "spring-boot", "numpy", "postgres", "openssl", "protobuf"];
 
 pub(super) const SYMPTOMS: [&str; 10] = [
     "Error rate above 5 %",

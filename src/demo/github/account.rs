@@ -48,11 +48,9 @@ pub(super) fn field<'a>(
             },
             &[login],
         )),
-        "databaseId" => leaf(
-            login
-                .bytes()
-                .fold(7, |sum: i32, byte| (sum * 31 + i32::from(byte)) % 9_999_991),
-        ),
+        "databaseId" => {
+            leaf(login.bytes().fold(7, |sum: i32, byte| (sum * 31 + i32::from(byte)) % 9_999_991))
+        }
         "login" => leaf(login),
         "name" => leaf(None::<String>),
         "url" => leaf(match account {

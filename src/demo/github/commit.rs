@@ -38,14 +38,12 @@ pub(super) fn git_object<'a>(
         named => named,
     };
     let target = match find_ref(repository, revision) {
-        Some(Thing::Ref(_, super::node::Prefix::Heads, name)) => repository
-            .branches
-            .get(name)
-            .map(|place| Thing::Commit(repository, *place)),
-        Some(Thing::Ref(_, super::node::Prefix::Tags, name)) => repository
-            .tags
-            .get(name)
-            .map(|tag| Thing::Commit(repository, tag.commit)),
+        Some(Thing::Ref(_, super::node::Prefix::Heads, name)) => {
+            repository.branches.get(name).map(|place| Thing::Commit(repository, *place))
+        }
+        Some(Thing::Ref(_, super::node::Prefix::Tags, name)) => {
+            repository.tags.get(name).map(|tag| Thing::Commit(repository, tag.commit))
+        }
         _ => commit(revision),
     }?;
     let Some(path) = path else { return Some(target) };
@@ -68,13 +66,7 @@ pub(super) fn field<'a>(
         "url" | "commitUrl" => leaf(format!("{}/commit/{}", url(repository), commit.id)),
         "message" => leaf(commit.message.as_str()),
         "messageHeadline" => leaf(headline),
-        "messageBody" => leaf(
-            commit
-                .message
-                .strip_prefix(headline)
-                .unwrap_or_default()
-                .trim_start(),
-        ),
+        "messageBody" => leaf(commit.message.strip_prefix(headline).unwrap_or_default().trim_start()),
         "authoredDate" => time(commit.authored_at),
         "committedDate" => time(commit.committed_at),
         "author" => object(cx, Thing::GitActor(&commit.author, commit.authored_at)),
@@ -84,10 +76,7 @@ pub(super) fn field<'a>(
         "changedFilesIfAvailable" => leaf(1 + commit.additions / 60),
         "repository" => object(cx, Thing::Repository(repository)),
         "parents" => {
-            let parents = commit
-                .parents
-                .iter()
-                .map(|parent| Thing::Commit(repository, *parent));
+            let parents = commit.parents.iter().map(|parent| Thing::Commit(repository, *parent));
             connection(cx, info, parents.enumerate().map(Item::placed).collect(), false)
         }
         "history" => history(cx, repository, place, info),
@@ -99,10 +88,7 @@ pub(super) fn field<'a>(
         }
         "deployments" => {
             let environments = words(info.arguments().get("environments"));
-            let of_it = repository
-                .deployments
-                .iter()
-                .filter(|one| one.commit == commit.id);
+            let of_it = repository.deployments.iter().filter(|one| one.commit == commit.id);
             let of_it = of_it.filter(|one| asked(environments.as_deref(), &one.environment));
             let items = of_it.map(|one| deployment::item(repository, one));
             connection(cx, info, items.collect(), order(info).1)
@@ -124,11 +110,7 @@ fn history<'a>(
         Some((Rank::Number(_), _)) | None => None,
     };
     let begin = pinned.unwrap_or(place);
-    let name = repository
-        .commits
-        .get(begin)
-        .map(|commit| commit.id.to_string())
-        .unwrap_or_default();
+    let name = repository.commits.get(begin).map(|commit| commit.id.to_string()).unwrap_or_default();
     let (since, until) = (instant(info, "since"), instant(info, "until"));
     let within = |place: &usize| {
         repository.commits.get(*place).is_some_and(|commit| {
@@ -138,11 +120,7 @@ fn history<'a>(
     };
     let walk = repository.history(begin).into_iter().filter(within).enumerate();
     let items = walk.map(|(offset, place)| {
-        Item::new(
-            Rank::Name(name.clone()),
-            offset as u64,
-            Thing::Commit(repository, place),
-        )
+        Item::new(Rank::Name(name.clone()), offset as u64, Thing::Commit(repository, place))
     });
     connection(cx, info, items.collect(), false)
 }
@@ -188,23 +166,14 @@ fn shared_field<'a>(
     info: &'a ResolveInfo<'a>,
 ) -> Option<Resolved<'a>> {
     let oid = || {
-        let salt = content.bytes().fold(0, |salt: u64, byte| {
-            salt.wrapping_mul(131).wrapping_add(u64::from(byte))
-        });
+        let salt =
+            content.bytes().fold(0, |salt: u64, byte| salt.wrapping_mul(131).wrapping_add(u64::from(byte)));
         let mut random = Random::new(salt);
-        let digits = format!(
-            "{:016x}{:016x}{:016x}",
-            random.bits(),
-            random.bits(),
-            random.bits()
-        );
+        let digits = format!("{:016x}{:016x}{:016x}", random.bits(), random.bits(), random.bits());
         digits.chars().take(40).collect::<String>()
     };
     Some(match info.field_name() {
-        "id" => leaf(opaque::node_id_of_words(
-            "G",
-            &[&repository.database_id.to_string(), content],
-        )),
+        "id" => leaf(opaque::node_id_of_words("G", &[&repository.database_id.to_string(), content])),
         "oid" => leaf(oid()),
         "abbreviatedOid" => leaf(abbreviated(&oid())),
         "commitUrl" => leaf(format!("{}/commit/{}", url(repository), oid())),

@@ -42,12 +42,7 @@ pub(super) fn cost(
     operation: &Operation,
     variables: &JsonMap,
 ) -> Result<Cost, Refusal> {
-    let mut walk = Walk {
-        document,
-        variables,
-        cost: Cost::default(),
-        path: Vec::new(),
-    };
+    let mut walk = Walk { document, variables, cost: Cost::default(), path: Vec::new() };
     walk.visit(&[&operation.selection_set], 1)?;
     if walk.cost.nodes > NODES_MAX {
         return Err(Refusal {
@@ -109,12 +104,8 @@ impl<'a> Walk<'a> {
                 Selection::InlineFragment(inline) => &inline.directives,
             };
             let condition = |name, otherwise| {
-                let given = directives
-                    .get(name)
-                    .and_then(|it| it.specified_argument_by_name("if"));
-                given
-                    .and_then(|value| self.value(value).as_bool())
-                    .unwrap_or(otherwise)
+                let given = directives.get(name).and_then(|it| it.specified_argument_by_name("if"));
+                given.and_then(|value| self.value(value).as_bool()).unwrap_or(otherwise)
             };
             if condition("skip", false) || !condition("include", true) {
                 continue;
@@ -124,11 +115,7 @@ impl<'a> Walk<'a> {
                     let (on, key) = (set.ty.as_str(), field.response_key().as_str());
                     match groups.iter_mut().find(|group| group.on == on && group.key == key) {
                         Some(group) => group.fields.push(field),
-                        None => groups.push(Group {
-                            on,
-                            key,
-                            fields: vec![field],
-                        }),
+                        None => groups.push(Group { on, key, fields: vec![field] }),
                     }
                 }
                 Selection::FragmentSpread(spread) => {
@@ -181,11 +168,7 @@ impl<'a> Walk<'a> {
     }
 
     fn refusal(&self, kind: &'static str, message: String) -> Refusal {
-        Refusal {
-            kind,
-            message,
-            path: self.path.clone(),
-        }
+        Refusal { kind, message, path: self.path.clone() }
     }
 
     fn argument(&self, field: &Field, name: &str) -> JsonValue {
@@ -204,9 +187,7 @@ impl<'a> Walk<'a> {
         if let Some(truth) = literal.to_bool() {
             return JsonValue::from(truth);
         }
-        let items = literal
-            .as_list()
-            .map(|items| items.iter().map(|item| self.value(item)).collect());
+        let items = literal.as_list().map(|items| items.iter().map(|item| self.value(item)).collect());
         items.map_or(JsonValue::Null, JsonValue::Array)
     }
 }

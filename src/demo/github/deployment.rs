@@ -43,14 +43,8 @@ pub(super) fn field<'a>(
         "updatedAt" => time(held.updated_at),
         "creator" => object(cx, or_ghost(cx, &held.creator)),
         "ref" => {
-            let branch = held
-                .branch
-                .as_ref()
-                .and_then(|name| repository.branches.get_key_value(name));
-            object(
-                cx,
-                branch.map(|(name, _)| Thing::Ref(repository, Prefix::Heads, name)),
-            )
+            let branch = held.branch.as_ref().and_then(|name| repository.branches.get_key_value(name));
+            object(cx, branch.map(|(name, _)| Thing::Ref(repository, Prefix::Heads, name)))
         }
         "latestStatus" => object(cx, held.statuses.last().map(status)),
         "repository" => object(cx, Thing::Repository(repository)),

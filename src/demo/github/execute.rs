@@ -48,9 +48,7 @@ pub(super) struct Context<'w> {
 
 /// An error of a field with GitHub's type for it.
 pub(super) fn problem(kind: &str, message: &str) -> FieldError {
-    FieldError {
-        message: format!("{kind}{TYPE_MARK}{message}"),
-    }
+    FieldError { message: format!("{kind}{TYPE_MARK}{message}") }
 }
 
 /// Answers the body of a request, at the cost of the budget.
@@ -69,10 +67,7 @@ pub(super) fn answer(schema: &Valid<Schema>, world: &World, budget: &mut Budget,
     let document = match ExecutableDocument::parse_and_validate(schema, query, "query.graphql") {
         Ok(document) => document,
         Err(invalid) => {
-            let reported = invalid
-                .errors
-                .iter()
-                .map(|diagnostic| typed(diagnostic.to_json()));
+            let reported = invalid.errors.iter().map(|diagnostic| typed(diagnostic.to_json()));
             return errors(&reported.collect::<Vec<_>>());
         }
     };
@@ -116,10 +111,7 @@ fn run(
     context: &Context<'_>,
     dry: bool,
 ) -> Answer {
-    let root = Node {
-        cx: context,
-        thing: Thing::Query { dry },
-    };
+    let root = Node { cx: context, thing: Thing::Query { dry } };
     let executed = Execution::new(schema, document)
         .operation(operation)
         .coerced_variable_values(variables)
@@ -139,17 +131,13 @@ fn run(
 
 /// Whether the query asks for its price alone.
 fn is_dry_run(operation: &Operation) -> bool {
-    operation
-        .selection_set
-        .selections
-        .iter()
-        .any(|selection| match selection {
-            Selection::Field(field) => {
-                let asked = field.specified_argument_by_name("dryRun");
-                field.name == "rateLimit" && asked.and_then(|value| value.to_bool()) == Some(true)
-            }
-            Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
-        })
+    operation.selection_set.selections.iter().any(|selection| match selection {
+        Selection::Field(field) => {
+            let asked = field.specified_argument_by_name("dryRun");
+            field.name == "rateLimit" && asked.and_then(|value| value.to_bool()) == Some(true)
+        }
+        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
+    })
 }
 
 fn errors(reported: &[Value]) -> Answer {
@@ -158,12 +146,7 @@ fn errors(reported: &[Value]) -> Answer {
 
 /// An error as GitHub writes it: with its type, where it has one.
 fn typed(error: GraphQLError) -> Value {
-    let GraphQLError {
-        message,
-        locations,
-        path,
-        extensions,
-    } = error;
+    let GraphQLError { message, locations, path, extensions } = error;
     let message = message.strip_prefix(RESOLVER_PREFIX).unwrap_or(&message);
     let mut written = json!({"message": message});
     let Some(object) = written.as_object_mut() else {

@@ -23,9 +23,7 @@ pub(super) fn list<'a>(
 ) -> Resolved<'a> {
     let filter = info.arguments().get("filterBy").and_then(JsonValue::as_object);
     let part = |name| filter.and_then(|filter| filter.get(name));
-    let since = part("since")
-        .and_then(JsonValue::as_str)
-        .and_then(Timestamp::parse);
+    let since = part("since").and_then(JsonValue::as_str).and_then(Timestamp::parse);
     let all_of = words(part("labels"));
     let any_of = words(info.arguments().get("labels"));
     let states = words(info.arguments().get("states"));
@@ -35,12 +33,8 @@ pub(super) fn list<'a>(
         since.is_none_or(|since| issue.updated_at >= since)
             && asked(states.as_deref(), state(issue))
             && asked(states_too.as_deref(), state(issue))
-            && all_of
-                .as_ref()
-                .is_none_or(|labels| labels.iter().all(|label| has(issue, label)))
-            && any_of
-                .as_ref()
-                .is_none_or(|labels| labels.iter().any(|label| has(issue, label)))
+            && all_of.as_ref().is_none_or(|labels| labels.iter().all(|label| has(issue, label)))
+            && any_of.as_ref().is_none_or(|labels| labels.iter().any(|label| has(issue, label)))
     });
     let (field, descending) = order(info);
     let items = held.map(|issue| {
@@ -94,12 +88,7 @@ pub(super) fn labels<'a>(
     info: &'a ResolveInfo<'a>,
 ) -> Resolved<'a> {
     let things = labels.iter().map(|label| Thing::Label(repository, label));
-    connection(
-        cx,
-        info,
-        things.enumerate().map(Item::placed).collect(),
-        order(info).1,
-    )
+    connection(cx, info, things.enumerate().map(Item::placed).collect(), order(info).1)
 }
 
 pub(super) fn label_field<'a>(
@@ -108,10 +97,7 @@ pub(super) fn label_field<'a>(
     info: &'a ResolveInfo<'a>,
 ) -> Option<Resolved<'a>> {
     Some(match info.field_name() {
-        "id" => leaf(opaque::node_id_of_words(
-            "LA",
-            &[&repository.database_id.to_string(), name],
-        )),
+        "id" => leaf(opaque::node_id_of_words("LA", &[&repository.database_id.to_string(), name])),
         "name" => leaf(name),
         "color" => leaf("d73a4a"),
         "description" => leaf(None::<String>),
@@ -144,14 +130,8 @@ pub(super) fn release_field<'a>(
 ) -> Option<Resolved<'a>> {
     let tag = || find_ref(repository, &format!("refs/tags/{}", release.tag));
     let latest = || {
-        let published = repository
-            .releases
-            .iter()
-            .filter(|one| !one.draft && !one.prerelease);
-        published
-            .max_by_key(|one| one.created_at)
-            .map(|one| one.database_id)
-            == Some(release.database_id)
+        let published = repository.releases.iter().filter(|one| !one.draft && !one.prerelease);
+        published.max_by_key(|one| one.created_at).map(|one| one.database_id) == Some(release.database_id)
     };
     Some(match info.field_name() {
         "id" => id("RE", &[repository.database_id, release.database_id]),
@@ -183,9 +163,5 @@ pub(super) fn release_field<'a>(
 }
 
 const fn state(issue: &Issue) -> &'static str {
-    if issue.closed_at.is_some() {
-        "CLOSED"
-    } else {
-        "OPEN"
-    }
+    if issue.closed_at.is_some() { "CLOSED" } else { "OPEN" }
 }

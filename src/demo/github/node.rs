@@ -160,9 +160,7 @@ pub(super) fn written(at: Timestamp) -> String {
 /// An object, or null.
 #[expect(clippy::unnecessary_wraps, reason = "every arm of a resolver is a result")]
 pub(super) fn object<'a>(cx: &'a Context<'a>, thing: impl Into<Option<Thing<'a>>>) -> Resolved<'a> {
-    Ok(ResolvedValue::nullable_object(
-        thing.into().map(|thing| Node { cx, thing }),
-    ))
+    Ok(ResolvedValue::nullable_object(thing.into().map(|thing| Node { cx, thing })))
 }
 
 /// A node id made of numbers.
@@ -203,13 +201,6 @@ pub(super) fn asked(words: Option<&[&str]>, word: &str) -> bool {
 /// The field and whether the direction is down, of the argument `orderBy`.
 pub(super) fn order<'a>(info: &ResolveInfo<'a>) -> (&'a str, bool) {
     let given = info.arguments().get("orderBy").and_then(JsonValue::as_object);
-    let part = |name| {
-        given
-            .and_then(|order| order.get(name))
-            .and_then(JsonValue::as_str)
-    };
-    (
-        part("field").unwrap_or_default(),
-        part("direction") == Some("DESC"),
-    )
+    let part = |name| given.and_then(|order| order.get(name)).and_then(JsonValue::as_str);
+    (part("field").unwrap_or_default(), part("direction") == Some("DESC"))
 }

@@ -33,10 +33,8 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
 
 /// A node id: a prefix that tells the type, and numbers.
 pub(super) fn node_id(prefix: &str, numbers: &[u64]) -> String {
-    let bytes: Vec<u8> = numbers
-        .iter()
-        .flat_map(|number| u32::try_from(*number).unwrap_or(u32::MAX).to_be_bytes())
-        .collect();
+    let bytes: Vec<u8> =
+        numbers.iter().flat_map(|number| u32::try_from(*number).unwrap_or(u32::MAX).to_be_bytes()).collect();
     format!("{prefix}_{}", letters(&bytes, URL_SAFE))
 }
 
@@ -79,13 +77,9 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_everybody() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
+        for (bytes, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
             assert_eq!(encode(bytes.as_bytes()), text);
             assert_eq!(decode(text).as_deref(), Some(bytes.as_bytes()));
         }

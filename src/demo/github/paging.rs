@@ -31,11 +31,7 @@ pub(super) struct Item<'a> {
 
 impl<'a> Item<'a> {
     pub(super) fn new(rank: Rank, id: u64, thing: Thing<'a>) -> Self {
-        Self {
-            rank: (rank, id),
-            thing,
-            permission: None,
-        }
+        Self { rank: (rank, id), thing, permission: None }
     }
 
     /// An item of a list that has an order of its own.
@@ -92,9 +88,7 @@ pub(super) fn connection<'a>(
         begin = items.partition_point(|item| order(&item.rank, &after).is_le());
     }
     if let Some(before) = cursor(info, "before")? {
-        end = items
-            .partition_point(|item| order(&item.rank, &before).is_lt())
-            .max(begin);
+        end = items.partition_point(|item| order(&item.rank, &before).is_lt()).max(begin);
     }
     let asked = |name| {
         let given = info.arguments().get(name).and_then(JsonValue::as_i64);
@@ -134,12 +128,9 @@ impl ObjectValue for Connection<'_> {
     fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Resolved<'a> {
         match info.field_name() {
             "totalCount" => leaf(count(self.total)),
-            "nodes" => Ok(ResolvedValue::list(self.page.iter().map(|item| {
-                ResolvedValue::object(Node {
-                    cx: self.cx,
-                    thing: item.thing,
-                })
-            }))),
+            "nodes" => Ok(ResolvedValue::list(
+                self.page.iter().map(|item| ResolvedValue::object(Node { cx: self.cx, thing: item.thing })),
+            )),
             "edges" => Ok(ResolvedValue::list(self.page.iter().map(|item| {
                 ResolvedValue::object(Edge {
                     cx: self.cx,
@@ -172,21 +163,14 @@ impl ObjectValue for Edge<'_> {
     fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Resolved<'a> {
         match info.field_name() {
             "cursor" => leaf(self.item.cursor()),
-            "node" => Ok(ResolvedValue::object(Node {
-                cx: self.cx,
-                thing: self.item.thing,
+            "node" => Ok(ResolvedValue::object(Node { cx: self.cx, thing: self.item.thing })),
+            "permission" => leaf(self.item.permission.map_or("READ", |permission| match permission {
+                Permission::Read => "READ",
+                Permission::Triage => "TRIAGE",
+                Permission::Write => "WRITE",
+                Permission::Maintain => "MAINTAIN",
+                Permission::Admin => "ADMIN",
             })),
-            "permission" => leaf(
-                self.item
-                    .permission
-                    .map_or("READ", |permission| match permission {
-                        Permission::Read => "READ",
-                        Permission::Triage => "TRIAGE",
-                        Permission::Write => "WRITE",
-                        Permission::Maintain => "MAINTAIN",
-                        Permission::Admin => "ADMIN",
-                    }),
-            ),
             _ => Err(self.unknown_field_error(info)),
         }
     }

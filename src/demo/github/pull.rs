@@ -21,11 +21,7 @@ pub(super) fn item<'a>(field: &str, repository: &'a Repository, pull: &'a PullRe
         "COMMENTS" => i64::from(count(pull.reviews.len())),
         _ => pull.created_at.millis(),
     };
-    Item::new(
-        Rank::Number(rank),
-        pull.database_id,
-        Thing::Pull(repository, pull),
-    )
+    Item::new(Rank::Number(rank), pull.database_id, Thing::Pull(repository, pull))
 }
 
 /// The pull requests of a repository that the arguments ask for.
@@ -47,12 +43,7 @@ pub(super) fn list<'a>(
                 .is_none_or(|any_of| pull.labels.iter().any(|label| any_of.contains(&label.as_str())))
     });
     let (field, descending) = order(info);
-    connection(
-        cx,
-        info,
-        held.map(|pull| item(field, repository, pull)).collect(),
-        descending,
-    )
+    connection(cx, info, held.map(|pull| item(field, repository, pull)).collect(), descending)
 }
 
 pub(super) fn field<'a>(
@@ -84,10 +75,7 @@ pub(super) fn field<'a>(
         "repository" => object(cx, Thing::Repository(repository)),
         "labels" => labels(cx, repository, &pull.labels, info),
         "commits" => {
-            let own = pull
-                .commits
-                .iter()
-                .map(|place| Thing::PullCommit(repository, pull, *place));
+            let own = pull.commits.iter().map(|place| Thing::PullCommit(repository, pull, *place));
             connection(cx, info, own.enumerate().map(Item::placed).collect(), false)
         }
         "reviews" => reviews(cx, repository, pull, info),
@@ -103,11 +91,7 @@ fn git_field<'a>(
     pull: &'a PullRequest,
     info: &'a ResolveInfo<'a>,
 ) -> Option<Resolved<'a>> {
-    let own = || {
-        pull.commits
-            .iter()
-            .filter_map(|place| repository.commits.get(*place))
-    };
+    let own = || pull.commits.iter().filter_map(|place| repository.commits.get(*place));
     let oid = |commit: Option<&Commit>| leaf(commit.map(|commit| commit.id.to_string()).unwrap_or_default());
     let branch = |name: &str| {
         let (name, _) = repository.branches.get_key_value(name)?;
@@ -159,26 +143,16 @@ fn timeline<'a>(
     let since = instant(info, "since");
     let commits = pull.commits.iter().filter_map(|place| {
         let at = repository.commits.get(*place)?.committed_at;
-        Some((
-            at,
-            "PULL_REQUEST_COMMIT",
-            Thing::PullCommit(repository, pull, *place),
-        ))
+        Some((at, "PULL_REQUEST_COMMIT", Thing::PullCommit(repository, pull, *place)))
     });
-    let reviews = pull.reviews.iter().map(|review| {
-        (
-            review.at,
-            "PULL_REQUEST_REVIEW",
-            Thing::Review(repository, pull, review),
-        )
-    });
-    let events = pull.events.iter().map(|event| {
-        (
-            event.at,
-            event_kind(event.kind),
-            Thing::Event(repository, pull, event),
-        )
-    });
+    let reviews = pull
+        .reviews
+        .iter()
+        .map(|review| (review.at, "PULL_REQUEST_REVIEW", Thing::Review(repository, pull, review)));
+    let events = pull
+        .events
+        .iter()
+        .map(|event| (event.at, event_kind(event.kind), Thing::Event(repository, pull, event)));
     let items = commits.chain(reviews).chain(events).enumerate();
     let wanted = items
         .filter(|(_, (at, kind, _))| asked(kinds.as_deref(), kind) && since.is_none_or(|since| *at >= since));
@@ -194,13 +168,7 @@ pub(super) fn commit_field<'a>(
     place: usize,
     info: &'a ResolveInfo<'a>,
 ) -> Option<Resolved<'a>> {
-    let oid = || {
-        repository
-            .commits
-            .get(place)
-            .map(|commit| commit.id.to_string())
-            .unwrap_or_default()
-    };
+    let oid = || repository.commits.get(place).map(|commit| commit.id.to_string()).unwrap_or_default();
     Some(match info.field_name() {
         "id" => id("PURC", &[repository.database_id, pull.number, place as u64]),
         "commit" => object(cx, Thing::Commit(repository, place)),
@@ -227,17 +195,10 @@ pub(super) fn review_field<'a>(
         "body" => leaf(""),
         "createdAt" | "updatedAt" => time(review.at),
         "publishedAt" | "submittedAt" => time(submitted_at),
-        "commit" => object(
-            cx,
-            pull.commits.last().map(|place| Thing::Commit(repository, *place)),
-        ),
+        "commit" => object(cx, pull.commits.last().map(|place| Thing::Commit(repository, *place))),
         "pullRequest" => object(cx, Thing::Pull(repository, pull)),
         "repository" => object(cx, Thing::Repository(repository)),
-        "url" => leaf(format!(
-            "{}#pullrequestreview-{}",
-            pull_url(repository, pull),
-            review.database_id
-        )),
+        "url" => leaf(format!("{}#pullrequestreview-{}", pull_url(repository, pull), review.database_id)),
         _ => return None,
     })
 }

@@ -82,10 +82,7 @@ pub(super) fn repository<'a>(cx: &'a Context<'a>, owner: &str, info: &'a Resolve
 }
 
 fn nodes<'a>(cx: &'a Context<'a>, info: &'a ResolveInfo<'a>) -> ResolvedValue<'a> {
-    let key = info
-        .field_selections()
-        .first()
-        .map_or("nodes", |field| field.response_key().as_str());
+    let key = info.field_selections().first().map_or("nodes", |field| field.response_key().as_str());
     let ids = words(info.arguments().get("ids")).unwrap_or_default();
     let resolved = ids.into_iter().enumerate().map(move |(place, id)| {
         let thing = resolve(cx.world, id);
@@ -110,29 +107,17 @@ fn resolve<'a>(world: &'a World, id: &str) -> Option<Thing<'a>> {
     let (prefix, numbers) = opaque::read_node_id(id)?;
     match (prefix, numbers.as_slice()) {
         ("O", [organization]) => {
-            let found = world
-                .organizations
-                .iter()
-                .find(|one| one.database_id == *organization)?;
+            let found = world.organizations.iter().find(|one| one.database_id == *organization)?;
             Some(Thing::Organization(found))
         }
         ("T", [organization, team]) => {
-            let organization = world
-                .organizations
-                .iter()
-                .find(|one| one.database_id == *organization)?;
+            let organization = world.organizations.iter().find(|one| one.database_id == *organization)?;
             let team = organization.teams.iter().find(|one| one.database_id == *team)?;
             Some(Thing::Team(organization, team))
         }
         (prefix, [repository, rest @ ..]) => {
-            let place = world
-                .repositories
-                .binary_search_by_key(repository, |one| one.database_id)
-                .ok()?;
-            let repository = world
-                .repositories
-                .get(place)
-                .filter(|repository| !repository.deleted)?;
+            let place = world.repositories.binary_search_by_key(repository, |one| one.database_id).ok()?;
+            let repository = world.repositories.get(place).filter(|repository| !repository.deleted)?;
             resolve_in(repository, prefix, rest)
         }
         _ => None,
@@ -144,9 +129,7 @@ fn resolve_in<'a>(repository: &'a Repository, prefix: &str, rest: &[u64]) -> Opt
         ("R", []) => Some(Thing::Repository(repository)),
         ("PR", [number]) => repository.pull(*number).map(|pull| Thing::Pull(repository, pull)),
         ("I", [number]) => match repository.numbered(*number)? {
-            Numbered::Issue(_) => repository
-                .issue(*number)
-                .map(|issue| Thing::Issue(repository, issue)),
+            Numbered::Issue(_) => repository.issue(*number).map(|issue| Thing::Issue(repository, issue)),
             Numbered::Pull(_) => None,
         },
         ("C", [place]) => {
@@ -156,18 +139,11 @@ fn resolve_in<'a>(repository: &'a Repository, prefix: &str, rest: &[u64]) -> Opt
         }
         ("DE", [number]) => {
             let deployments = &repository.deployments;
-            let place = deployments
-                .binary_search_by_key(number, |one| one.database_id)
-                .ok()?;
-            deployments
-                .get(place)
-                .map(|held| Thing::Deployment(repository, held))
+            let place = deployments.binary_search_by_key(number, |one| one.database_id).ok()?;
+            deployments.get(place).map(|held| Thing::Deployment(repository, held))
         }
         ("RE", [number]) => {
-            let release = repository
-                .releases
-                .iter()
-                .find(|one| one.database_id == *number)?;
+            let release = repository.releases.iter().find(|one| one.database_id == *number)?;
             Some(Thing::Release(repository, release))
         }
         _ => None,

@@ -34,25 +34,13 @@ pub(super) fn field<'a>(
         "hasIssuesEnabled" | "mergeCommitAllowed" | "squashMergeAllowed" | "rebaseMergeAllowed" => leaf(true),
         "visibility" => leaf(if repository.private { "PRIVATE" } else { "PUBLIC" }),
         "parent" => object(cx, None),
-        "owner" => object(
-            cx,
-            cx.world.organization(&repository.owner).map(Thing::Organization),
-        ),
+        "owner" => object(cx, cx.world.organization(&repository.owner).map(Thing::Organization)),
         "defaultBranchRef" => {
             let branch = repository.branches.get_key_value(&repository.default_branch);
-            object(
-                cx,
-                branch.map(|(name, _)| Thing::Ref(repository, Prefix::Heads, name)),
-            )
+            object(cx, branch.map(|(name, _)| Thing::Ref(repository, Prefix::Heads, name)))
         }
-        "ref" => object(
-            cx,
-            find_ref(repository, text(info, "qualifiedName").unwrap_or_default()),
-        ),
-        "object" => object(
-            cx,
-            commit::git_object(repository, text(info, "oid"), text(info, "expression")),
-        ),
+        "ref" => object(cx, find_ref(repository, text(info, "qualifiedName").unwrap_or_default())),
+        "object" => object(cx, commit::git_object(repository, text(info, "oid"), text(info, "expression"))),
         "issue" | "pullRequest" => one(cx, repository, info),
         _ => return lists(cx, repository, info),
     })
@@ -63,17 +51,9 @@ fn one<'a>(cx: &'a Context<'a>, repository: &'a Repository, info: &'a ResolveInf
     let given = info.arguments().get("number").and_then(JsonValue::as_u64);
     let number = given.unwrap_or(0);
     if info.field_name() == "issue" {
-        return object(
-            cx,
-            repository
-                .issue(number)
-                .map(|issue| Thing::Issue(repository, issue)),
-        );
+        return object(cx, repository.issue(number).map(|issue| Thing::Issue(repository, issue)));
     }
-    object(
-        cx,
-        repository.pull(number).map(|pull| Thing::Pull(repository, pull)),
-    )
+    object(cx, repository.pull(number).map(|pull| Thing::Pull(repository, pull)))
 }
 
 fn lists<'a>(
@@ -87,21 +67,13 @@ fn lists<'a>(
             let environments = words(info.arguments().get("environments"));
             let held = repository.deployments.iter();
             let held = held.filter(|one| asked(environments.as_deref(), &one.environment));
-            connection(
-                cx,
-                info,
-                held.map(|one| deployment::item(repository, one)).collect(),
-                order(info).1,
-            )
+            connection(cx, info, held.map(|one| deployment::item(repository, one)).collect(), order(info).1)
         }
         "pullRequests" => pull::list(cx, repository, info),
         "issues" => issue::list(cx, repository, info),
         "releases" => issue::releases(cx, repository, info),
         "repositoryTopics" => {
-            let topics = repository
-                .topics
-                .iter()
-                .map(|topic| Thing::RepositoryTopic(topic));
+            let topics = repository.topics.iter().map(|topic| Thing::RepositoryTopic(topic));
             connection(cx, info, topics.enumerate().map(Item::placed).collect(), false)
         }
         _ => return None,
@@ -110,12 +82,8 @@ fn lists<'a>(
 
 fn refs<'a>(cx: &'a Context<'a>, repository: &'a Repository, info: &'a ResolveInfo<'a>) -> Resolved<'a> {
     let wanted = text(info, "query").unwrap_or_default();
-    let committed_at = |place: usize| {
-        repository
-            .commits
-            .get(place)
-            .map_or(0, |commit| commit.committed_at.millis())
-    };
+    let committed_at =
+        |place: usize| repository.commits.get(place).map_or(0, |commit| commit.committed_at.millis());
     let mut held: Vec<(Prefix, &str, i64)> = Vec::new();
     let prefix = text(info, "refPrefix").unwrap_or_default();
     if prefix.trim_end_matches('/') == "refs/heads" {
@@ -126,21 +94,14 @@ fn refs<'a>(cx: &'a Context<'a>, repository: &'a Repository, info: &'a ResolveIn
         let tags = repository.tags.iter();
         held.extend(tags.map(|(name, tag)| {
             let tagged_at = tag.tagger.as_ref().map(|(_, at)| at.millis());
-            (
-                Prefix::Tags,
-                name.as_str(),
-                tagged_at.unwrap_or_else(|| committed_at(tag.commit)),
-            )
+            (Prefix::Tags, name.as_str(), tagged_at.unwrap_or_else(|| committed_at(tag.commit)))
         }));
     }
     let (field, mut descending) = order(info);
     if field.is_empty() {
         descending = text(info, "direction") == Some("DESC");
     }
-    let items = held
-        .into_iter()
-        .filter(|(_, name, _)| name.contains(wanted))
-        .enumerate();
+    let items = held.into_iter().filter(|(_, name, _)| name.contains(wanted)).enumerate();
     let items = items.map(|(place, (prefix, name, at))| {
         let rank = match field {
             "TAG_COMMIT_DATE" => Rank::Number(at),
@@ -189,17 +150,11 @@ pub(super) fn ref_field<'a>(
         "target" => object(
             cx,
             match prefix {
-                Prefix::Heads => repository
-                    .branches
-                    .get(name)
-                    .map(|place| Thing::Commit(repository, *place)),
-                Prefix::Tags => repository
-                    .tags
-                    .get_key_value(name)
-                    .map(|(name, tag)| match tag.tagger {
-                        Some(_) => Thing::Tag(repository, name, tag),
-                        None => Thing::Commit(repository, tag.commit),
-                    }),
+                Prefix::Heads => repository.branches.get(name).map(|place| Thing::Commit(repository, *place)),
+                Prefix::Tags => repository.tags.get_key_value(name).map(|(name, tag)| match tag.tagger {
+                    Some(_) => Thing::Tag(repository, name, tag),
+                    None => Thing::Commit(repository, tag.commit),
+                }),
             },
         ),
         _ => return None,

@@ -66,10 +66,7 @@ pub(super) fn field<'a>(
         "description" => leaf(None::<String>),
         "privacy" => leaf("VISIBLE"),
         "combinedSlug" => leaf(format!("{}/{}", organization.login, team.slug)),
-        "url" => leaf(format!(
-            "https://github.com/orgs/{}/teams/{}",
-            organization.login, team.slug
-        )),
+        "url" => leaf(format!("https://github.com/orgs/{}/teams/{}", organization.login, team.slug)),
         "createdAt" | "updatedAt" => time(team.created_at),
         "organization" => object(cx, Thing::Organization(organization)),
         "parentTeam" => {

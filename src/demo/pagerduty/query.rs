@@ -34,31 +34,21 @@ impl Page {
     pub(super) fn read(request: &Request) -> Result<Self, Refusal> {
         let number = |name: &'static str, otherwise| match request.parameter(name) {
             None => Ok(otherwise),
-            Some(text) => text
-                .parse()
-                .map_err(|_| Refusal::invalid(format!("{name} must be an integer."))),
+            Some(text) => text.parse().map_err(|_| Refusal::invalid(format!("{name} must be an integer."))),
         };
         let limit = number("limit", LIMIT_DEFAULT)?;
         let offset = number("offset", 0)?;
         if !(1..=LIMIT_MAX).contains(&limit) {
-            return Err(Refusal::invalid(format!(
-                "limit must be between 1 and {LIMIT_MAX}."
-            )));
+            return Err(Refusal::invalid(format!("limit must be between 1 and {LIMIT_MAX}.")));
         }
         if offset.saturating_add(limit) > REACH_MAX {
             return Err(Refusal {
                 code: 2002,
                 message: "Arguments Caused Error",
-                ..Refusal::invalid(format!(
-                    "Offset+limit exceeds maximum allowed value of {REACH_MAX}"
-                ))
+                ..Refusal::invalid(format!("Offset+limit exceeds maximum allowed value of {REACH_MAX}"))
             });
         }
-        Ok(Self {
-            limit,
-            offset,
-            counted: request.parameter("total") == Some("true"),
-        })
+        Ok(Self { limit, offset, counted: request.parameter("total") == Some("true") })
     }
 
     /// The body of a list answer.
@@ -103,10 +93,7 @@ impl Query {
         };
         let words = |name, known: &[&str]| -> Result<Vec<String>, Refusal> {
             let given: Vec<_> = request.parameters(name).map(str::to_owned).collect();
-            match given
-                .iter()
-                .find(|word| !known.is_empty() && !known.contains(&word.as_str()))
-            {
+            match given.iter().find(|word| !known.is_empty() && !known.contains(&word.as_str())) {
                 Some(one) => Err(Refusal::invalid(format!("{name} does not know {one}."))),
                 None => Ok(given),
             }
@@ -129,8 +116,7 @@ impl Query {
         let among = |asked: &[String], word: Option<&str>| {
             asked.is_empty() || word.is_some_and(|word| asked.iter().any(|one| one == word))
         };
-        self.created
-            .is_none_or(|(since, until)| (since..until).contains(&incident.created_at))
+        self.created.is_none_or(|(since, until)| (since..until).contains(&incident.created_at))
             && among(&self.statuses, Some(state_word(incident.state)))
             && among(&self.urgencies, Some(urgency_word(incident.urgency)))
             && among(&self.services, service.map(|service| service.id.as_str()))
@@ -185,9 +171,7 @@ fn sort(request: &Request) -> Result<Vec<(SortField, bool)>, Refusal> {
 pub(super) fn zone(world: &World, request: &Request) -> Result<Tz, Refusal> {
     match request.parameter("time_zone") {
         None => Ok(world.pagerduty.time_zone),
-        Some(name) => name
-            .parse()
-            .map_err(|_| Refusal::invalid(format!("time_zone {name} is not known."))),
+        Some(name) => name.parse().map_err(|_| Refusal::invalid(format!("time_zone {name} is not known."))),
     }
 }
 
@@ -212,9 +196,7 @@ fn created(world: &World, request: &Request, zone: Tz) -> Result<(Timestamp, Tim
         }
     };
     if after(since, RANGE_MAX) < until {
-        return Err(Refusal::invalid(
-            "The range of since and until cannot be longer than 6 months.",
-        ));
+        return Err(Refusal::invalid("The range of since and until cannot be longer than 6 months."));
     }
     Ok((since.into(), until.into()))
 }
@@ -225,8 +207,6 @@ fn instant(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
         return Some(at.to_utc());
     }
     let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(NaiveTime::MIN));
-    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S")
-        .or_else(|_| date())
-        .ok()?;
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").or_else(|_| date()).ok()?;
     Some(zone.from_local_datetime(&local).earliest()?.to_utc())
 }

@@ -16,10 +16,8 @@ pub(super) fn incident(pagerduty: &PagerDuty, incident: &Incident, zone: Tz) -> 
     let host = &pagerduty.subdomain;
     let service = pagerduty.service(incident.service);
     let team = service.and_then(|service| pagerduty.teams.get(service.team?));
-    let teams: Vec<Value> = team
-        .iter()
-        .map(|(id, name)| reference(host, "team", "teams", id, name))
-        .collect();
+    let teams: Vec<Value> =
+        team.iter().map(|(id, name)| reference(host, "team", "teams", id, name)).collect();
     let merged = incident.merged_into.and_then(|key| pagerduty.incident(key));
     let acknowledgements: Vec<Value> = incident
         .acknowledged_at
@@ -78,10 +76,8 @@ pub(super) fn incident(pagerduty: &PagerDuty, incident: &Incident, zone: Tz) -> 
 pub(super) fn service(pagerduty: &PagerDuty, service: &Service, zone: Tz) -> Value {
     let host = &pagerduty.subdomain;
     let team = service.team.and_then(|team| pagerduty.teams.get(team));
-    let teams: Vec<Value> = team
-        .iter()
-        .map(|(id, name)| reference(host, "team", "teams", id, name))
-        .collect();
+    let teams: Vec<Value> =
+        team.iter().map(|(id, name)| reference(host, "team", "teams", id, name)).collect();
     json!({
         "id": service.id,
         "type": "service",

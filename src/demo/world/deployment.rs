@@ -124,14 +124,7 @@ impl World {
         self.advance(at);
         let database_id = self.next_database_id();
         let repository = self.at_mut(key.repository);
-        repository.add_status(
-            key.place,
-            Status {
-                database_id,
-                state,
-                at,
-            },
-        );
+        repository.add_status(key.place, Status { database_id, state, at });
         if state != State::Success {
             return;
         }
@@ -139,14 +132,7 @@ impl World {
             let database_id = self.next_database_id();
             let state = State::Inactive;
             let repository = self.at_mut(key.repository);
-            repository.add_status(
-                place,
-                Status {
-                    database_id,
-                    state,
-                    at,
-                },
-            );
+            repository.add_status(place, Status { database_id, state, at });
         }
     }
 }

@@ -128,9 +128,7 @@ impl World {
         let team = team.map(|team| {
             let known = pagerduty.teams.iter().position(|(_, name)| name == team);
             known.unwrap_or_else(|| {
-                pagerduty
-                    .teams
-                    .push((id('P', 6, "team", pagerduty.teams.len()), team.to_owned()));
+                pagerduty.teams.push((id('P', 6, "team", pagerduty.teams.len()), team.to_owned()));
                 pagerduty.teams.len() - 1
             })
         });
@@ -145,11 +143,7 @@ impl World {
 
     /// The service of this name.
     pub fn service_named(&self, name: &str) -> Option<ServiceKey> {
-        let place = self
-            .pagerduty
-            .services
-            .iter()
-            .position(|service| service.name == name);
+        let place = self.pagerduty.services.iter().position(|service| service.name == name);
         place.map(ServiceKey)
     }
 
@@ -235,9 +229,7 @@ impl Incident {
 
 /// An id of so many letters after the first, which follows from what it names and from its place.
 fn id(first: char, letters: usize, what: &str, place: usize) -> String {
-    let salt = what.bytes().fold(0, |salt: u64, byte| {
-        salt.wrapping_mul(257).wrapping_add(u64::from(byte))
-    });
+    let salt = what.bytes().fold(0, |salt: u64, byte| salt.wrapping_mul(257).wrapping_add(u64::from(byte)));
     let mut random = Random::new(salt.rotate_left(32) ^ place as u64);
     let drawn = (0..letters).map(|_| random.pick(&ID_LETTERS).copied().unwrap_or('0'));
     std::iter::once(first).chain(drawn).collect()

@@ -63,9 +63,7 @@ impl World {
 
     /// The organisation of this login, case ignored.
     pub fn organization(&self, login: &str) -> Option<&Organization> {
-        self.organizations
-            .iter()
-            .find(|organization| organization.login.eq_ignore_ascii_case(login))
+        self.organizations.iter().find(|organization| organization.login.eq_ignore_ascii_case(login))
     }
 
     /// Creates a team of an organisation; its slug is its name in lower case with dashes.
@@ -81,11 +79,7 @@ impl World {
             created_at: at,
             repositories: Vec::new(),
         };
-        if let Some(found) = self
-            .organizations
-            .iter_mut()
-            .find(|one| one.login == organization)
-        {
+        if let Some(found) = self.organizations.iter_mut().find(|one| one.login == organization) {
             found.teams.push(team);
         }
         slug
@@ -95,10 +89,7 @@ impl World {
     pub fn grant(&mut self, slug: &str, key: RepositoryKey, permission: Permission) {
         let owner = self.at(key).owner.clone();
         let teams = self.organizations.iter_mut().filter(|one| one.login == owner);
-        for team in teams
-            .flat_map(|one| &mut one.teams)
-            .filter(|team| team.slug == slug)
-        {
+        for team in teams.flat_map(|one| &mut one.teams).filter(|team| team.slug == slug) {
             team.repositories.retain(|(held, _)| *held != key);
             team.repositories.push((key, permission));
         }

@@ -16,28 +16,15 @@ impl World {
         let held = self.at_mut(repository);
         let place = held.pulls.len();
         let number = held.take_number(Numbered::Pull(place));
-        let Proposal {
-            title,
-            author,
-            body,
-            branch,
-            base,
-            labels,
-            draft,
-            cross_repository,
-            mut commits,
-        } = proposal;
+        let Proposal { title, author, body, branch, base, labels, draft, cross_repository, mut commits } =
+            proposal;
         if commits.is_empty() {
             commits.push((at, title.clone()));
         }
         let branch = branch.unwrap_or_else(|| format!("topic-{number}"));
         let base = base.unwrap_or_else(|| held.default_branch.clone());
         let base_commit = held.branches.get(&base).copied();
-        let first_at = commits
-            .iter()
-            .map(|(authored_at, _)| *authored_at)
-            .min()
-            .unwrap_or(at);
+        let first_at = commits.iter().map(|(authored_at, _)| *authored_at).min().unwrap_or(at);
         let mut parent = base_commit.map(|head| held.tip_at(head, first_at));
         let mut own = Vec::with_capacity(commits.len());
         for (authored_at, message) in commits {
@@ -122,12 +109,7 @@ impl World {
         let database_id = self.next_database_id();
         let author = Account::from(reviewer);
         self.edit_pull(key, at, |pull| {
-            pull.reviews.push(Review {
-                database_id,
-                author,
-                verdict,
-                at,
-            });
+            pull.reviews.push(Review { database_id, author, verdict, at });
         });
     }
 
@@ -137,12 +119,7 @@ impl World {
         self.edit_pull(key, at, |pull| {
             pull.apply(kind, at);
             let actor = pull.author.clone();
-            pull.events.push(Event {
-                database_id,
-                kind,
-                at,
-                actor,
-            });
+            pull.events.push(Event { database_id, kind, at, actor });
         });
     }
 
@@ -179,24 +156,12 @@ impl World {
             repository.branches.remove(&pull.branch);
         }
         repository.pushed(at);
-        let approvals = pull
-            .reviews
-            .iter()
-            .rev()
-            .filter(|review| review.verdict == Verdict::Approved);
-        let by = approvals
-            .map(|review| review.author.clone())
-            .next()
-            .unwrap_or(pull.author);
+        let approvals = pull.reviews.iter().rev().filter(|review| review.verdict == Verdict::Approved);
+        let by = approvals.map(|review| review.author.clone()).next().unwrap_or(pull.author);
         self.event(key, EventKind::Merged, at);
         self.edit_pull(key, at, |pull| {
             pull.draft = false;
-            pull.landing = Some(Landing {
-                at,
-                by,
-                commit,
-                method,
-            });
+            pull.landing = Some(Landing { at, by, commit, method });
         });
         id
     }
@@ -205,10 +170,7 @@ impl World {
 impl PullRequest {
     /// When it was first shown to reviewers, if it was.
     pub fn published_at(&self) -> Option<Timestamp> {
-        let ready = self
-            .events
-            .iter()
-            .find(|event| event.kind == EventKind::ReadyForReview);
+        let ready = self.events.iter().find(|event| event.kind == EventKind::ReadyForReview);
         match ready {
             Some(event) => Some(event.at),
             None => (!self.draft).then_some(self.created_at),

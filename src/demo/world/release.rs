@@ -53,9 +53,7 @@ impl World {
         self.tag(key, tag, commit, None);
         let repository = self.at_mut(key);
         let place = repository.place(commit);
-        let committed_at = place
-            .and_then(|place| repository.commits.get(place))
-            .map(|it| it.committed_at);
+        let committed_at = place.and_then(|place| repository.commits.get(place)).map(|it| it.committed_at);
         repository.releases.push(Release {
             database_id,
             tag: tag.to_owned(),

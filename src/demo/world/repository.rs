@@ -116,9 +116,7 @@ impl Repository {
 impl World {
     /// Creates an empty repository, `owner/name`, with the default branch `main`.
     pub fn repository(&mut self, name_with_owner: &str, at: Timestamp) -> RepositoryKey {
-        let (owner, name) = name_with_owner
-            .split_once('/')
-            .unwrap_or(("acme", name_with_owner));
+        let (owner, name) = name_with_owner.split_once('/').unwrap_or(("acme", name_with_owner));
         let database_id = self.next_database_id();
         self.repositories.push(Repository {
             database_id,
@@ -194,10 +192,7 @@ impl World {
         });
         repository.branches.insert(branch, place);
         repository.pushed(at);
-        repository
-            .commits
-            .last()
-            .map_or(CommitId::new([0; 20]), |commit| commit.id)
+        repository.commits.last().map_or(CommitId::new([0; 20]), |commit| commit.id)
     }
 
     /// Creates or moves a branch without looking back; what nothing holds any more is gone.

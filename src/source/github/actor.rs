@@ -23,9 +23,7 @@ impl Bots<'_> {
 
     /// What a commit's author is. One without an account is known by the name that bots sign with.
     pub(super) fn committer(self, author: Option<&GitActorWire>) -> Author {
-        let login = author
-            .and_then(|author| author.user.as_ref())
-            .and_then(|user| user.login.as_deref());
+        let login = author.and_then(|author| author.user.as_ref()).and_then(|user| user.login.as_deref());
         match login {
             Some(login) => self.login(Some(login)),
             None => match author.and_then(|author| author.name.as_deref()) {
@@ -37,11 +35,7 @@ impl Bots<'_> {
 
     fn login(self, login: Option<&str>) -> Author {
         let bot = |login: &str| login.ends_with("[bot]") || self.0.iter().any(|bot| bot.is_match(login));
-        if login.is_some_and(bot) {
-            Author::Bot
-        } else {
-            Author::Human
-        }
+        if login.is_some_and(bot) { Author::Bot } else { Author::Human }
     }
 }
 

@@ -93,10 +93,7 @@ impl Client {
             base_url: graphql_base(&config.api_url).to_owned(),
             scheme: "Bearer ",
             credential: config.credential.clone(),
-            headers: vec![
-                ("accept", "application/vnd.github+json"),
-                ("x-github-api-version", "2022-11-28"),
-            ],
+            headers: vec![("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")],
             budget: config.budget,
         };
         Ok(Self {
@@ -194,29 +191,22 @@ impl Client {
             "operationName": name,
             "variables": request.variables,
         });
-        let answer = self
-            .http
-            .post("/graphql", &body)
-            .await
-            .map_err(|failure| match failure.reason {
-                Reason::Timeout | Reason::Server => Trouble::TooHeavy(failure),
-                Reason::Auth
-                | Reason::Forbidden
-                | Reason::NotFound
-                | Reason::RateLimited
-                | Reason::Network
-                | Reason::Malformed => Trouble::Failed(failure),
-            })?;
+        let answer = self.http.post("/graphql", &body).await.map_err(|failure| match failure.reason {
+            Reason::Timeout | Reason::Server => Trouble::TooHeavy(failure),
+            Reason::Auth
+            | Reason::Forbidden
+            | Reason::NotFound
+            | Reason::RateLimited
+            | Reason::Network
+            | Reason::Malformed => Trouble::Failed(failure),
+        })?;
         let envelope: Envelope = serde_json::from_slice(&answer.body).map_err(|_| {
             self.telemetry.failure(Reason::Malformed.as_str());
-            Trouble::TooHeavy(malformed(&format!(
-                "{name}: the answer is not the JSON of an answer"
-            )))
+            Trouble::TooHeavy(malformed(&format!("{name}: the answer is not the JSON of an answer")))
         })?;
         let limit = rate_limit(envelope.data.as_ref());
         if let Some((limit, remaining, reset_at)) = limit.as_ref().and_then(stated) {
-            self.http
-                .observe_limit(RESOURCE, limit, remaining, reset_at.datetime());
+            self.http.observe_limit(RESOURCE, limit, remaining, reset_at.datetime());
         }
         let cost = limit.and_then(|limit| limit.cost);
         tracing::debug!(operation = name, predicted = request.cost, cost, "asked");
@@ -264,11 +254,11 @@ impl Reply {
         let mut read = |index: usize| -> Result<Option<T>, Trouble> {
             let value = values.next().unwrap_or(Value::Null);
             match troubles.remove(&index) {
-                Some(Trouble::Failed(Failure {
-                    reason: Reason::NotFound,
-                    what: _,
-                    retry_at: _,
-                })) if value.is_null() => return Ok(None),
+                Some(Trouble::Failed(Failure { reason: Reason::NotFound, what: _, retry_at: _ }))
+                    if value.is_null() =>
+                {
+                    return Ok(None);
+                }
                 Some(trouble) => return Err(trouble),
                 None => {}
             }
@@ -279,10 +269,7 @@ impl Reply {
                 .map(Some)
                 .map_err(|error| Trouble::Failed(malformed(&shortened(&error.to_string()))))
         };
-        ids.iter()
-            .enumerate()
-            .map(|(index, id)| (id.clone(), read(index)))
-            .collect()
+        ids.iter().enumerate().map(|(index, id)| (id.clone(), read(index))).collect()
     }
 }
 
@@ -315,15 +302,9 @@ fn sort(operation: &str, envelope: Envelope, read_at: Timestamp) -> Result<Reply
         faults.push(Fault { path, trouble });
     }
     if data.is_null() {
-        return Err(Trouble::TooHeavy(malformed(&format!(
-            "{operation}: an answer without data"
-        ))));
+        return Err(Trouble::TooHeavy(malformed(&format!("{operation}: an answer without data"))));
     }
-    Ok(Reply {
-        data,
-        faults,
-        read_at,
-    })
+    Ok(Reply { data, faults, read_at })
 }
 
 fn trouble(operation: &str, error: &GraphError, reset_at: Option<Timestamp>) -> Trouble {
@@ -332,11 +313,8 @@ fn trouble(operation: &str, error: &GraphError, reset_at: Option<Timestamp>) -> 
     let kind = error.kind.as_deref().or(code).unwrap_or_default();
     let message = error.message.as_deref().unwrap_or("no message");
     let saml = extensions.and_then(|extensions| extensions.saml_failure) == Some(true);
-    let fail = |reason| Failure {
-        reason,
-        what: format!("{operation}: {}", shortened(message)),
-        retry_at: None,
-    };
+    let fail =
+        |reason| Failure { reason, what: format!("{operation}: {}", shortened(message)), retry_at: None };
     match kind {
         "RATE_LIMITED" | "RATE_LIMIT" => Trouble::Failed(Failure {
             retry_at: reset_at.map(Timestamp::datetime),
@@ -380,9 +358,7 @@ fn permission(field: &str) -> Option<&'static str> {
 }
 
 fn rate_limit(data: Option<&Value>) -> Option<RateLimit> {
-    data?
-        .get("rateLimit")
-        .and_then(|limit| serde_json::from_value(limit.clone()).ok())
+    data?.get("rateLimit").and_then(|limit| serde_json::from_value(limit.clone()).ok())
 }
 
 /// What a rate limit says, if it says all of it; null is no limit.
@@ -393,11 +369,7 @@ fn stated(limit: &RateLimit) -> Option<(u64, u64, Timestamp)> {
 
 /// An answer that cannot be read.
 pub(super) fn malformed(what: &str) -> Failure {
-    Failure {
-        reason: Reason::Malformed,
-        what: what.to_owned(),
-        retry_at: None,
-    }
+    Failure { reason: Reason::Malformed, what: what.to_owned(), retry_at: None }
 }
 
 fn shortened(message: &str) -> String {
@@ -424,10 +396,7 @@ mod tests {
     #[test]
     fn what_fails_as_a_whole_is_sorted_by_its_type() {
         for (text, expected) in [
-            (
-                r#"{"errors":[{"type":"RATE_LIMITED","message":"m"}]}"#,
-                (Reason::RateLimited, false),
-            ),
+            (r#"{"errors":[{"type":"RATE_LIMITED","message":"m"}]}"#, (Reason::RateLimited, false)),
             (
                 r#"{"data":{"nodes":[]},"errors":[{"type":"RATE_LIMIT","path":["nodes"]}]}"#,
                 (Reason::RateLimited, false),
@@ -444,10 +413,7 @@ mod tests {
                 r#"{"errors":[{"message":"Something went wrong while executing your query."}]}"#,
                 (Reason::Server, true),
             ),
-            (
-                r#"{"data":null,"errors":[{"type":"FORBIDDEN","message":"m"}]}"#,
-                (Reason::Forbidden, false),
-            ),
+            (r#"{"data":null,"errors":[{"type":"FORBIDDEN","message":"m"}]}"#, (Reason::Forbidden, false)),
             (
                 r#"{"data":null,"errors":[{"message":"m","extensions":{"saml_failure":true}}]}"#,
                 (Reason::Forbidden, false),
@@ -469,10 +435,7 @@ mod tests {
         let text =
             r#"{"data":{"rateLimit":{"resetAt":"2026-11-22T18:00:00Z"}},"errors":[{"type":"RATE_LIMITED"}]}"#;
         let failure = sorted(text).unwrap_err().failure();
-        assert_eq!(
-            failure.retry_at.unwrap().to_rfc3339(),
-            "2026-11-22T18:00:00+00:00"
-        );
+        assert_eq!(failure.retry_at.unwrap().to_rfc3339(), "2026-11-22T18:00:00+00:00");
     }
 
     #[test]
@@ -490,22 +453,13 @@ mod tests {
                 Err(trouble) => format!("{id} {}", trouble.failure().reason.as_str()),
             })
             .collect();
-        assert_eq!(
-            shown,
-            ["1 a", "2 gone", "3 forbidden", "4 gone", "5 malformed", "6 gone"]
-        );
+        assert_eq!(shown, ["1 a", "2 gone", "3 forbidden", "4 gone", "5 malformed", "6 gone"]);
     }
 
     #[test]
     fn a_missing_permission_is_named() {
         let text = r#"{"data":null,"errors":[{"type":"FORBIDDEN","path":["nodes",2,"deployments"],"message":"no"}]}"#;
-        assert!(
-            sorted(text)
-                .unwrap_err()
-                .failure()
-                .what
-                .ends_with("read access to deployments")
-        );
+        assert!(sorted(text).unwrap_err().failure().what.ends_with("read access to deployments"));
     }
 
     #[test]

@@ -28,48 +28,26 @@ pub(super) fn listed(
     bots: Bots<'_>,
     read_at: Timestamp,
 ) -> Option<Listed> {
-    let CommitWire {
-        id: node,
-        oid,
-        authored_date,
-        committed_date,
-        message,
-        author,
-        parents,
-    } = wire;
+    let CommitWire { id: node, oid, authored_date, committed_date, message, author, parents } = wire;
     let parents = parents.unwrap_or_default().nodes;
     let committed_at = Timestamp::parse(&committed_date?)?.min(read_at);
     let authored_at = authored_date.as_deref().and_then(Timestamp::parse);
     let commit = Commit {
         repository: repository.clone(),
         id: CommitId::parse(&oid?)?,
-        parents: parents
-            .iter()
-            .filter_map(|parent| CommitId::parse(parent.oid.as_deref()?))
-            .collect(),
+        parents: parents.iter().filter_map(|parent| CommitId::parse(parent.oid.as_deref()?)).collect(),
         authored_at: authored_at.unwrap_or(committed_at).min(read_at),
         committed_at,
         author: bots.committer(author.as_ref()),
         pull_request: None,
         reverts: commit_reverts(message.as_deref().unwrap_or_default()),
     };
-    Some(Listed {
-        node: node?,
-        commit,
-        parents: parents.into_iter().filter_map(parent).collect(),
-    })
+    Some(Listed { node: node?, commit, parents: parents.into_iter().filter_map(parent).collect() })
 }
 
 fn parent(wire: ParentWire) -> Option<(Pending, Timestamp)> {
-    let ParentWire {
-        id,
-        oid,
-        committed_date,
-    } = wire;
-    let pending = Pending {
-        node: id?,
-        oid: CommitId::parse(&oid?)?.to_string(),
-    };
+    let ParentWire { id, oid, committed_date } = wire;
+    let pending = Pending { node: id?, oid: CommitId::parse(&oid?)?.to_string() };
     Some((pending, Timestamp::parse(&committed_date?)?))
 }
 
@@ -80,10 +58,8 @@ pub(super) fn line(
     next: Option<CommitId>,
     stop: Option<CommitId>,
 ) -> (BTreeSet<CommitId>, Option<CommitId>) {
-    let first_parents: BTreeMap<CommitId, Option<CommitId>> = page
-        .iter()
-        .map(|listed| (listed.commit.id, listed.commit.parents.first().copied()))
-        .collect();
+    let first_parents: BTreeMap<CommitId, Option<CommitId>> =
+        page.iter().map(|listed| (listed.commit.id, listed.commit.parents.first().copied())).collect();
     let mut line = BTreeSet::new();
     let mut next = next;
     while let Some(id) = next.filter(|id| Some(*id) != stop) {
@@ -101,10 +77,8 @@ pub(super) fn line(
 /// What of a page is new if everything that `known` contains has been read: the rest of the page would only say
 /// again what is stored.
 pub(super) fn news(page: Vec<Listed>, known: Option<CommitId>) -> Vec<Listed> {
-    let parents: BTreeMap<CommitId, Vec<CommitId>> = page
-        .iter()
-        .map(|listed| (listed.commit.id, listed.commit.parents.clone()))
-        .collect();
+    let parents: BTreeMap<CommitId, Vec<CommitId>> =
+        page.iter().map(|listed| (listed.commit.id, listed.commit.parents.clone())).collect();
     let mut contained = BTreeSet::new();
     let mut open: Vec<CommitId> = known.into_iter().collect();
     while let Some(id) = open.pop() {
@@ -112,9 +86,7 @@ pub(super) fn news(page: Vec<Listed>, known: Option<CommitId>) -> Vec<Listed> {
             open.extend(parents.get(&id).into_iter().flatten());
         }
     }
-    page.into_iter()
-        .filter(|listed| !contained.contains(&listed.commit.id))
-        .collect()
+    page.into_iter().filter(|listed| !contained.contains(&listed.commit.id)).collect()
 }
 
 /// The commits of a page.
@@ -136,21 +108,12 @@ pub(super) fn frontier(page: &[Listed], inside: &BTreeSet<String>, horizon: Time
 /// The merged pull request into the default branch of the same repository that a commit belongs to: the one that
 /// landed as this commit, else the one with the lowest number.
 pub(super) fn pull_request(wire: CommitPullsWire, node: &str, branch: &str) -> Option<u64> {
-    let CommitPullsWire {
-        oid,
-        associated_pull_requests,
-    } = wire;
+    let CommitPullsWire { oid, associated_pull_requests } = wire;
     associated_pull_requests?
         .nodes
         .into_iter()
         .filter_map(|associated| {
-            let AssociatedWire {
-                number,
-                merged,
-                base_ref_name,
-                merge_commit,
-                repository,
-            } = associated;
+            let AssociatedWire { number, merged, base_ref_name, merge_commit, repository } = associated;
             let here = repository?.id.as_deref() == Some(node) && base_ref_name.as_deref() == Some(branch);
             let landed = merge_commit.is_some_and(|commit| commit.oid == oid);
             (here && merged == Some(true)).then_some((!landed, number?))
@@ -175,17 +138,9 @@ mod tests {
     }
 
     fn read(value: Value) -> Option<Listed> {
-        let repository = RepositoryId {
-            source: SourceName::from("acme"),
-            number: 1,
-        };
+        let repository = RepositoryId { source: SourceName::from("acme"), number: 1 };
         let read_at = Timestamp::parse("2026-11-22T12:00:00Z").unwrap();
-        listed(
-            serde_json::from_value(value).unwrap(),
-            &repository,
-            Bots(&[]),
-            read_at,
-        )
+        listed(serde_json::from_value(value).unwrap(), &repository, Bots(&[]), read_at)
     }
 
     /// A commit with its parents, all committed at this hour.
@@ -219,29 +174,16 @@ mod tests {
         let set = |digits: &str| digits.chars().map(id).collect::<BTreeSet<_>>();
         assert_eq!(line(&page, Some(id('e')), None), (set("ed"), Some(id('b'))));
         assert_eq!(line(&page, Some(id('e')), Some(id('d'))), (set("e"), None));
-        assert_eq!(
-            line(&page, Some(id('b')), None),
-            (set(""), Some(id('b'))),
-            "it goes on in a later page"
-        );
+        assert_eq!(line(&page, Some(id('b')), None), (set(""), Some(id('b'))), "it goes on in a later page");
         assert_eq!(line(&page, None, None), (set(""), None));
         assert_eq!(line(&[commit('a', "")], Some(id('a')), None), (set("a"), None));
-        assert_eq!(
-            line(&[commit('a', "a")], Some(id('a')), None),
-            (set("a"), None),
-            "a circle ends"
-        );
+        assert_eq!(line(&[commit('a', "a")], Some(id('a')), None), (set("a"), None), "a circle ends");
     }
 
     #[test]
     fn what_the_last_head_contains_is_not_news() {
-        let page = vec![
-            commit('e', "dc"),
-            commit('d', "b"),
-            commit('c', "a"),
-            commit('b', "a"),
-            commit('a', ""),
-        ];
+        let page =
+            vec![commit('e', "dc"), commit('d', "b"), commit('c', "a"), commit('b', "a"), commit('a', "")];
         let news: String = news(page, Some(id('d')))
             .iter()
             .filter_map(|listed| listed.commit.id.to_string().chars().next())
@@ -272,10 +214,7 @@ mod tests {
         for (pulls, expected) in [
             (json!([]), None),
             (json!([pull(1, true, "main", "R", 'b')]), Some(1)),
-            (
-                json!([pull(1, true, "main", "R", 'b'), pull(2, true, "main", "R", 'a')]),
-                Some(2),
-            ),
+            (json!([pull(1, true, "main", "R", 'b'), pull(2, true, "main", "R", 'a')]), Some(2)),
             (json!([pull(1, false, "main", "R", 'a')]), None),
             (json!([pull(1, true, "release", "R", 'a')]), None),
             (json!([pull(1, true, "main", "fork", 'a')]), None),

@@ -60,17 +60,9 @@ impl Github {
             && let Some(teams) = self.teams(&mut problems).await?
         {
             let facts = vec![Fact::Teams(self.config.name.clone(), teams)];
-            sink.apply(Batch {
-                facts,
-                ..Batch::default()
-            })
-            .await?;
+            sink.apply(Batch { facts, ..Batch::default() }).await?;
         }
-        let every = if problems.0.is_empty() {
-            DISCOVER_EVERY
-        } else {
-            DISCOVER_AGAIN
-        };
+        let every = if problems.0.is_empty() { DISCOVER_EVERY } else { DISCOVER_AGAIN };
         if let Some(failure) = problems.0.first().filter(|_| self.repositories.is_empty()) {
             return Err(PollError::Source(failure.clone()));
         }
@@ -118,12 +110,7 @@ impl Github {
                 });
                 return Ok(());
             };
-            let Page {
-                nodes,
-                malformed: unread,
-                has_next,
-                end,
-            } = page;
+            let Page { nodes, malformed: unread, has_next, end } = page;
             self.client.count_malformed(unread, "repositories");
             for found in nodes.iter().filter_map(found) {
                 self.note(found, now);
@@ -136,18 +123,14 @@ impl Github {
             }
             after = end;
         }
-        problems.push(malformed(&format!(
-            "the list of the repositories of {owner:?} does not end"
-        )));
+        problems.push(malformed(&format!("the list of the repositories of {owner:?} does not end")));
         Ok(())
     }
 
     async fn resolve_names(&mut self, now: Timestamp, problems: &mut Problems) -> Result<(), PollError> {
         let names = self.config.exact_repositories.clone();
-        let pairs: Vec<(&str, &str)> = names
-            .iter()
-            .filter_map(|name| name.as_str().split_once('/'))
-            .collect();
+        let pairs: Vec<(&str, &str)> =
+            names.iter().filter_map(|name| name.as_str().split_once('/')).collect();
         for chunk in pairs.chunks(NAMES_MAX) {
             let asked = self.client.ask(|_| operations::repositories_by_name(chunk)).await;
             let reply = match asked {
@@ -176,17 +159,7 @@ impl Github {
 
     /// Takes note of a repository: begins to read it, reads it under its new name, or leaves it out.
     pub(super) fn note(&mut self, found: Found, now: Timestamp) {
-        let Found {
-            number,
-            node,
-            name,
-            branch,
-            head,
-            created_at,
-            archived,
-            disabled,
-            fork,
-        } = found;
+        let Found { number, node, name, branch, head, created_at, archived, disabled, fork } = found;
         let left_out = !self.config.repositories.matches(&name)
             || (archived && !self.config.include_archived)
             || (fork && !self.config.include_forks);

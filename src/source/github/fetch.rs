@@ -62,11 +62,7 @@ impl Ask {
         let state = &tracked.state;
         let seen = tracked.seen.as_ref().filter(|_| !tracked.failed)?;
         let horizon = state.horizon();
-        let from_head = AskCommits {
-            from: None,
-            after: None,
-            since: horizon,
-        };
+        let from_head = AskCommits { from: None, after: None, since: horizon };
         let commits = if !state.commits.complete {
             Some(AskCommits {
                 from: state.commits.after.as_ref().and(state.commits.from.clone()),
@@ -79,14 +75,10 @@ impl Ask {
             None
         };
         let issues = issues.then(|| match &tracked.issues_after {
-            Some((since, after)) => Some(AskIssues {
-                since: *since,
-                after: Some(after.clone()),
-            }),
-            None => state
-                .issues
-                .due(Some(&seen.issues), horizon)
-                .map(|since| AskIssues { since, after: None }),
+            Some((since, after)) => Some(AskIssues { since: *since, after: Some(after.clone()) }),
+            None => {
+                state.issues.due(Some(&seen.issues), horizon).map(|since| AskIssues { since, after: None })
+            }
         });
         let ask = Self {
             number,
@@ -122,16 +114,7 @@ impl Ask {
         if self.alone || !self.is_fresh() {
             return format!("alone {}", self.number);
         }
-        let Self {
-            number: _,
-            node: _,
-            pulls,
-            deployments,
-            commits,
-            issues,
-            first_read,
-            alone: _,
-        } = self;
+        let Self { number: _, node: _, pulls, deployments, commits, issues, first_read, alone: _ } = self;
         let since = issues.as_ref().map(|ask| ask.since);
         let streams = (pulls.is_some(), deployments.is_some(), commits.is_some());
         format!("{first_read} {streams:?} {since:?}")
@@ -160,10 +143,7 @@ fn pages(group: &[Ask]) -> Option<Pages> {
     let first = group.first()?;
     let sizes = first.sizes();
     let page = |wanted: bool, first: u64, after: Option<&String>| {
-        wanted.then(|| PageOf {
-            first,
-            after: after.cloned(),
-        })
+        wanted.then(|| PageOf { first, after: after.cloned() })
     };
     let pulls = first.pulls.as_ref();
     let deployments = first.deployments.as_ref();
@@ -171,31 +151,16 @@ fn pages(group: &[Ask]) -> Option<Pages> {
     let issues = first.issues.as_ref();
     Some(Pages {
         ids: group.iter().map(|ask| ask.node.clone()).collect(),
-        pulls: page(
-            pulls.is_some(),
-            sizes.pulls,
-            pulls.and_then(|pass| pass.after.as_ref()),
-        ),
+        pulls: page(pulls.is_some(), sizes.pulls, pulls.and_then(|pass| pass.after.as_ref())),
         deployments: page(
             deployments.is_some(),
             sizes.deployments,
             deployments.and_then(|pass| pass.after.as_ref()),
         ),
-        commits: page(
-            commits.is_some(),
-            sizes.commits,
-            commits.and_then(|ask| ask.after.as_ref()),
-        ),
+        commits: page(commits.is_some(), sizes.commits, commits.and_then(|ask| ask.after.as_ref())),
         commit: commits.and_then(|ask| ask.from.clone()),
-        commits_since: group
-            .iter()
-            .filter_map(|ask| Some(ask.commits.as_ref()?.since))
-            .min(),
-        issues: page(
-            issues.is_some(),
-            sizes.issues,
-            issues.and_then(|ask| ask.after.as_ref()),
-        ),
+        commits_since: group.iter().filter_map(|ask| Some(ask.commits.as_ref()?.since)).min(),
+        issues: page(issues.is_some(), sizes.issues, issues.and_then(|ask| ask.after.as_ref())),
         issues_since: issues.map(|ask| ask.since),
     })
 }
@@ -270,10 +235,7 @@ impl Github {
         let Some(pages) = pages(group) else {
             return Ok(());
         };
-        let asked = self
-            .client
-            .ask(|halvings| operations::repository_pages(&pages, halvings))
-            .await;
+        let asked = self.client.ask(|halvings| operations::repository_pages(&pages, halvings)).await;
         let reply = match asked {
             Ok(reply) => reply,
             Err(trouble) => return self.give_up(group, trouble, problems),
@@ -344,10 +306,7 @@ impl Github {
 
     fn of_repository(&mut self, group: &[Ask], failure: &Failure, problems: &mut Problems) {
         for ask in group {
-            let name = self
-                .repositories
-                .get(&ask.number)
-                .map(|tracked| tracked.state.name.clone());
+            let name = self.repositories.get(&ask.number).map(|tracked| tracked.state.name.clone());
             problems.push(Failure {
                 what: format!("{}: {}", name.unwrap_or_default(), failure.what),
                 ..failure.clone()
@@ -441,10 +400,8 @@ impl Github {
         ids: &[String],
     ) -> Result<(Vec<Node<DeploymentWire>>, Timestamp), Trouble> {
         let build = |ids: &[String]| operations::deployments_by_id(ids, None);
-        let (mut nodes, read_at) = self
-            .client
-            .nodes::<DeploymentWire>(ids, DEPLOYMENT_IDS_MAX, build)
-            .await?;
+        let (mut nodes, read_at) =
+            self.client.nodes::<DeploymentWire>(ids, DEPLOYMENT_IDS_MAX, build).await?;
         for (id, node) in &mut nodes {
             let Ok(Some(wire)) = node else {
                 continue;
@@ -487,10 +444,7 @@ fn skip_empty(tracked: &mut Tracked) {
         return;
     };
     let state = &mut tracked.state;
-    for (walk, seen) in [
-        (&mut state.pulls, &seen.pulls),
-        (&mut state.deployments, &seen.deployments),
-    ] {
+    for (walk, seen) in [(&mut state.pulls, &seen.pulls), (&mut state.deployments, &seen.deployments)] {
         if seen.is_empty() && (!walk.complete || walk.seen.as_ref() != Some(seen)) {
             walk.nothing(seen.clone());
             tracked.dirty = true;

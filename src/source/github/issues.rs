@@ -16,10 +16,7 @@ pub(super) fn updated_at(wire: &IssueWire) -> Option<Timestamp> {
 
 /// The rules as the cursor remembers them.
 pub(super) fn fingerprint(rules: &IssueRules) -> String {
-    let IssueRules {
-        labels,
-        severity_label,
-    } = rules;
+    let IssueRules { labels, severity_label } = rules;
     let severity = severity_label.as_ref().map_or("", regex::Regex::as_str);
     format!("{labels:?} {severity:?}")
 }
@@ -45,26 +42,15 @@ pub(super) fn issue(
     } = wire;
     // The number alone is unique in its repository only, and GitHub's own ids do not fit every field that has them.
     let id = ExternalId::new(format!("{}#{}", repository.number, number?));
-    let labels: Vec<String> = labels
-        .unwrap_or_default()
-        .nodes
-        .into_iter()
-        .filter_map(|label| label.name)
-        .collect();
-    let wanted = |label: &String| {
-        rules
-            .labels
-            .iter()
-            .any(|rule| rule.to_lowercase() == label.to_lowercase())
-    };
+    let labels: Vec<String> =
+        labels.unwrap_or_default().nodes.into_iter().filter_map(|label| label.name).collect();
+    let wanted = |label: &String| rules.labels.iter().any(|rule| rule.to_lowercase() == label.to_lowercase());
     if !labels.iter().any(wanted) {
         return Some(Fact::NoIncident(repository.source.clone(), id));
     }
     let mut corrections = Corrections::NONE;
-    let resolved_at = closed_at
-        .as_deref()
-        .and_then(Timestamp::parse)
-        .filter(|_| state.as_deref() != Some("OPEN"));
+    let resolved_at =
+        closed_at.as_deref().and_then(Timestamp::parse).filter(|_| state.as_deref() != Some("OPEN"));
     let excluded = match state_reason.as_deref() {
         Some("NOT_PLANNED") => Some(Exclusion::NotPlanned),
         Some("DUPLICATE") => Some(Exclusion::Duplicate),
@@ -116,17 +102,9 @@ mod tests {
             labels: vec!["Incident".to_owned(), "outage".to_owned()],
             severity_label: Some(Regex::new(r"^sev[-:/ ]?(?<severity>\w+)$").unwrap()),
         };
-        let repository = RepositoryId {
-            source: SourceName::from("acme"),
-            number: 42,
-        };
+        let repository = RepositoryId { source: SourceName::from("acme"), number: 42 };
         let read_at = Timestamp::parse("2026-11-22T12:00:00Z").unwrap();
-        issue(
-            serde_json::from_value(value).unwrap(),
-            &rules,
-            &repository,
-            read_at,
-        )
+        issue(serde_json::from_value(value).unwrap(), &rules, &repository, read_at)
     }
 
     fn full() -> Value {
@@ -155,10 +133,7 @@ mod tests {
         assert_eq!(read.id.as_str(), "42#7");
         assert_eq!(read.severity, Severity::from("a"));
         assert_eq!(read.resolved_at, Timestamp::parse("2026-11-22T11:00:00Z"));
-        assert_eq!(
-            (read.references.len(), read.verdict.is_some(), read.excluded),
-            (1, true, None)
-        );
+        assert_eq!((read.references.len(), read.verdict.is_some(), read.excluded), (1, true, None));
     }
 
     #[test]
@@ -172,17 +147,10 @@ mod tests {
             ("OPEN", json!("NOT_PLANNED"), false, None),
         ] {
             let read = incident(&[("state", json!(state)), ("stateReason", reason.clone())]);
-            assert_eq!(
-                (read.resolved_at.is_some(), read.excluded),
-                (resolved, excluded),
-                "{state} {reason}"
-            );
+            assert_eq!((read.resolved_at.is_some(), read.excluded), (resolved, excluded), "{state} {reason}");
         }
         let odd = incident(&[("stateReason", json!("BORED"))]);
-        assert_eq!(
-            (odd.excluded, odd.corrections),
-            (None, Corrections::UNKNOWN_VALUE)
-        );
+        assert_eq!((odd.excluded, odd.corrections), (None, Corrections::UNKNOWN_VALUE));
     }
 
     #[test]
@@ -192,10 +160,7 @@ mod tests {
             value["labels"] = labels;
             assert_eq!(
                 read(value),
-                Some(Fact::NoIncident(
-                    SourceName::from("acme"),
-                    ExternalId::new("42#7")
-                ))
+                Some(Fact::NoIncident(SourceName::from("acme"), ExternalId::new("42#7")))
             );
         }
         assert_eq!(read(json!({ "title": "no number" })), None);

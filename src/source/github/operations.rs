@@ -74,11 +74,7 @@ pub struct Request {
 
 impl Request {
     fn new(operation: &'static Operation, connections: u64, variables: Value) -> Self {
-        Self {
-            operation,
-            variables,
-            cost: points(connections),
-        }
+        Self { operation, variables, cost: points(connections) }
     }
 }
 
@@ -171,11 +167,7 @@ pub(super) fn pull_request_rest(ids: &[String], commits: Option<&str>, reviews: 
 }
 
 pub(super) fn deployments_by_id(ids: &[String], after: Option<&str>) -> Request {
-    Request::new(
-        &DEPLOYMENTS_BY_ID,
-        count(ids),
-        json!({ "ids": ids, "after": after }),
-    )
+    Request::new(&DEPLOYMENTS_BY_ID, count(ids), json!({ "ids": ids, "after": after }))
 }
 
 /// A page of one stream: how many, after what.
@@ -241,29 +233,14 @@ pub(super) struct Sizes {
 }
 
 /// The first pages of a first read: a month of most repositories, for several of them at once.
-pub(super) const FIRST_READ: Sizes = Sizes {
-    repositories: 5,
-    pulls: 50,
-    deployments: 100,
-    commits: 60,
-    issues: 50,
-};
+pub(super) const FIRST_READ: Sizes =
+    Sizes { repositories: 5, pulls: 50, deployments: 100, commits: 60, issues: 50 };
 /// What is new since the last poll: little, so that it costs little.
-pub(super) const NEWS: Sizes = Sizes {
-    repositories: 10,
-    pulls: 10,
-    deployments: 10,
-    commits: 20,
-    issues: 20,
-};
+pub(super) const NEWS: Sizes =
+    Sizes { repositories: 10, pulls: 10, deployments: 10, commits: 20, issues: 20 };
 /// Further pages, of one repository.
-pub(super) const FURTHER: Sizes = Sizes {
-    repositories: 1,
-    pulls: PAGE_MAX,
-    deployments: PAGE_MAX,
-    commits: PAGE_MAX,
-    issues: PAGE_MAX,
-};
+pub(super) const FURTHER: Sizes =
+    Sizes { repositories: 1, pulls: PAGE_MAX, deployments: PAGE_MAX, commits: PAGE_MAX, issues: PAGE_MAX };
 
 /// Every operation as it is sent at its largest, for the test that validates and prices them.
 pub fn largest() -> Vec<Request> {

@@ -68,11 +68,7 @@ struct Walked {
 
 impl Walked {
     fn turn(&self) -> Turn<'_> {
-        Turn {
-            times: &self.times,
-            has_next: self.has_next,
-            end: self.end.as_deref(),
-        }
+        Turn { times: &self.times, has_next: self.has_next, end: self.end.as_deref() }
     }
 }
 
@@ -101,13 +97,7 @@ impl Github {
 
     /// Reads the pages of one repository.
     pub(super) fn part(&mut self, ask: Ask, wire: PagesWire, read_at: Timestamp) -> Part {
-        let PagesWire {
-            pull_requests,
-            deployments,
-            default_branch_ref,
-            object,
-            issues,
-        } = wire;
+        let PagesWire { pull_requests, deployments, default_branch_ref, object, issues } = wire;
         let HeadWire { name: branch, target } = default_branch_ref.unwrap_or_default();
         let history = target.or(object);
         let pulls = ask.pulls.as_ref().map(|_| pull_requests.unwrap_or_default());
@@ -118,9 +108,7 @@ impl Github {
         if let Some(tracked) = self.repositories.get_mut(&ask.number) {
             let branch = tracked.state.branch.as_ref();
             let landings = changes.iter().filter(|change| Some(&change.base) == branch);
-            tracked
-                .landed
-                .extend(landings.filter_map(|change| Some((change.landing?, change.number))));
+            tracked.landed.extend(landings.filter_map(|change| Some((change.landing?, change.number))));
         }
         let graph = ask
             .commits
@@ -139,22 +127,12 @@ impl Github {
     }
 
     fn changes(&self, number: u64, page: Page<PullWire>, read_at: Timestamp) -> (Vec<Change>, Walked) {
-        let Page {
-            nodes,
-            malformed: mut unread,
-            has_next,
-            end,
-        } = page;
+        let Page { nodes, malformed: mut unread, has_next, end } = page;
         let id = self.id(number);
         let state = self.repositories.get(&number).map(|tracked| &tracked.state);
         let name = RepositoryName::new(state.map_or("", |state| state.name.as_str()));
         let horizon = state.map(State::horizon).unwrap_or_default();
-        let reading = Reading {
-            repository: &id,
-            name: &name,
-            bots: self.bots(),
-            read_at,
-        };
+        let reading = Reading { repository: &id, name: &name, bots: self.bots(), read_at };
         let times = nodes.iter().filter_map(pulls::updated_at).collect();
         let mut changes = Vec::with_capacity(nodes.len());
         for node in nodes {
@@ -179,10 +157,8 @@ impl Github {
     ) -> Vec<Listed> {
         let id = self.id(number);
         let count = page.len();
-        let listed: Vec<Listed> = page
-            .into_iter()
-            .filter_map(|wire| commits::listed(wire, &id, self.bots(), read_at))
-            .collect();
+        let listed: Vec<Listed> =
+            page.into_iter().filter_map(|wire| commits::listed(wire, &id, self.bots(), read_at)).collect();
         let unread = unread + u64::try_from(count - listed.len()).unwrap_or_default();
         self.client.count_malformed(unread, "commits");
         listed
@@ -190,23 +166,14 @@ impl Github {
 
     fn graph(&self, number: u64, asked: &AskCommits, wire: HistoryWire, read_at: Timestamp) -> Graph {
         let HistoryWire { oid: head, history } = wire;
-        let Page {
-            nodes,
-            malformed: unread,
-            has_next,
-            end,
-        } = history.unwrap_or_default();
+        let Page { nodes, malformed: unread, has_next, end } = history.unwrap_or_default();
         let page = self.listed(number, nodes, unread, read_at);
         let state = self.repositories.get(&number).map(|tracked| &tracked.state);
         let horizon = state.map(State::horizon).unwrap_or_default();
         let commits = state.map(|state| state.commits.clone()).unwrap_or_default();
         let parse = |oid: Option<&String>| oid.and_then(|oid| CommitId::parse(oid));
         let known = parse(commits.seen.as_ref()).filter(|_| commits.complete);
-        let from = if asked.after.is_none() {
-            head.as_ref()
-        } else {
-            commits.line.as_ref()
-        };
+        let from = if asked.after.is_none() { head.as_ref() } else { commits.line.as_ref() };
         let (line, next) = commits::line(&page, parse(from), known);
         let inside = commits::inside(&page);
         let news = commits::news(page, known);
@@ -276,9 +243,7 @@ impl Github {
     ) -> Vec<Commit> {
         let state = self.repositories.get(&number).map(|tracked| &tracked.state);
         let node = state.map_or("", |state| state.node.as_str());
-        let branch = state
-            .and_then(|state| state.branch.as_deref())
-            .unwrap_or_default();
+        let branch = state.and_then(|state| state.branch.as_deref()).unwrap_or_default();
         page.into_iter()
             .map(|listed| {
                 let asked = belongs.known.get(&listed.node).cloned();
@@ -299,29 +264,13 @@ impl Github {
         sink: &Sink,
         problems: &mut Problems,
     ) -> Result<(), PollError> {
-        let Part {
-            ask,
-            read_at,
-            changes,
-            pulls,
-            graph,
-            branch,
-            deployments,
-            issues,
-        } = part;
+        let Part { ask, read_at, changes, pulls, graph, branch, deployments, issues } = part;
         let number = ask.number;
         let id = self.id(number);
-        let Some(mut state) = self
-            .repositories
-            .get(&number)
-            .map(|tracked| tracked.state.clone())
-        else {
+        let Some(mut state) = self.repositories.get(&number).map(|tracked| tracked.state.clone()) else {
             return Ok(());
         };
-        let mut batch = Batch {
-            contact: state.contact(),
-            ..Batch::default()
-        };
+        let mut batch = Batch { contact: state.contact(), ..Batch::default() };
         let mut endless = Ok(());
         batch.facts.extend(changes.into_iter().map(Fact::Change));
         if let (Some(pass), Some(walked)) = (ask.pulls, pulls) {
@@ -340,13 +289,7 @@ impl Github {
         }
         if let (Some(pass), Some(page)) = (ask.deployments, deployments) {
             let attempts = self.attempts(page, &id, read_at);
-            endless = endless.and(keep_attempts(
-                &mut state,
-                pass,
-                attempts,
-                &mut batch,
-                &mut candidates,
-            ));
+            endless = endless.and(keep_attempts(&mut state, pass, attempts, &mut batch, &mut candidates));
         }
         cover(&mut state, &id, &mut batch);
         batch.facts.insert(0, Fact::Repository(state.repository(id)));
@@ -355,10 +298,7 @@ impl Github {
             self.store_issues(number, &asked, page, read_at, sink).await?;
         }
         if let Err(Endless) = endless {
-            let name = self
-                .repositories
-                .get(&number)
-                .map(|tracked| tracked.state.name.clone());
+            let name = self.repositories.get(&number).map(|tracked| tracked.state.name.clone());
             let name = name.unwrap_or_default();
             self.client.count_malformed(1, "lists without an end");
             problems.push(malformed(&format!("{name}: a list does not end")));
@@ -377,30 +317,17 @@ impl Github {
         candidates: Vec<Pending>,
         sink: &Sink,
     ) -> Result<(), PollError> {
-        let before: BTreeSet<String> = state
-            .commits
-            .pending
-            .iter()
-            .map(|pending| pending.oid.clone())
-            .collect();
+        let before: BTreeSet<String> =
+            state.commits.pending.iter().map(|pending| pending.oid.clone()).collect();
         let named: BTreeSet<String> = candidates.iter().map(|pending| pending.oid.clone()).collect();
         state.commits.need(candidates);
         batch.cursors.push(state.cursor(number));
-        let Applied {
-            rows_written: _,
-            repositories: _,
-            incidents: _,
-            inventory: _,
-            missing_commits,
-        } = sink.apply(batch).await?;
-        let missing: BTreeSet<String> = missing_commits
-            .iter()
-            .map(|(_, commit)| commit.to_string())
-            .collect();
+        let Applied { rows_written: _, repositories: _, incidents: _, inventory: _, missing_commits } =
+            sink.apply(batch).await?;
+        let missing: BTreeSet<String> =
+            missing_commits.iter().map(|(_, commit)| commit.to_string()).collect();
         let count = state.commits.pending.len();
-        state
-            .commits
-            .found(|oid| named.contains(oid) && !before.contains(oid) && !missing.contains(oid));
+        state.commits.found(|oid| named.contains(oid) && !before.contains(oid) && !missing.contains(oid));
         if let Some(tracked) = self.repositories.get_mut(&number) {
             tracked.dirty = state.commits.pending.len() != count;
             tracked.state = state;
@@ -414,23 +341,13 @@ impl Github {
         id: &RepositoryId,
         read_at: Timestamp,
     ) -> (Vec<Deployed>, Walked) {
-        let Page {
-            nodes,
-            malformed: unread,
-            has_next,
-            end,
-        } = page;
+        let Page { nodes, malformed: unread, has_next, end } = page;
         let count = nodes.len();
-        let attempts: Vec<Deployed> = nodes
-            .into_iter()
-            .filter_map(|wire| deployed(wire, id, read_at))
-            .collect();
+        let attempts: Vec<Deployed> =
+            nodes.into_iter().filter_map(|wire| deployed(wire, id, read_at)).collect();
         let unread = unread + u64::try_from(count - attempts.len()).unwrap_or_default();
         self.client.count_malformed(unread, "deployments");
-        let times = attempts
-            .iter()
-            .map(|deployed| deployed.attempt.created_at)
-            .collect();
+        let times = attempts.iter().map(|deployed| deployed.attempt.created_at).collect();
         (attempts, Walked { times, has_next, end })
     }
 
@@ -442,12 +359,7 @@ impl Github {
         read_at: Timestamp,
         sink: &Sink,
     ) -> Result<(), PollError> {
-        let Page {
-            nodes,
-            malformed: mut unread,
-            has_next,
-            end,
-        } = page;
+        let Page { nodes, malformed: mut unread, has_next, end } = page;
         let id = self.id(number);
         let Some(rules) = self.config.incidents.as_ref() else {
             return Ok(());
@@ -465,26 +377,16 @@ impl Github {
             return Ok(());
         };
         let mut state = tracked.state.clone();
-        let contact = if state.issues.complete {
-            Contact::Live
-        } else {
-            Contact::First
-        };
+        let contact = if state.issues.complete { Contact::Live } else { Contact::First };
         state.issues.read_to(newest);
         let goes_on = has_next && end.is_some() && end != asked.after;
         if goes_on {
             tracked.issues_after = end.map(|end| (asked.since, end));
         } else {
             tracked.issues_after = None;
-            state
-                .issues
-                .done(tracked.seen.as_ref().map(|seen| seen.issues.clone()));
+            state.issues.done(tracked.seen.as_ref().map(|seen| seen.issues.clone()));
         }
-        let batch = Batch {
-            facts,
-            contact,
-            ..Batch::default()
-        };
+        let batch = Batch { facts, contact, ..Batch::default() };
         self.store(number, state, batch, Vec::new(), sink).await
     }
 }
@@ -493,10 +395,7 @@ impl Github {
     /// The branch was read from this commit, which is newer than what the probe saw if somebody pushed since: either
     /// way this poll needs no other read of it.
     fn was_read_from(&mut self, number: u64, head: Option<String>) {
-        let seen = self
-            .repositories
-            .get_mut(&number)
-            .and_then(|tracked| tracked.seen.as_mut());
+        let seen = self.repositories.get_mut(&number).and_then(|tracked| tracked.seen.as_mut());
         if let Some(seen) = seen {
             seen.head = head;
         }
@@ -510,17 +409,7 @@ fn advance_graph(
     graph: Graph,
     branch: Option<String>,
 ) -> Result<(), Endless> {
-    let Graph {
-        head,
-        complete,
-        news: _,
-        inside,
-        line: _,
-        next,
-        frontier: _,
-        has_next,
-        end,
-    } = graph;
+    let Graph { head, complete, news: _, inside, line: _, next, frontier: _, has_next, end } = graph;
     let commits = &mut state.commits;
     commits.found(|oid| inside.contains(oid));
     commits.line = next.map(|id| id.to_string());
@@ -559,12 +448,7 @@ fn keep_attempts(
 ) -> Result<(), Endless> {
     let horizon = state.horizon();
     for deployed in attempts {
-        let Deployed {
-            node,
-            attempt,
-            open,
-            commit,
-        } = deployed;
+        let Deployed { node, attempt, open, commit } = deployed;
         if attempt.created_at < horizon {
             continue;
         }
@@ -572,11 +456,7 @@ fn keep_attempts(
         if let Some(open) = open {
             state.watch(open);
         }
-        candidates.extend(
-            commit
-                .filter(|(_, at)| *at >= horizon)
-                .map(|(pending, _)| pending),
-        );
+        candidates.extend(commit.filter(|(_, at)| *at >= horizon).map(|(pending, _)| pending));
         batch.facts.push(Fact::Attempt(attempt));
     }
     state.deployments.advance(pass, walked.turn())

@@ -34,12 +34,7 @@ pub(super) fn updated_at(wire: &PullWire) -> Option<Timestamp> {
 
 /// Reads a pull request; `None` if it lacks what makes it a change.
 pub(super) fn change(wire: PullWire, reading: Reading<'_>) -> Option<Change> {
-    let Reading {
-        repository,
-        name,
-        bots,
-        read_at,
-    } = reading;
+    let Reading { repository, name, bots, read_at } = reading;
     let merged_at = Timestamp::parse(wire.merged_at.as_deref()?)?;
     let reviewed_at = first_review(&wire, merged_at, bots);
     let PullWire {
@@ -84,12 +79,7 @@ pub(super) fn change(wire: PullWire, reading: Reading<'_>) -> Option<Change> {
         title,
         base: base_ref_name?,
         head,
-        labels: labels
-            .unwrap_or_default()
-            .nodes
-            .into_iter()
-            .filter_map(|label| label.name)
-            .collect(),
+        labels: labels.unwrap_or_default().nodes.into_iter().filter_map(|label| label.name).collect(),
         author: bots.account(author.as_ref()),
         landing: merge_commit.and_then(|commit| CommitId::parse(&commit.oid?)),
         own_commits,
@@ -113,10 +103,7 @@ fn own_commits(
         let id = wire.oid.as_deref().and_then(CommitId::parse);
         let authored_at = wire.authored_date.as_deref().and_then(Timestamp::parse);
         if let (Some(id), Some(authored_at)) = (id, authored_at) {
-            commits.push(OwnCommit {
-                id,
-                authored_at: corrections.not_after(authored_at, read_at),
-            });
+            commits.push(OwnCommit { id, authored_at: corrections.not_after(authored_at, read_at) });
         }
         messages.extend(wire.message);
     }
@@ -156,10 +143,7 @@ mod tests {
     const SHA: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
     fn read(value: Value) -> Option<Change> {
-        let repository = RepositoryId {
-            source: SourceName::from("acme"),
-            number: 1,
-        };
+        let repository = RepositoryId { source: SourceName::from("acme"), number: 1 };
         let reading = Reading {
             repository: &repository,
             name: &RepositoryName::from("acme/shop"),
@@ -216,49 +200,26 @@ mod tests {
         let (early, late) = ("2026-11-20T13:00:00Z", "2026-11-20T15:00:00Z");
         for (reviews, expected) in [
             (json!([]), None),
-            (
-                json!([by("User", "bob", late), by("User", "eve", early)]),
-                Some(early),
-            ),
-            (
-                json!([by("User", "ann", early), by("User", "bob", late)]),
-                Some(late),
-            ),
+            (json!([by("User", "bob", late), by("User", "eve", early)]), Some(early)),
+            (json!([by("User", "ann", early), by("User", "bob", late)]), Some(late)),
             (json!([by("Bot", "copilot", early)]), None),
             (json!([by("User", "check[bot]", early)]), None),
             (json!([{ "submittedAt": early, "author": null }]), Some(early)),
-            (
-                json!([{ "submittedAt": null, "author": { "__typename": "User", "login": "bob" } }]),
-                None,
-            ),
+            (json!([{ "submittedAt": null, "author": { "__typename": "User", "login": "bob" } }]), None),
             (json!([by("User", "bob", "2026-11-21T09:00:01Z")]), None),
-            (
-                json!([by("User", "bob", "2026-11-21T09:00:00Z")]),
-                Some("2026-11-21T09:00:00Z"),
-            ),
+            (json!([by("User", "bob", "2026-11-21T09:00:00Z")]), Some("2026-11-21T09:00:00Z")),
             (Value::Null, None),
         ] {
             let change = read(with("reviews", json!({ "nodes": reviews }))).unwrap();
-            assert_eq!(
-                change.reviewed_at,
-                expected.and_then(Timestamp::parse),
-                "{reviews}"
-            );
+            assert_eq!(change.reviewed_at, expected.and_then(Timestamp::parse), "{reviews}");
         }
     }
 
     #[test]
     fn what_is_absent_is_absent_and_what_is_needed_is_needed() {
-        for field in [
-            "author",
-            "mergeCommit",
-            "labels",
-            "commits",
-            "reviews",
-            "timelineItems",
-            "body",
-            "headRefName",
-        ] {
+        for field in
+            ["author", "mergeCommit", "labels", "commits", "reviews", "timelineItems", "body", "headRefName"]
+        {
             assert!(read(with(field, Value::Null)).is_some(), "{field}");
         }
         for field in ["number", "mergedAt", "createdAt", "baseRefName"] {
@@ -271,10 +232,7 @@ mod tests {
         let commits =
             json!({ "nodes": [{ "commit": { "oid": SHA, "authoredDate": "2030-01-01T00:00:00Z" } }] });
         let change = read(with("commits", commits)).unwrap();
-        assert_eq!(
-            change.own_commits[0].authored_at,
-            Timestamp::parse("2026-11-22T12:00:00Z").unwrap()
-        );
+        assert_eq!(change.own_commits[0].authored_at, Timestamp::parse("2026-11-22T12:00:00Z").unwrap());
         assert_eq!(change.corrections, Corrections::FUTURE);
     }
 
@@ -286,9 +244,6 @@ mod tests {
         assert!(!cut(full()));
         assert!(cut(with("commits", json!({ "pageInfo": more, "nodes": [] }))));
         assert!(cut(with("reviews", json!({ "pageInfo": more, "nodes": [] }))));
-        assert!(!cut(with(
-            "reviews",
-            json!({ "pageInfo": more, "nodes": [review] })
-        )));
+        assert!(!cut(with("reviews", json!({ "pageInfo": more, "nodes": [review] }))));
     }
 }

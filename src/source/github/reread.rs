@@ -51,23 +51,14 @@ impl Github {
                         tracked.seen.as_ref().map(|seen| seen.deployments.clone());
                 }
                 let read = wire.and_then(|wire| deployed(wire, &id, read_at));
-                if let Some(Deployed {
-                    node: _,
-                    attempt,
-                    open,
-                    commit: _,
-                }) = read
-                {
+                if let Some(Deployed { node: _, attempt, open, commit: _ }) = read {
                     batch.facts.push(Fact::Attempt(attempt));
                     if let Some(open) = open {
                         tracked.state.watch(open);
                     }
                 }
             }
-            tracked
-                .state
-                .open
-                .sort_by(|a, b| (a.since, &a.node).cmp(&(b.since, &b.node)));
+            tracked.state.open.sort_by(|a, b| (a.since, &a.node).cmp(&(b.since, &b.node)));
             let after = tracked.state.cursor(number);
             if after != before {
                 batch.cursors.push(after);
@@ -89,11 +80,8 @@ impl Github {
             tracked.state.open.retain(|open| !open.expired(now));
             tracked.dirty |= tracked.state.open.len() != count;
             let moved = tracked.moved();
-            let open = tracked
-                .state
-                .open
-                .iter()
-                .filter(|open| open.due(now) || moved == Some(open.node.as_str()));
+            let open =
+                tracked.state.open.iter().filter(|open| open.due(now) || moved == Some(open.node.as_str()));
             due.extend(open.map(|open| (open.read_at, *number, open.node.clone())));
         }
         due.sort_unstable();

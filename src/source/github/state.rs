@@ -219,10 +219,7 @@ impl Commits {
 
     /// Begins again.
     pub(super) fn deepen(&mut self) {
-        *self = Self {
-            seen: self.seen.take(),
-            ..Self::default()
-        };
+        *self = Self { seen: self.seen.take(), ..Self::default() };
     }
 }
 
@@ -243,9 +240,9 @@ pub(super) struct Issues {
 impl Issues {
     /// Changes since when are to be listed; `None` if there is nothing to read.
     pub(super) fn due(&self, seen: Option<&String>, horizon: Timestamp) -> Option<Timestamp> {
-        let since = self.watermark.map_or(horizon, |newest| {
-            Timestamp::from_millis(newest).minus(OVERLAP).max(horizon)
-        });
+        let since = self
+            .watermark
+            .map_or(horizon, |newest| Timestamp::from_millis(newest).minus(OVERLAP).max(horizon));
         let changed = seen.is_some() && seen != self.seen.as_ref();
         (changed || !self.complete).then_some(since)
     }
@@ -263,10 +260,7 @@ impl Issues {
 
     /// Begins again, perhaps by other rules.
     pub(super) fn restart(&mut self, rules: String) {
-        *self = Self {
-            rules,
-            ..Self::default()
-        };
+        *self = Self { rules, ..Self::default() };
     }
 }
 
@@ -308,11 +302,7 @@ impl Open {
     pub(super) fn due(&self, now: Timestamp) -> bool {
         let waited = now.since(Timestamp::from_millis(self.since));
         let patience = Span::from_millis(waited.millis() / PATIENCE).clamp(EVERY_MIN, EVERY_MAX);
-        let every = if self.failed {
-            patience.max(FAILED_EVERY)
-        } else {
-            patience
-        };
+        let every = if self.failed { patience.max(FAILED_EVERY) } else { patience };
         self.read_at.is_none_or(|read_at| now.since(read_at) >= every)
     }
 }
@@ -320,12 +310,7 @@ impl Open {
 impl State {
     /// The cursor of a repository that has not been read.
     pub(super) fn new(node: &str, horizon: Timestamp) -> Self {
-        Self {
-            version: VERSION,
-            node: node.to_owned(),
-            horizon: Some(horizon.millis()),
-            ..Self::default()
-        }
+        Self { version: VERSION, node: node.to_owned(), horizon: Some(horizon.millis()), ..Self::default() }
     }
 
     /// Reads a cursor; `None` if it is not one of a repository, or not of this version.
@@ -365,11 +350,7 @@ impl State {
 
     /// Whether changes and deployments read now are news.
     pub(super) fn contact(&self) -> Contact {
-        if self.pulls.complete && self.deployments.complete {
-            Contact::Live
-        } else {
-            Contact::First
-        }
+        if self.pulls.complete && self.deployments.complete { Contact::Live } else { Contact::First }
     }
 
     /// A deployment need not be read again.
@@ -415,11 +396,7 @@ mod tests {
     }
 
     fn turn<'a>(times: &'a [Timestamp], end: Option<&'a str>) -> Turn<'a> {
-        Turn {
-            times,
-            has_next: end.is_some(),
-            end,
-        }
+        Turn { times, has_next: end.is_some(), end }
     }
 
     #[test]
@@ -436,11 +413,7 @@ mod tests {
 
         let newer = "newer".to_owned();
         let pass = walk.due(Some(&newer), at(100)).unwrap();
-        assert_eq!(
-            pass.stop,
-            at(290).millis(),
-            "ten minutes before the newest of the first page"
-        );
+        assert_eq!(pass.stop, at(290).millis(), "ten minutes before the newest of the first page");
         walk.advance(pass, turn(&[at(310), at(289)], Some("c"))).unwrap();
         assert!(walk.due(Some(&newer), at(100)).is_none());
     }
@@ -473,10 +446,7 @@ mod tests {
     fn a_cursor_survives_the_store_and_what_is_unknown_in_it() {
         let mut state = State::new("R_1", at(5));
         state.name = "acme/shop".to_owned();
-        state.commits.need([Pending {
-            node: "C_1".to_owned(),
-            oid: "a".repeat(40),
-        }]);
+        state.commits.need([Pending { node: "C_1".to_owned(), oid: "a".repeat(40) }]);
         let (scope, cursor) = state.cursor(42);
         let mut value: serde_json::Value = serde_json::from_str(&cursor.unwrap()).unwrap();
         assert_eq!(State::parse(&scope, &value.to_string()), Some((42, state)));
@@ -505,12 +475,8 @@ mod tests {
 
     #[test]
     fn open_deployments_are_read_less_and_less_often_and_then_no_more() {
-        let open = |failed, read: i64| Open {
-            node: "D".to_owned(),
-            since: 0,
-            failed,
-            read_at: Some(at(read)),
-        };
+        let open =
+            |failed, read: i64| Open { node: "D".to_owned(), since: 0, failed, read_at: Some(at(read)) };
         assert!(open(false, 19).due(at(20)), "a twentieth of 20 minutes");
         assert!(!open(false, 199).due(at(200)));
         assert!(open(false, 20_000 - 60).due(at(20_000)), "at least hourly");
@@ -522,10 +488,7 @@ mod tests {
 
     #[test]
     fn what_is_nowhere_is_not_asked_for_again() {
-        let pending = |oid: &str| Pending {
-            node: oid.to_owned(),
-            oid: oid.to_owned(),
-        };
+        let pending = |oid: &str| Pending { node: oid.to_owned(), oid: oid.to_owned() };
         let mut commits = Commits::default();
         commits.need([pending("a"), pending("b"), pending("a")]);
         assert_eq!(commits.pending.len(), 2);

@@ -54,10 +54,8 @@ impl Github {
         let mut teams = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..TEAM_PAGES_MAX {
-            let asked = self
-                .client
-                .ask(|halvings| operations::teams(organization, after.as_deref(), halvings))
-                .await;
+            let asked =
+                self.client.ask(|halvings| operations::teams(organization, after.as_deref(), halvings)).await;
             let data: OrganizationData = asked.map_err(super::Trouble::failure)?.read("organization")?;
             let Some(OrganizationWire { teams: page, team: _ }) = data.organization else {
                 return Ok(teams);
@@ -75,29 +73,18 @@ impl Github {
             }
             after = page.end;
         }
-        Err(malformed(&format!(
-            "the list of the teams of {organization:?} does not end"
-        )))
+        Err(malformed(&format!("the list of the teams of {organization:?} does not end")))
     }
 
     async fn team(&mut self, organization: &str, team: TeamWire) -> Result<Option<HoldingTeam>, Failure> {
-        let TeamWire {
-            slug,
-            name,
-            repositories,
-        } = team;
+        let TeamWire { slug, name, repositories } = team;
         let Some(slug) = slug else {
             return Ok(None);
         };
         let mut page = repositories.unwrap_or_default();
         let mut held = Vec::new();
         for _ in 0..REPOSITORY_PAGES_MAX {
-            let Page {
-                nodes,
-                malformed: unread,
-                has_next,
-                end,
-            } = page;
+            let Page { nodes, malformed: unread, has_next, end } = page;
             self.client.count_malformed(unread, "repositories of teams");
             held.extend(nodes.into_iter().filter_map(|edge| self.held(edge)));
             if !has_next || end.is_none() {
@@ -117,16 +104,11 @@ impl Github {
                 .and_then(|organization| organization.team?.repositories)
                 .unwrap_or_default();
         }
-        Err(malformed(&format!(
-            "the list of the repositories of team {slug:?} does not end"
-        )))
+        Err(malformed(&format!("the list of the repositories of team {slug:?} does not end")))
     }
 
     fn held(&self, edge: TeamEdgeWire) -> Option<(RepositoryId, Permission)> {
-        let TeamEdgeWire {
-            permission: may,
-            node,
-        } = edge;
+        let TeamEdgeWire { permission: may, node } = edge;
         Some((self.id(node?.database_id?), permission(may.as_deref())))
     }
 }

@@ -38,10 +38,7 @@ impl Github {
                 return Ok(());
             }
             let horizons = numbers.iter().filter_map(|number| self.repositories.get(number));
-            let since = horizons
-                .map(|tracked| tracked.state.horizon())
-                .min()
-                .unwrap_or_default();
+            let since = horizons.map(|tracked| tracked.state.horizon()).min().unwrap_or_default();
             let ids: Vec<String> = targets.iter().map(|pending| pending.node.clone()).collect();
             let build = |ids: &[String]| operations::commit_walks(ids, since);
             let asked = self.client.nodes::<HistoryWire>(&ids, WALK_IDS_MAX, build).await;
@@ -65,13 +62,7 @@ impl Github {
             .iter()
             .filter(|(_, tracked)| tracked.is_active() && !tracked.failed && tracked.state.commits.complete)
             .flat_map(|(number, tracked)| {
-                let pending = tracked
-                    .state
-                    .commits
-                    .pending
-                    .iter()
-                    .rev()
-                    .take(OF_ONE_REPOSITORY_MAX);
+                let pending = tracked.state.commits.pending.iter().rev().take(OF_ONE_REPOSITORY_MAX);
                 pending.map(|pending| (*number, pending.clone()))
             })
             .take(WALK_IDS_MAX)
@@ -127,11 +118,7 @@ impl Github {
             if belongs.unknown.contains(&number) {
                 continue;
             }
-            let Some(mut state) = self
-                .repositories
-                .get(&number)
-                .map(|tracked| tracked.state.clone())
-            else {
+            let Some(mut state) = self.repositories.get(&number).map(|tracked| tracked.state.clone()) else {
                 continue;
             };
             let inside = commits::inside(&page);

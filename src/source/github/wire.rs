@@ -54,24 +54,14 @@ pub(super) struct Page<T> {
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Self {
-            nodes: Vec::new(),
-            malformed: 0,
-            has_next: false,
-            end: None,
-        }
+        Self { nodes: Vec::new(), malformed: 0, has_next: false, end: None }
     }
 }
 
 impl<T> Page<T> {
     /// Goes on with the next page. A page that brings nothing is the last one, whatever it says.
     pub(super) fn append(&mut self, next: Self) {
-        let Self {
-            nodes,
-            malformed,
-            has_next,
-            end,
-        } = next;
+        let Self { nodes, malformed, has_next, end } = next;
         self.has_next = has_next && !nodes.is_empty() && end != self.end;
         self.end = end.or(self.end.take());
         self.nodes.extend(nodes);
@@ -97,15 +87,8 @@ struct PageInfo {
 impl<T: DeserializeOwned> From<RawPage> for Page<T> {
     fn from(raw: RawPage) -> Self {
         let RawPage { nodes, page_info } = raw;
-        let PageInfo {
-            has_next_page,
-            end_cursor,
-        } = page_info.unwrap_or_default();
-        let mut page = Self {
-            has_next: has_next_page.unwrap_or(false),
-            end: end_cursor,
-            ..Self::default()
-        };
+        let PageInfo { has_next_page, end_cursor } = page_info.unwrap_or_default();
+        let mut page = Self { has_next: has_next_page.unwrap_or(false), end: end_cursor, ..Self::default() };
         for node in nodes.unwrap_or_default() {
             if node.is_null() {
                 continue;

@@ -116,41 +116,27 @@ impl Client {
 
     /// The incidents that are open, whenever they were created.
     pub(super) async fn open(&self) -> Result<Listed, Failure> {
-        let query = [
-            ("statuses[]", "triggered"),
-            ("statuses[]", "acknowledged"),
-            ("date_range", "all"),
-        ];
+        let query = [("statuses[]", "triggered"), ("statuses[]", "acknowledged"), ("date_range", "all")];
         self.list(&query, Total::NotAsked).await
     }
 
     /// One incident.
     pub(super) async fn incident(&self, id: &str) -> Result<Incident, Failure> {
         self.http.admit(RESOURCE, 1)?;
-        let answer = self
-            .http
-            .get(&format!("/incidents/{id}"), &[("time_zone", "UTC")])
-            .await?;
+        let answer = self.http.get(&format!("/incidents/{id}"), &[("time_zone", "UTC")]).await?;
         let One { incident } = self.http.read(&answer, "an incident")?;
         let incident = record::incident(&self.source, incident, self.clock.now().into())
             .map_err(|unreadable| self.http.malformed(&unreadable.to_string()))?;
         if incident.id.as_str() == id {
             Ok(incident)
         } else {
-            Err(self
-                .http
-                .malformed(&format!("asked for incident {id}, got another")))
+            Err(self.http.malformed(&format!("asked for incident {id}, got another")))
         }
     }
 
     /// A list from its beginning to its end, the oldest first, so that new incidents do not move the pages.
     async fn list(&self, filter: &[(&str, &str)], total: Total) -> Result<Listed, Failure> {
-        let mut listed = Listed {
-            incidents: Vec::new(),
-            problems: Vec::new(),
-            end: End::CutOff,
-            pages: 0,
-        };
+        let mut listed = Listed { incidents: Vec::new(), problems: Vec::new(), end: End::CutOff, pages: 0 };
         let mut seen = HashSet::new();
         let mut offset = 0;
         while offset + PAGE_INCIDENTS <= REACH_INCIDENTS {
@@ -214,8 +200,6 @@ impl Client {
 
     /// A list that PagerDuty does not serve to its end, counted.
     pub(super) fn cut_off(&self, what: &str) -> Failure {
-        self.http.malformed(&format!(
-            "more than {REACH_INCIDENTS} {what}; the rest cannot be read"
-        ))
+        self.http.malformed(&format!("more than {REACH_INCIDENTS} {what}; the rest cannot be read"))
     }
 }

@@ -56,13 +56,7 @@ struct Sweep {
 
 impl Default for State {
     fn default() -> Self {
-        Self {
-            version: VERSION,
-            open: BTreeMap::new(),
-            sweep: None,
-            swept_at: None,
-            covered_from: None,
-        }
+        Self { version: VERSION, open: BTreeMap::new(), sweep: None, swept_at: None, covered_from: None }
     }
 }
 
@@ -137,19 +131,9 @@ impl State {
             if !due && self.backfill(target) == Backfill::Complete {
                 return None;
             }
-            self.sweep = Some(Sweep {
-                began_at: now.millis(),
-                from: target,
-                next: Day::of(now),
-            });
+            self.sweep = Some(Sweep { began_at: now.millis(), from: target, next: Day::of(now) });
         }
-        let days = self.sweep.and_then(
-            |Sweep {
-                 began_at: _,
-                 from,
-                 next,
-             }| Days::new(from, next),
-        );
+        let days = self.sweep.and_then(|Sweep { began_at: _, from, next }| Days::new(from, next));
         if days.is_none() {
             self.sweep = None;
         }
@@ -176,9 +160,8 @@ impl State {
 
 /// From one sweep of this source to the next.
 fn sweep_interval(source: &SourceName) -> Span {
-    let spread = source.as_str().bytes().fold(0_i64, |sum, byte| {
-        (sum * 31 + i64::from(byte)) % SWEEP_SPREAD_MINUTES
-    });
+    let spread =
+        source.as_str().bytes().fold(0_i64, |sum, byte| (sum * 31 + i64::from(byte)) % SWEEP_SPREAD_MINUTES);
     Span::from_millis(
         SWEEP_INTERVAL.millis() + Span::from_minutes(spread - SWEEP_SPREAD_MINUTES / 2).millis(),
     )
@@ -200,10 +183,7 @@ mod tests {
         state.open.insert("P1".to_owned(), 2);
         let cursor = state.cursor();
         assert_eq!(State::parse(&cursor), Some(state));
-        assert_eq!(
-            State::parse(&cursor.replace(r#""version":1"#, r#""version":2"#)),
-            None
-        );
+        assert_eq!(State::parse(&cursor.replace(r#""version":1"#, r#""version":2"#)), None);
         assert_eq!(State::parse("{"), None);
     }
 
@@ -228,10 +208,7 @@ mod tests {
         assert_eq!(state.sweep(&source, target, now), None);
 
         let interval = sweep_interval(&source);
-        assert!(
-            (9..=15).contains(&(interval.millis() / 3_600_000)),
-            "{interval:?}"
-        );
+        assert!((9..=15).contains(&(interval.millis() / 3_600_000)), "{interval:?}");
         let before = now.plus(Span::from_millis(interval.millis() - 1));
         assert_eq!(state.sweep(&source, target, before), None);
         assert!(state.sweep(&source, target, now.plus(interval)).is_some());

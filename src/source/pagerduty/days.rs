@@ -53,20 +53,14 @@ impl Days {
 
     /// The last [`DAYS_MAX`] of them.
     pub(super) fn newest(self) -> Self {
-        Self {
-            first: self.first.max(self.last.plus(1 - DAYS_MAX)),
-            last: self.last,
-        }
+        Self { first: self.first.max(self.last.plus(1 - DAYS_MAX)), last: self.last }
     }
 
     /// The newer half, the larger one if they are odd; a day cannot be halved.
     pub(super) fn newer_half(self) -> Option<Self> {
         let Self { first, last } = self;
         let count = last.0 - first.0 + 1;
-        (count > 1).then(|| Self {
-            first: last.plus(1 - (count + 1) / 2).max(first.plus(1)),
-            last,
-        })
+        (count > 1).then(|| Self { first: last.plus(1 - (count + 1) / 2).max(first.plus(1)), last })
     }
 
     /// What is left of them before `later`, one that was cut off their end.
@@ -109,10 +103,7 @@ mod tests {
         let day = Day::of(Timestamp::parse("2026-11-22T17:00:00Z").unwrap());
         let bounds = |first, last| Days::new(day.plus(first), day.plus(last)).unwrap().bounds();
         let text = |since: &str, until: &str| (since.to_owned(), until.to_owned());
-        assert_eq!(
-            bounds(-3, 0),
-            text("2026-11-18T00:00:00Z", "2026-11-24T00:00:00Z")
-        );
+        assert_eq!(bounds(-3, 0), text("2026-11-18T00:00:00Z", "2026-11-24T00:00:00Z"));
         assert_eq!(bounds(0, 0), text("2026-11-22T00:00:00Z", "2026-11-23T00:00:00Z"));
     }
 

@@ -143,15 +143,11 @@ pub(super) fn incident(
     let id = id.filter(|id| is_id(id)).ok_or(Unreadable::Id)?;
     let mut corrections = Corrections::NONE;
     let mut instant = |text: Option<String>| {
-        text.and_then(|text| Timestamp::parse(&text))
-            .map(|at| corrections.not_after(at, read_at))
+        text.and_then(|text| Timestamp::parse(&text)).map(|at| corrections.not_after(at, read_at))
     };
     let started_at = instant(created_at).ok_or_else(|| Unreadable::CreatedAt(id.clone()))?;
     let acknowledged = acknowledgements.unwrap_or_default();
-    let acknowledged_at = acknowledged
-        .into_iter()
-        .filter_map(|Acknowledgement { at }| instant(at))
-        .min();
+    let acknowledged_at = acknowledged.into_iter().filter_map(|Acknowledgement { at }| instant(at)).min();
     let status = Status::parse(status.as_deref());
     let resolved_at = match status {
         Status::Open => None,

@@ -54,10 +54,7 @@ impl Lane {
             }
         };
         thread::Builder::new().name(name.to_owned()).spawn(work)?;
-        Ok(Self {
-            orders,
-            place: Arc::clone(place),
-        })
+        Ok(Self { orders, place: Arc::clone(place) })
     }
 
     /// Does a job on the connection. It is done even if nobody waits for its answer any more.
@@ -87,11 +84,7 @@ impl Lane {
         order: Order,
         answer: oneshot::Receiver<rusqlite::Result<T>>,
     ) -> Result<T, StoreError> {
-        let failed = |cause: String| StoreError {
-            doing,
-            place: self.place.to_string(),
-            cause,
-        };
+        let failed = |cause: String| StoreError { doing, place: self.place.to_string(), cause };
         let sent = self.orders.send(order).await;
         sent.map_err(|_| failed("the store is closed".to_owned()))?;
         let answered = answer.await;
@@ -114,36 +107,19 @@ pub(super) fn checkpoint_and_close(connection: Connection) -> rusqlite::Result<(
 
 /// What to do about failures that somebody can mend.
 const MENDS: [(ErrorCode, &str); 6] = [
-    (
-        ErrorCode::DiskFull,
-        "make room on its disk; nothing of this was stored",
-    ),
-    (
-        ErrorCode::ReadOnly,
-        "let sextant's user write the file and its directory",
-    ),
-    (
-        ErrorCode::CannotOpen,
-        "let sextant's user read and write the file and its directory",
-    ),
-    (
-        ErrorCode::NotADatabase,
-        "it is no SQLite file: name another one in store.url, or move it away",
-    ),
+    (ErrorCode::DiskFull, "make room on its disk; nothing of this was stored"),
+    (ErrorCode::ReadOnly, "let sextant's user write the file and its directory"),
+    (ErrorCode::CannotOpen, "let sextant's user read and write the file and its directory"),
+    (ErrorCode::NotADatabase, "it is no SQLite file: name another one in store.url, or move it away"),
     (
         ErrorCode::DatabaseCorrupt,
         "the file is damaged: restore a backup, or move it away, and the sources are read again",
     ),
-    (
-        ErrorCode::DatabaseBusy,
-        "another program has locked the file: end it",
-    ),
+    (ErrorCode::DatabaseBusy, "another program has locked the file: end it"),
 ];
 
 /// What SQLite said, and how to mend it where that is known.
 pub(super) fn explain(error: &rusqlite::Error) -> String {
-    let mend = MENDS
-        .iter()
-        .find(|(code, _)| error.sqlite_error_code() == Some(*code));
+    let mend = MENDS.iter().find(|(code, _)| error.sqlite_error_code() == Some(*code));
     mend.map_or_else(|| error.to_string(), |(_, mend)| format!("{error}; {mend}"))
 }

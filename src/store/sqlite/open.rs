@@ -66,11 +66,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, String> {
     let reader =
         Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(said)?;
     settle_in(&reader, READER_CACHE_KIB).map_err(said)?;
-    Ok(Opened {
-        writer,
-        reader,
-        guard,
-    })
+    Ok(Opened { writer, reader, guard })
 }
 
 fn engine_is_sound(version: i32) -> Result<(), String> {
@@ -110,26 +106,17 @@ fn lock(path: &Path) -> Result<File, String> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".lock");
     let beside = Path::new(&beside);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(beside)
-        .map_err(|error| {
-            format!(
-                "cannot write {}: {error}; let sextant's user write the directory",
-                beside.display()
-            )
-        })?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(beside).map_err(|error| {
+        format!("cannot write {}: {error}; let sextant's user write the directory", beside.display())
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             Err("another sextant has it open: end that one, or name another file in store.url".to_owned())
         }
-        Err(TryLockError::Error(error)) => Err(format!(
-            "cannot lock {}: {error}; its file system must have locks",
-            beside.display()
-        )),
+        Err(TryLockError::Error(error)) => {
+            Err(format!("cannot lock {}: {error}; its file system must have locks", beside.display()))
+        }
     }
 }
 
@@ -139,21 +126,17 @@ fn version_of_ours(connection: &Connection) -> Result<usize, String> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let application = number("application_id").map_err(said)?;
     let version = number("user_version").map_err(said)?;
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(said)?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(said)?;
     let new = application == 0 && version == 0 && tables == 0;
     if !new && application != APPLICATION {
         return Err("the file belongs to another program: name another one in store.url".to_owned());
     }
     let known = MIGRATIONS.len();
-    usize::try_from(version)
-        .ok()
-        .filter(|version| *version <= known)
-        .ok_or(format!(
-            "a newer sextant has written it (schema {version}, this one knows {known}): \
+    usize::try_from(version).ok().filter(|version| *version <= known).ok_or(format!(
+        "a newer sextant has written it (schema {version}, this one knows {known}): \
              run that one, or restore a backup from before"
-        ))
+    ))
 }
 
 fn settle_in(connection: &Connection, cache_kib: i32) -> rusqlite::Result<()> {
@@ -168,9 +151,8 @@ fn settle_in(connection: &Connection, cache_kib: i32) -> rusqlite::Result<()> {
 
 fn keep_a_log(connection: &Connection) -> Result<(), String> {
     let said = |error: rusqlite::Error| explain(&error);
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-        .map_err(said)?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(said)?;
     if mode != "wal" {
         return Err(format!(
             "its file system allows only the journal `{mode}`: put the file on a local disk"
@@ -202,9 +184,8 @@ mod tests {
 
     /// FNV-1a: enough to notice an edit.
     fn checksum(text: &str) -> u64 {
-        text.bytes().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
-            (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        text.bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
 
     #[test]

@@ -164,11 +164,7 @@ impl Writer {
 
     /// Writes a team with what it holds.
     pub(super) fn team(&mut self, team: &HoldingTeam) {
-        let HoldingTeam {
-            slug,
-            name,
-            repositories,
-        } = team;
+        let HoldingTeam { slug, name, repositories } = team;
         self.text(slug);
         self.text(name);
         self.count(repositories.len());
@@ -220,9 +216,7 @@ impl<'a> Reader<'a> {
             let (byte, rest) = self.0.split_first()?;
             self.0 = rest;
             let bits = u64::from(byte & 0x7f);
-            number |= bits
-                .checked_shl(shift)
-                .filter(|shifted| shifted >> shift == bits)?;
+            number |= bits.checked_shl(shift).filter(|shifted| shifted >> shift == bits)?;
             if byte & 0x80 == 0 {
                 return Some(number);
             }
@@ -258,10 +252,7 @@ impl<'a> Reader<'a> {
     }
 
     fn repository(&mut self) -> Option<RepositoryId> {
-        Some(RepositoryId {
-            source: SourceName::new(self.str()?),
-            number: self.number()?,
-        })
+        Some(RepositoryId { source: SourceName::new(self.str()?), number: self.number()? })
     }
 
     fn external_id(&mut self) -> Option<ExternalId> {
@@ -270,10 +261,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a commit of a change.
     pub(super) fn own_commit(&mut self) -> Option<OwnCommit> {
-        Some(OwnCommit {
-            id: self.commit()?,
-            authored_at: self.instant()?,
-        })
+        Some(OwnCommit { id: self.commit()?, authored_at: self.instant()? })
     }
 
     /// Reads what a change or a commit reverts.
@@ -328,11 +316,7 @@ impl<'a> Reader<'a> {
             };
             repositories.push((repository, permission));
         }
-        Some(HoldingTeam {
-            slug,
-            name,
-            repositories,
-        })
+        Some(HoldingTeam { slug, name, repositories })
     }
 
     /// Reads what a counter has counted.
@@ -351,16 +335,8 @@ impl<'a> Reader<'a> {
                 let source = SourceName::new(self.str()?);
                 Some(CountedKey::Incident(source, self.external_id()?))
             }
-            2 => Some(CountedKey::LeadTime(
-                self.text()?,
-                self.repository()?,
-                self.commit()?,
-            )),
-            3 => Some(CountedKey::Recovery(
-                self.text()?,
-                self.repository()?,
-                self.external_id()?,
-            )),
+            2 => Some(CountedKey::LeadTime(self.text()?, self.repository()?, self.commit()?)),
+            3 => Some(CountedKey::Recovery(self.text()?, self.repository()?, self.external_id()?)),
             _ => None,
         }
     }

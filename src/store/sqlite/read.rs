@@ -47,11 +47,7 @@ pub(super) fn inventory(connection: &mut Connection) -> rusqlite::Result<Invento
         .prepare_cached("SELECT kind, source, number, since FROM coverage")?
         .query_map([], coverage)?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(Inventory {
-        repositories,
-        teams,
-        covered,
-    })
+    Ok(Inventory { repositories, teams, covered })
 }
 
 /// Everything known of one repository.
@@ -93,14 +89,7 @@ pub(super) fn incidents(connection: &mut Connection) -> rusqlite::Result<Vec<Sto
 pub(super) fn counts(connection: &mut Connection) -> rusqlite::Result<Vec<(&'static str, u64)>> {
     let transaction = connection.transaction()?;
     let mut tally = transaction.prepare_cached("SELECT rows FROM tallies WHERE fact = ?1")?;
-    let rows = |fact| {
-        Ok((
-            fact,
-            tally
-                .query_row([fact], |row| row.get::<_, i64>(0))?
-                .cast_unsigned(),
-        ))
-    };
+    let rows = |fact| Ok((fact, tally.query_row([fact], |row| row.get::<_, i64>(0))?.cast_unsigned()));
     FACTS.into_iter().map(rows).collect()
 }
 
@@ -111,13 +100,7 @@ pub(super) fn counters(connection: &mut Connection) -> rusqlite::Result<Counters
         .prepare_cached("SELECT name, labels, value FROM counters")?
         .query_map([], |row| {
             let labels = unpack(row, 1, Reader::text)?;
-            Ok((
-                CounterKey {
-                    name: row.get(0)?,
-                    labels,
-                },
-                row.get(2)?,
-            ))
+            Ok((CounterKey { name: row.get(0)?, labels }, row.get(2)?))
         })?
         .collect::<rusqlite::Result<Vec<(CounterKey, f64)>>>()?;
     values.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -133,10 +116,7 @@ pub(super) fn counters(connection: &mut Connection) -> rusqlite::Result<Counters
 
 fn repository_row(row: &Row<'_>) -> rusqlite::Result<(i64, Repository)> {
     let repository = Repository {
-        id: RepositoryId {
-            source: row.get(1)?,
-            number: row.get::<_, i64>(2)?.cast_unsigned(),
-        },
+        id: RepositoryId { source: row.get(1)?, number: row.get::<_, i64>(2)?.cast_unsigned() },
         name: row.get(3)?,
         reach: row.get(4)?,
         default_branch: row.get(5)?,
@@ -211,10 +191,7 @@ fn changes(
                 reverts: unpack(row, 12, Reader::revert)?,
                 corrections: row.get(13)?,
             };
-            Ok(Seen {
-                fact,
-                contact: row.get(14)?,
-            })
+            Ok(Seen { fact, contact: row.get(14)? })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     // The file sorts numbers above 2^63 first; sorting what is sorted costs one pass.
@@ -245,10 +222,7 @@ fn attempts(
                 url: row.get(6)?,
                 corrections: row.get(7)?,
             };
-            Ok(Seen {
-                fact,
-                contact: row.get(8)?,
-            })
+            Ok(Seen { fact, contact: row.get(8)? })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     // The file has `010` after all numbers, not between 9 and 10.
@@ -273,9 +247,5 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<StoredIncident> {
         excluded: row.get(12)?,
         corrections: row.get(13)?,
     };
-    Ok(StoredIncident {
-        incident,
-        appeared: row.get(14)?,
-        resolved: row.get(15)?,
-    })
+    Ok(StoredIncident { incident, appeared: row.get(14)?, resolved: row.get(15)? })
 }

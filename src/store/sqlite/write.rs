@@ -18,14 +18,7 @@ pub(super) fn apply(
     source: &SourceName,
     settled: Settled,
 ) -> rusqlite::Result<Applied> {
-    let Settled {
-        repositories,
-        teams,
-        incidents,
-        cursors,
-        covered,
-        contact,
-    } = settled;
+    let Settled { repositories, teams, incidents, cursors, covered, contact } = settled;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut applied = Applied::default();
     for (id, rows) in repositories {
@@ -33,9 +26,7 @@ pub(super) fn apply(
         let named = rows.named_commits();
         let written = write_repository(&transaction, repo_key, &rows, contact)?;
         let missing = missing(&transaction, repo_key, named)?;
-        applied
-            .missing_commits
-            .extend(missing.into_iter().map(|commit| (id.clone(), commit)));
+        applied.missing_commits.extend(missing.into_iter().map(|commit| (id.clone(), commit)));
         applied.rows_written += written;
         if written > 0 {
             applied.repositories.push(id);
@@ -98,12 +89,7 @@ fn write_repository(
     rows: &RepositoryRows,
     contact: Contact,
 ) -> rusqlite::Result<u64> {
-    let RepositoryRows {
-        row,
-        commits,
-        changes,
-        attempts,
-    } = rows;
+    let RepositoryRows { row, commits, changes, attempts } = rows;
     let mut written = 0;
     if let Some(row) = row {
         written += write_row(transaction, repo_key, row)?;
@@ -115,14 +101,7 @@ fn write_repository(
 }
 
 fn write_row(transaction: &Transaction<'_>, repo_key: i64, row: &Repository) -> rusqlite::Result<u64> {
-    let Repository {
-        id: _,
-        name,
-        reach,
-        default_branch,
-        head,
-        created_at,
-    } = row;
+    let Repository { id: _, name, reach, default_branch, head, created_at } = row;
     let written = transaction
         .prepare_cached(
             "UPDATE repositories
@@ -163,16 +142,8 @@ fn write_commits(
     )?;
     let mut written = 0;
     for commit in commits.values() {
-        let Commit {
-            repository: _,
-            id,
-            parents,
-            authored_at,
-            committed_at,
-            author,
-            pull_request,
-            reverts,
-        } = commit;
+        let Commit { repository: _, id, parents, authored_at, committed_at, author, pull_request, reverts } =
+            commit;
         written += upsert.execute(params![
             repo_key,
             id,
@@ -278,16 +249,8 @@ fn write_attempts(
     )?;
     let mut written = 0;
     for attempt in attempts.values() {
-        let Attempt {
-            repository: _,
-            id,
-            commit,
-            environment,
-            created_at,
-            finished,
-            url,
-            corrections,
-        } = attempt;
+        let Attempt { repository: _, id, commit, environment, created_at, finished, url, corrections } =
+            attempt;
         let (outcome, finished_at) = finished.unzip();
         written += upsert.execute(params![
             repo_key,

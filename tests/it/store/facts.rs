@@ -27,10 +27,7 @@ pub(super) fn sha(n: u8) -> CommitId {
 }
 
 pub(super) fn repository_id(number: u64) -> RepositoryId {
-    RepositoryId {
-        source: acme(),
-        number,
-    }
+    RepositoryId { source: acme(), number }
 }
 
 pub(super) fn prefix(digits: &str) -> CommitPrefix {
@@ -72,19 +69,12 @@ pub(super) fn change(repository: u64, number: u64) -> Change {
         labels: vec!["hotfix".to_owned(), String::new()],
         author: Author::Bot,
         landing: Some(sha(2)),
-        own_commits: vec![OwnCommit {
-            id: sha(8),
-            authored_at: at(1),
-        }],
+        own_commits: vec![OwnCommit { id: sha(8), authored_at: at(1) }],
         opened_at: at(2),
         ready_at: Some(at(3)),
         reviewed_at: None,
         merged_at: at(4),
-        reverts: vec![
-            RevertOf::PullRequest(12),
-            RevertOf::Branch(12),
-            RevertOf::Title("T".to_owned()),
-        ],
+        reverts: vec![RevertOf::PullRequest(12), RevertOf::Branch(12), RevertOf::Title("T".to_owned())],
         corrections: Corrections::FUTURE,
     }
 }

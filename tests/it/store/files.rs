@@ -23,10 +23,7 @@ async fn a_store_that_is_opened_again_has_everything() {
     let path = directory.path().join("made/on/the/way/sextant.db");
     let store = SqliteStore::open(&path).await.unwrap();
     store.apply(&acme(), everything()).await.unwrap();
-    let key = CounterKey {
-        name: "n".to_owned(),
-        labels: vec!["é".to_owned()],
-    };
+    let key = CounterKey { name: "n".to_owned(), labels: vec!["é".to_owned()] };
     let counted = vec![
         CountedKey::Attempt(repository_id(1), ExternalId::new("9"), true),
         CountedKey::Incident(acme(), ExternalId::new("P1")),
@@ -48,24 +45,17 @@ async fn a_second_sextant_is_kept_out_until_the_first_has_closed() {
     let path = directory.path().join("sextant.db");
     let store = SqliteStore::open(&path).await.unwrap();
     let other_handle = store.clone();
-    let detour = directory.path().join("../").join(
-        directory
-            .path()
-            .file_name()
-            .map(Path::new)
-            .unwrap()
-            .join("sextant.db"),
-    );
+    let detour = directory
+        .path()
+        .join("../")
+        .join(directory.path().file_name().map(Path::new).unwrap().join("sextant.db"));
     for path in [&path, &detour] {
         assert!(refusal(path).await.contains("another sextant has it open"));
     }
     store.close().await.unwrap();
     assert_eq!(
         other_handle.incidents().await.unwrap_err().to_string(),
-        format!(
-            "cannot read incidents in sqlite:{}: the store is closed",
-            path.display()
-        )
+        format!("cannot read incidents in sqlite:{}: the store is closed", path.display())
     );
     let reopened = SqliteStore::open(&path).await.unwrap();
     reopened.close().await.unwrap();
@@ -87,10 +77,7 @@ async fn what_is_no_store_is_refused_with_what_to_do() {
     elsewhere.execute_batch("CREATE TABLE songs (title)").unwrap();
     let newer = path("newer.db");
     SqliteStore::open(&newer).await.unwrap().close().await.unwrap();
-    Connection::open(&newer)
-        .unwrap()
-        .pragma_update(None, "user_version", 99)
-        .unwrap();
+    Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
     for (name, expected) in [
         ("directory", "it is a directory: name a file"),
         ("notes", "move it away"),
@@ -118,21 +105,12 @@ async fn rows_that_somebody_else_damaged_are_an_error() {
     store.apply(&acme(), everything()).await.unwrap();
     let meddler = Connection::open(&path).unwrap();
     for (meddle, mend) in [
-        (
-            "UPDATE commits SET parents = x'0102'",
-            "UPDATE commits SET parents = x''",
-        ),
+        ("UPDATE commits SET parents = x'0102'", "UPDATE commits SET parents = x''"),
         ("UPDATE commits SET author = 9", "UPDATE commits SET author = 0"),
-        (
-            "UPDATE attempts SET commit_id = x'00'",
-            "UPDATE attempts SET commit_id = zeroblob(20)",
-        ),
+        ("UPDATE attempts SET commit_id = x'00'", "UPDATE attempts SET commit_id = zeroblob(20)"),
     ] {
         meddler.execute_batch(meddle).unwrap();
-        assert_eq!(
-            store.repository(&repository_id(1)).await.unwrap_err().doing,
-            "read a repository"
-        );
+        assert_eq!(store.repository(&repository_id(1)).await.unwrap_err().doing, "read a repository");
         meddler.execute_batch(mend).unwrap();
         assert!(store.repository(&repository_id(1)).await.unwrap().is_some());
     }
@@ -145,16 +123,9 @@ async fn a_batch_that_fails_anywhere_leaves_nothing_behind() {
     let store = SqliteStore::open(&path).await.unwrap();
     let empty = dump(&store).await;
     let meddler = Connection::open(&path).unwrap();
-    for table in [
-        "repositories",
-        "commits",
-        "changes",
-        "attempts",
-        "incidents",
-        "teams",
-        "coverage",
-        "cursors",
-    ] {
+    for table in
+        ["repositories", "commits", "changes", "attempts", "incidents", "teams", "coverage", "cursors"]
+    {
         let trap = format!(
             "CREATE TRIGGER trap BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'the disk is on fire'); END"
         );
@@ -171,17 +142,11 @@ async fn a_batch_that_fails_anywhere_leaves_nothing_behind() {
 async fn counters_and_what_they_counted_are_stored_together_or_not_at_all() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(directory.path().join("s.db")).await.unwrap();
-    let key = |name: &str| CounterKey {
-        name: name.to_owned(),
-        labels: Vec::new(),
-    };
+    let key = |name: &str| CounterKey { name: name.to_owned(), labels: Vec::new() };
     let thing = CountedKey::Incident(acme(), ExternalId::new("1"));
     let no_number = vec![(key("a"), 1.0), (key("b"), f64::NAN)];
     assert!(store.count(no_number, vec![thing]).await.is_err());
-    assert_eq!(
-        store.counters().await.unwrap(),
-        sextant::store::Counters::default()
-    );
+    assert_eq!(store.counters().await.unwrap(), sextant::store::Counters::default());
 }
 
 /// For each version of the schema: its migration, and rows as that version wrote them.
@@ -201,24 +166,18 @@ async fn files_of_every_version_are_read_as_what_was_written() {
         }
         old.execute_batch(VERSIONS[version - 1].1).unwrap();
         old.pragma_update(None, "application_id", 0x5358_544e).unwrap();
-        old.pragma_update(None, "user_version", i64::try_from(version).unwrap())
-            .unwrap();
+        old.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
         old.close().unwrap();
         let found = dump(&SqliteStore::open(&path).await.unwrap()).await;
         assert_eq!(found.inventory.repositories, [repository(1)]);
         assert_eq!(found.inventory.teams[&acme()], teams());
         assert!(found.counts.iter().all(|(_, rows)| *rows == 1));
-        let covered = [
-            (Coverage::Repository(repository_id(1)), at(50)),
-            (Coverage::Incidents(acme()), at(60)),
-        ];
+        let covered =
+            [(Coverage::Repository(repository_id(1)), at(50)), (Coverage::Incidents(acme()), at(60))];
         assert_eq!(found.inventory.covered, covered.into());
         let facts = &found.facts[0];
         assert_eq!(facts.commits, [commit(1, 1)]);
-        let seen = Seen {
-            fact: change(1, 7),
-            contact: Contact::First,
-        };
+        let seen = Seen { fact: change(1, 7), contact: Contact::First };
         assert_eq!(facts.changes, [seen]);
         assert_eq!(facts.attempts[0].fact, attempt(1, "9"));
         assert_eq!(facts.attempts[0].contact, Contact::First);
@@ -227,10 +186,7 @@ async fn files_of_every_version_are_read_as_what_was_written() {
             (found.incidents[0].appeared, found.incidents[0].resolved),
             (Contact::First, Contact::Live)
         );
-        assert_eq!(
-            found.cursors,
-            [("repository:1".to_owned(), "{\"after\":7}".to_owned())]
-        );
+        assert_eq!(found.cursors, [("repository:1".to_owned(), "{\"after\":7}".to_owned())]);
         let counted = [
             CountedKey::Attempt(repository_id(1), ExternalId::new("9"), true),
             CountedKey::LeadTime("shop".to_owned(), repository_id(1), sha(2)),

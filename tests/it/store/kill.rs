@@ -42,10 +42,7 @@ fn a_killed_process_loses_nothing_that_it_acknowledged_and_doubles_nothing() {
     for round in 0..ROUNDS {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let acknowledged = start_and_kill(&file, 1 + (random >> 16) % ACKNOWLEDGED_MAX, random % TURNS_MAX);
-        assert!(
-            acknowledged > reached,
-            "round {round} went on where {reached} was"
-        );
+        assert!(acknowledged > reached, "round {round} went on where {reached} was");
         reached = runtime.block_on(check(&file, &expected, reached, acknowledged));
     }
 }
@@ -67,9 +64,7 @@ fn start_and_kill(file: &Path, acknowledgements: u32, turns: u32) -> u64 {
             continue;
         };
         // The writer may have been killed in the middle of a line.
-        last = number
-            .strip_suffix('.')
-            .map_or(last, |number| number.parse().unwrap());
+        last = number.strip_suffix('.').map_or(last, |number| number.parse().unwrap());
         heard += 1;
         if heard == acknowledgements {
             (0..turns).for_each(|_| std::hint::spin_loop());
@@ -85,22 +80,13 @@ fn start_and_kill(file: &Path, acknowledgements: u32, turns: u32) -> u64 {
 async fn check(file: &Path, expected: &MemoryStore, reached: u64, acknowledged: u64) -> u64 {
     let store = SqliteStore::open(file).await.unwrap();
     let stored = cursor(&store).await;
-    assert!(
-        (acknowledged..=acknowledged + 1).contains(&stored),
-        "{stored} after {acknowledged}"
-    );
+    assert!((acknowledged..=acknowledged + 1).contains(&stored), "{stored} after {acknowledged}");
     for number in reached + 1..=stored {
         expected.apply(&acme(), batch(number)).await.unwrap();
     }
     let (found, expected) = (dump(&store).await, dump(expected).await);
     let counters = Counters::default();
-    assert_eq!(
-        Dump {
-            counters: counters.clone(),
-            ..found
-        },
-        Dump { counters, ..expected }
-    );
+    assert_eq!(Dump { counters: counters.clone(), ..found }, Dump { counters, ..expected });
     let counted = store.counters().await.unwrap();
     let things: Vec<_> = (1..).map(thing).take(counted.counted.len()).collect();
     assert!(counted.counted.iter().all(|counted| things.contains(counted)));
@@ -137,10 +123,7 @@ async fn cursor(store: &SqliteStore) -> u64 {
 }
 
 async fn count(store: &SqliteStore, number: u64) {
-    let key = CounterKey {
-        name: "dora_deployments_total".to_owned(),
-        labels: vec!["payments".to_owned()],
-    };
+    let key = CounterKey { name: "dora_deployments_total".to_owned(), labels: vec!["payments".to_owned()] };
     store.count(vec![(key, 1.0)], vec![thing(number)]).await.unwrap();
 }
 
@@ -151,19 +134,9 @@ fn thing(number: u64) -> CountedKey {
 /// The batch of a number: new rows, and edits of those of the batch before.
 fn batch(number: u64) -> Batch {
     let id = |n: u64| n.to_string();
-    let started = Attempt {
-        finished: None,
-        ..attempt(1, &id(number))
-    };
-    let opened = Incident {
-        resolved_at: None,
-        ..incident(&id(number))
-    };
-    let commits = if number.is_multiple_of(LARGE_EVERY) {
-        LARGE_COMMITS
-    } else {
-        1
-    };
+    let started = Attempt { finished: None, ..attempt(1, &id(number)) };
+    let opened = Incident { resolved_at: None, ..incident(&id(number)) };
+    let commits = if number.is_multiple_of(LARGE_EVERY) { LARGE_COMMITS } else { 1 };
     let mut facts = vec![
         Fact::Repository(repository(1)),
         Fact::Change(change(1, number)),
@@ -175,19 +148,12 @@ fn batch(number: u64) -> Batch {
     facts.extend((0..commits).map(|n| {
         let mut bytes = [0; 20];
         bytes[..8].copy_from_slice(&(number * LARGE_COMMITS + n).to_le_bytes());
-        Fact::Commit(Commit {
-            id: CommitId::new(bytes),
-            ..commit(1, 1)
-        })
+        Fact::Commit(Commit { id: CommitId::new(bytes), ..commit(1, 1) })
     }));
     Batch {
         facts,
         cursors: vec![(SCOPE.to_owned(), Some(id(number)))],
         covered: Vec::new(),
-        contact: if number.is_multiple_of(2) {
-            Contact::Live
-        } else {
-            Contact::First
-        },
+        contact: if number.is_multiple_of(2) { Contact::Live } else { Contact::First },
     }
 }

@@ -97,23 +97,9 @@ fn revert() -> impl Strategy<Value = RevertOf> {
 
 fn repository() -> impl Strategy<Value = Fact> {
     let reach = proptest::sample::select(vec![Reach::Ok, Reach::Empty, Reach::Inaccessible]);
-    let fields = (
-        repository_id(),
-        name(),
-        reach,
-        maybe(text()),
-        maybe(commit_id()),
-        instant(),
-    );
+    let fields = (repository_id(), name(), reach, maybe(text()), maybe(commit_id()), instant());
     fields.prop_map(|(id, name, reach, default_branch, head, created_at)| {
-        Fact::Repository(Repository {
-            id,
-            name,
-            reach,
-            default_branch,
-            head,
-            created_at,
-        })
+        Fact::Repository(Repository { id, name, reach, default_branch, head, created_at })
     })
 }
 
@@ -125,11 +111,7 @@ fn teams() -> impl Strategy<Value = Fact> {
         Permission::Admin,
     ]);
     let team = (text(), text(), few((repository_id(), permission)));
-    let team = team.prop_map(|(slug, name, repositories)| HoldingTeam {
-        slug,
-        name,
-        repositories,
-    });
+    let team = team.prop_map(|(slug, name, repositories)| HoldingTeam { slug, name, repositories });
     (source(), few(team)).prop_map(|(source, teams)| Fact::Teams(source, teams))
 }
 
@@ -204,20 +186,9 @@ fn attempt() -> impl Strategy<Value = Fact> {
         maybe(text()),
         corrections(),
     );
-    fields.prop_map(
-        |((repository, id), commit, environment, created_at, finished, url, corrections)| {
-            Fact::Attempt(Attempt {
-                repository,
-                id,
-                commit,
-                environment,
-                created_at,
-                finished,
-                url,
-                corrections,
-            })
-        },
-    )
+    fields.prop_map(|((repository, id), commit, environment, created_at, finished, url, corrections)| {
+        Fact::Attempt(Attempt { repository, id, commit, environment, created_at, finished, url, corrections })
+    })
 }
 
 fn incident() -> impl Strategy<Value = Fact> {
@@ -276,22 +247,15 @@ fn contact() -> impl Strategy<Value = Contact> {
 }
 
 fn batch() -> impl Strategy<Value = Batch> {
-    let coverage = prop_oneof![
-        repository_id().prop_map(Coverage::Repository),
-        source().prop_map(Coverage::Incidents)
-    ];
+    let coverage =
+        prop_oneof![repository_id().prop_map(Coverage::Repository), source().prop_map(Coverage::Incidents)];
     let fields = (
         proptest::collection::vec(fact(), 0..12),
         few((text(), maybe(text()))),
         few((coverage, instant())),
         contact(),
     );
-    fields.prop_map(|(facts, cursors, covered, contact)| Batch {
-        facts,
-        cursors,
-        covered,
-        contact,
-    })
+    fields.prop_map(|(facts, cursors, covered, contact)| Batch { facts, cursors, covered, contact })
 }
 
 fn counted() -> impl Strategy<Value = CountedKey> {
@@ -317,20 +281,13 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(work)
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
 }
 
 async fn stored(batches: impl IntoIterator<Item = Vec<Fact>>, contact: Contact) -> Dump {
     let store = MemoryStore::new();
     for facts in batches {
-        let batch = Batch {
-            facts,
-            contact,
-            ..Batch::default()
-        };
+        let batch = Batch { facts, contact, ..Batch::default() };
         store.apply(&acme(), batch).await.unwrap();
     }
     dump(&store).await

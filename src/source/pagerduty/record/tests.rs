@@ -85,12 +85,7 @@ fn what_a_status_says_of_the_end() {
             None,
             None,
         ),
-        (
-            "reopened: the end is void, whatever is left of it",
-            json!({"status": "triggered"}),
-            None,
-            None,
-        ),
+        ("reopened: the end is void, whatever is left of it", json!({"status": "triggered"}), None, None),
         (
             "merged into another",
             json!({"resolve_reason": {"type": "merge_resolve_reason", "incident": {"id": "P2"}}}),
@@ -133,12 +128,7 @@ fn what_is_not_documented_or_not_possible_is_used_with_a_correction() {
             Some(end),
             Corrections::UNKNOWN_VALUE,
         ),
-        (
-            "no status at all",
-            json!({"status": null, "resolved_at": null}),
-            None,
-            Corrections::UNKNOWN_VALUE,
-        ),
+        ("no status at all", json!({"status": null, "resolved_at": null}), None, Corrections::UNKNOWN_VALUE),
         (
             "an end in the future is now",
             json!({"resolved_at": "2026-12-24T00:00:00Z"}),
@@ -164,14 +154,9 @@ fn instants_have_any_offset_and_none_is_after_now() {
     assert_eq!(incident.started_at, at("2026-11-20T21:30:42Z"));
     assert_eq!(incident.acknowledged_at, Some(at("2026-11-20T21:35:00Z")));
 
-    let incident = read(example(
-        &json!({"created_at": "2026-11-23T00:00:00Z", "status": "triggered"}),
-    ))
-    .unwrap();
-    assert_eq!(
-        (incident.started_at, incident.corrections),
-        (at(NOW), Corrections::FUTURE)
-    );
+    let incident =
+        read(example(&json!({"created_at": "2026-11-23T00:00:00Z", "status": "triggered"}))).unwrap();
+    assert_eq!((incident.started_at, incident.corrections), (at(NOW), Corrections::FUTURE));
 }
 
 #[test]
@@ -226,23 +211,15 @@ fn what_people_write_is_read() {
 
 #[test]
 fn only_web_addresses_are_links_and_texts_have_an_end() {
-    let incident = read(example(
-        &json!({"html_url": "javascript:alert(1)", "title": "é".repeat(5_000)}),
-    ))
-    .unwrap();
-    assert_eq!(
-        (incident.url, incident.title.chars().count()),
-        (None, TITLE_CHARS_MAX)
-    );
+    let incident =
+        read(example(&json!({"html_url": "javascript:alert(1)", "title": "é".repeat(5_000)}))).unwrap();
+    assert_eq!((incident.url, incident.title.chars().count()), (None, TITLE_CHARS_MAX));
 }
 
 #[test]
 fn a_record_of_null_and_wrong_types_is_survived() {
     let names: Vec<String> = example(&json!({})).as_object().unwrap().keys().cloned().collect();
-    for name in names
-        .iter()
-        .filter(|name| !["id", "created_at"].contains(&name.as_str()))
-    {
+    for name in names.iter().filter(|name| !["id", "created_at"].contains(&name.as_str())) {
         for value in [json!(null), json!(5), json!([[]]), json!({"at": {}}), json!("")] {
             let incident = read(example(&json!({ name.as_str(): value })));
             assert!(incident.is_ok(), "{name}: {value}: {incident:?}");
@@ -260,14 +237,8 @@ fn what_has_no_identity_or_no_dates_is_no_record() {
         (example(&json!({"id": ""})), Unreadable::Id),
         (example(&json!({"id": "../users"})), Unreadable::Id),
         (example(&json!({"id": "P".repeat(65)})), Unreadable::Id),
-        (
-            example(&json!({"created_at": null})),
-            Unreadable::CreatedAt("PT4KHLK".to_owned()),
-        ),
-        (
-            example(&json!({"created_at": "2026-11-20"})),
-            Unreadable::CreatedAt("PT4KHLK".to_owned()),
-        ),
+        (example(&json!({"created_at": null})), Unreadable::CreatedAt("PT4KHLK".to_owned())),
+        (example(&json!({"created_at": "2026-11-20"})), Unreadable::CreatedAt("PT4KHLK".to_owned())),
         (
             example(&json!({"resolved_at": null, "last_status_change_at": null})),
             Unreadable::ResolvedAt("PT4KHLK".to_owned()),

@@ -68,7 +68,7 @@ impl Took {
 pub(crate) fn run(side: &str, config: &Path) -> Result<(), Failure> {
     let config = Config::load(config).map_err(|errors| errors.to_string())?;
     // As `sextant run` has it.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     match side {
         "steps" => steps(&runtime, config),
         "daemon" => runtime.block_on(daemon(config)),

@@ -124,9 +124,9 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
     TeamRepositories 1
     Probe 1
     Probe 1
-    RepositoryPages 21
+    RepositoryPages 11
     RepositoryPages 9
-    RepositoryPages 7
+    RepositoryPages 5
     CommitWalks 10
     CommitPullRequests 1
     PullRequestRest 1

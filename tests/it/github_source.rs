@@ -27,7 +27,10 @@ async fn a_month_of_forty_repositories_takes_few_requests_and_so_do_the_polls_af
     let mut stand = Stand::new(generate(7, now()), Span::from_days(31)).await;
     let (requests, _) = stand.cost().await;
     stand.holds_the_truth().await;
-    assert!(requests <= 30, "{requests} requests");
+    assert!(
+        requests <= 45,
+        "{requests} requests, of the 126 that it may take: pages are small, so that each is light"
+    );
 
     let (requests, _) = stand.cost().await;
     assert!(requests <= 4, "{requests} requests");

@@ -234,13 +234,14 @@ pub(super) struct Sizes {
 
 /// The first pages of a first read: a month of most repositories, for several of them at once.
 pub(super) const FIRST_READ: Sizes =
-    Sizes { repositories: 5, pulls: 50, deployments: 100, commits: 60, issues: 50 };
+    Sizes { repositories: 5, pulls: 25, deployments: 50, commits: 50, issues: 25 };
 /// What is new since the last poll: little, so that it costs little.
 pub(super) const NEWS: Sizes =
     Sizes { repositories: 10, pulls: 10, deployments: 10, commits: 20, issues: 20 };
-/// Further pages, of one repository.
+/// Further pages, of one repository. A pull request brings lists of its own, and GitHub gives up on heavy pages after
+/// ten seconds: half a page of them.
 pub(super) const FURTHER: Sizes =
-    Sizes { repositories: 1, pulls: PAGE_MAX, deployments: PAGE_MAX, commits: PAGE_MAX, issues: PAGE_MAX };
+    Sizes { repositories: 1, pulls: 50, deployments: PAGE_MAX, commits: PAGE_MAX, issues: 50 };
 
 /// Every operation as it is sent at its largest, for the test that validates and prices them.
 pub fn largest() -> Vec<Request> {

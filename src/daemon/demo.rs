@@ -25,8 +25,8 @@ use crate::model::time::Timestamp;
 const SEED: u64 = 20_26;
 /// How often something happens.
 const LIVE_INTERVAL: Duration = Duration::from_secs(3);
-/// Often enough to see each event move a number, and well inside the simulated rate limits.
-const POLL_INTERVAL: &str = "5s";
+/// Often enough to see events move the numbers; at 5 s our share of the simulated hour is used up before it ends.
+const POLL_INTERVAL: &str = "10s";
 
 /// Runs until SIGTERM or SIGINT; `say` prints a line for a person.
 pub async fn run(listen: SocketAddr, say: fn(&str)) -> anyhow::Result<()> {

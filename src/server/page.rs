@@ -6,6 +6,7 @@ use askama::Template;
 use crate::engine::snapshot::{Completeness, LevelValues, WindowValues};
 use crate::exposition::{Published, SourceState};
 use crate::model::settings::Window;
+use crate::model::time::Timestamp;
 
 use super::words;
 
@@ -21,7 +22,7 @@ struct Landing<'a> {
     version: &'static str,
     organization: &'a str,
     /// The instant of the snapshot; none before the first.
-    at: Option<String>,
+    at: Option<Timestamp>,
     teams: Vec<Team<'a>>,
     teams_left_out: usize,
     sources: &'a [SourceState],
@@ -89,7 +90,7 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
     let page = Landing {
         version,
         organization: &published.organization,
-        at: Some(snapshot.at.to_string()),
+        at: Some(snapshot.at),
         teams: teams.map(|(slug, values)| team(slug.as_str(), &snapshot.windows, &values.values)).collect(),
         teams_left_out: snapshot.teams.len().saturating_sub(TEAMS_SHOWN_MAX),
         sources: &published.sources,
@@ -100,8 +101,10 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
 }
 
 fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<'a> {
-    let shown: Vec<(&Window, &WindowValues)> =
-        windows.iter().zip(&values.windows).take(WINDOWS_SHOWN).collect();
+    // A team of which nothing is known has no values at all.
+    let unknown = WindowValues::default();
+    let known = values.windows.iter().chain(std::iter::repeat(&unknown));
+    let shown: Vec<(&Window, &WindowValues)> = windows.iter().zip(known).take(WINDOWS_SHOWN).collect();
     let row = |name, cell: fn(&WindowValues) -> Cell| Measure {
         name,
         cells: shown.iter().map(|(_, values)| cell(values)).collect(),

@@ -1,6 +1,6 @@
 //! Numbers in words, for people. What is unknown has no words: the page shows a dash.
 
-use crate::model::time::Span;
+use crate::model::time::{Span, Timestamp};
 
 const SECONDS_PER_MINUTE: i64 = 60;
 const SECONDS_PER_HOUR: i64 = 3_600;
@@ -20,6 +20,11 @@ pub(super) fn rate(per_day: f64) -> String {
 /// A share: `12.5 %`.
 pub(super) fn share(ratio: f64) -> String {
     format!("{:.1} %", ratio * 100.0)
+}
+
+/// An instant: `2026-11-22 19:34:45 UTC`.
+pub(super) fn instant(at: Timestamp) -> String {
+    at.datetime().format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A length of time: the two largest units.
@@ -54,6 +59,11 @@ mod tests {
         ] {
             assert_eq!(span(Span::from_seconds(seconds)), words);
         }
+    }
+
+    #[test]
+    fn an_instant_is_a_date_and_a_time_of_day() {
+        assert_eq!(instant(Timestamp::from_millis(1_795_376_085_534)), "2026-11-22 19:34:45 UTC");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, StatusCode};
-use sextant::engine::snapshot::Snapshot;
+use sextant::engine::snapshot::{Snapshot, TeamValues};
 use sextant::exposition::{Limits, Published};
 use sextant::model::settings::Window;
 use sextant::server::{ConnectionLimits, ServerState, serve};
@@ -216,11 +216,16 @@ async fn names_on_the_page_are_text_and_a_long_list_of_teams_is_cut_with_a_word(
     snapshot.teams = (0..510).map(|n| (format!("team{n:03}").as_str().into(), values.clone())).collect();
     values.values = busy();
     snapshot.teams.insert("<b>&\"".into(), values);
+    snapshot.teams.insert("anew".into(), TeamValues::default());
     let published = Published::new("<i>".into(), Arc::new(snapshot), &[], &[], Limits::default()).unwrap();
     server.publish_snapshot(published);
     let page = String::from_utf8(server.get("/").await.2).unwrap();
     assert!(!page.contains("<i>") && !page.contains("<b>"));
-    assert!(page.contains("11 more teams are in the metrics"));
+    assert!(page.contains("12 more teams are in the metrics"));
+    let (_, anew) = page.split_once("<caption>anew<").unwrap();
+    let (anew, _) = anew.split_once("</table>").unwrap();
+    assert!(anew.contains("<th scope=\"col\">7d"), "a team of which nothing is known yet: {anew}");
+    assert_eq!(anew.matches("<td><span class=\"value\"><abbr title=\"unknown\">").count(), 5, "{anew}");
     server.stop().await;
 }
 

@@ -145,18 +145,44 @@ impl<F: FactStore> Collector<F> {
         }
     }
 
-    /// Doubles from the poll interval up to [`BACKOFF_MAX`]; not before the source allows it again.
     fn pause_after(&self, error: &PollError, failures: u32) -> Span {
-        let doubled = self.poll_interval.millis().saturating_mul(1_i64 << failures.min(16));
-        let pause = Span::from_millis(doubled).min(BACKOFF_MAX.max(self.poll_interval));
         let allowed = match error {
             PollError::Source(failure) => failure.retry_at.map(Timestamp::from),
             PollError::NotStored => None,
         };
         let until_allowed = allowed.map_or(Span::ZERO, |at| at.since(self.clock.now().into()));
-        if until_allowed > pause {
+        let pause = pause(self.poll_interval, failures, until_allowed);
+        if pause == until_allowed {
             self.telemetry.throttled(until_allowed.seconds());
         }
-        pause.max(until_allowed)
+        pause
+    }
+}
+
+/// Doubles with every failure from the poll interval up to [`BACKOFF_MAX`]; not before the source allows it again.
+fn pause(poll_interval: Span, failures: u32, until_allowed: Span) -> Span {
+    let doubled = poll_interval.millis().saturating_mul(1_i64 << failures.min(16));
+    Span::from_millis(doubled).min(BACKOFF_MAX.max(poll_interval)).max(until_allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_with_every_failure_up_to_a_quarter_of_an_hour() {
+        let after = |interval, failures| pause(Span::from_seconds(interval), failures, Span::ZERO);
+        for (failures, seconds) in [(1, 120), (2, 240), (3, 480), (4, 900), (5, 900), (u32::MAX, 900)] {
+            assert_eq!(after(60, failures), Span::from_seconds(seconds), "{failures} failures");
+        }
+        assert_eq!(after(3_600, 3), Span::from_hours(1), "a longer interval stays what it is");
+    }
+
+    #[test]
+    fn a_source_that_says_when_to_come_back_is_left_alone_until_then() {
+        for (allowed_after, seconds) in [(3_000, 3_000), (30, 120), (-30, 120)] {
+            let pause = pause(Span::from_minutes(1), 1, Span::from_seconds(allowed_after));
+            assert_eq!(pause, Span::from_seconds(seconds), "allowed after {allowed_after} s");
+        }
     }
 }

@@ -66,7 +66,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens the store, reads it, and serves; then collects. Fails before anything runs.
+    /// Opens the store, serves, reads the store, and collects. If it fails, nothing runs.
     pub async fn start(config: Config, clock: SharedClock) -> anyhow::Result<Self> {
         let listen = config.server.listen;
         let listener =
@@ -79,7 +79,13 @@ impl Daemon {
         let (computed, newest) = watch::channel(None);
         let (rendering, how) = watch::channel(rendering_of(&config));
         let serving = Serving::start(listener, telemetry.clone(), newest, how)?;
-        let generation = Generation::start(&config, &store, &clock, &telemetry, &computed).await?;
+        let generation = match Generation::start(&config, &store, &clock, &telemetry, &computed).await {
+            Ok(generation) => generation,
+            Err(error) => {
+                serving.end().await?;
+                return Err(error);
+            }
+        };
         Ok(Self { config, clock, store, telemetry, computed, rendering, generation, serving, address })
     }
 
@@ -100,6 +106,8 @@ impl Daemon {
             Err(errors) => Err(errors.to_string()),
         };
         self.telemetry.config_reloaded(outcome.is_ok(), now_seconds(&self.clock));
+        // Whoever reloads looks whether it worked: that is shown now, and not with the next snapshot.
+        self.rendering.send_modify(|_| ());
         match outcome {
             Ok(()) => tracing::info!("the configuration was read again"),
             Err(error) => tracing::error!("the running configuration stays:\n{error}"),
@@ -113,6 +121,16 @@ impl Daemon {
             config.server.listen == self.config.server.listen,
             "`server.listen` changes only with a restart"
         );
+        let former = self.config.clone();
+        let outcome = self.succeed(config).await;
+        if outcome.is_err() {
+            self.succeed(former).await.context("cannot go on with the former configuration either")?;
+        }
+        outcome
+    }
+
+    /// Ends the running generation and starts the one of `config`.
+    async fn succeed(&mut self, config: Config) -> anyhow::Result<()> {
         self.generation.end().await;
         let (before, after) = (rendering_of(&self.config), rendering_of(&config));
         for (name, kind) in before.sources.iter().filter(|source| !after.sources.contains(source)) {

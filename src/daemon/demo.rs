@@ -1,6 +1,9 @@
 //! `sextant demo`: the simulated organisation and the real daemon, in one process, over loopback.
 
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +28,11 @@ use crate::model::time::Timestamp;
 const SEED: u64 = 20_26;
 /// How often something happens.
 const LIVE_INTERVAL: Duration = Duration::from_secs(3);
-/// Often enough to see events move the numbers; at 5 s our share of the simulated hour is used up before it ends.
+/// Often enough to see numbers move, and inside the simulated rate limit for hours: at this rate of events, reading
+/// every five seconds takes all of it.
 const POLL_INTERVAL: &str = "10s";
+/// Directories of earlier runs with the same process id that were killed, before there must be another reason.
+const DIRECTORIES_MAX: u32 = 100;
 
 /// Runs until SIGTERM or SIGINT; `say` prints a line for a person.
 pub async fn run(listen: SocketAddr, say: fn(&str)) -> anyhow::Result<()> {
@@ -123,14 +129,25 @@ async fn live(world: SharedWorld, clock: SharedClock, stop: CancellationToken) {
     }
 }
 
-/// A directory of this process, removed with everything in it.
+/// A directory of this process alone, which nobody else may read, removed with everything in it.
 struct Directory(PathBuf);
 
 impl Directory {
     fn new() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("sextant-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Self(path))
+        let mut builder = DirBuilder::new();
+        builder.mode(0o700);
+        let mut attempt = 0;
+        loop {
+            let path = std::env::temp_dir().join(format!("sextant-demo-{}-{attempt}", std::process::id()));
+            match builder.create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                // Another world's store is in it.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < DIRECTORIES_MAX => {
+                    attempt += 1;
+                }
+                Err(error) => return Err(error).with_context(|| format!("cannot create {}", path.display())),
+            }
+        }
     }
 }
 

@@ -40,6 +40,8 @@ impl Generation {
         computed: &watch::Sender<Option<Arc<Computed>>>,
     ) -> anyhow::Result<Self> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        // Tasks that run already when a later one cannot start must not go on by themselves.
+        let guard = stop.clone().drop_guard();
         let (settings, rules) = (config.metrics.clone(), config.ownership.clone());
         let recompute = Recompute::load(store.clone(), Arc::clone(clock), settings, rules).await?;
         let (sender, changes) = mpsc::channel(CHANGES_QUEUED);
@@ -64,6 +66,7 @@ impl Generation {
         }
         tasks.spawn(recompute.run(changes, computed.clone(), stop.clone()));
         tasks.close();
+        guard.disarm();
         Ok(Self { stop, tasks })
     }
 

@@ -20,12 +20,12 @@ pub(super) struct Rendering {
     pub(super) sources: Vec<(String, &'static str)>,
 }
 
-/// Renders every snapshot until it is cancelled. Rendering 50,000 series and compressing them takes tens of
+/// Renders every snapshot, and the newest again when how to render changes, until it is cancelled. Rendering 50,000 series and compressing them takes tens of
 /// milliseconds, so it never runs on the runtime's own threads.
 pub(super) async fn run(
     telemetry: Telemetry,
     mut computed: watch::Receiver<Option<Arc<Computed>>>,
-    rendering: watch::Receiver<Rendering>,
+    mut rendering: watch::Receiver<Rendering>,
     published: watch::Sender<Option<Arc<Published>>>,
     shutdown: CancellationToken,
 ) {
@@ -34,11 +34,12 @@ pub(super) async fn run(
             biased;
             () = shutdown.cancelled() => return,
             changed = computed.changed() => if changed.is_err() { return },
+            changed = rendering.changed() => if changed.is_err() { return },
         }
         let Some(newest) = computed.borrow_and_update().clone() else {
             continue;
         };
-        let (telemetry, rendering) = (telemetry.clone(), rendering.borrow().clone());
+        let (telemetry, rendering) = (telemetry.clone(), rendering.borrow_and_update().clone());
         let rendered = tokio::task::spawn_blocking(move || render(&telemetry, &rendering, &newest)).await;
         match rendered {
             Ok(Ok(fresh)) => {

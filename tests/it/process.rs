@@ -31,7 +31,7 @@ impl Process {
     /// `sextant` with these arguments.
     pub(crate) fn sextant(arguments: &[&str], directory: &Path, name: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sextant"));
-        Self::start(command.args(arguments).env("RUST_LOG", "trace"), directory, name)
+        Self::start(command.args(arguments), directory, name)
     }
 
     /// Everything that it has printed.

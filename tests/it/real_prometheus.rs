@@ -15,7 +15,7 @@ use sextant::model::time::{Span, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::process::{Process, free_port, get, until};
+use crate::process::{Process, free_port, get, until, value};
 use crate::rig::WorldClock;
 use crate::story_numbers::{NOW, example_toml};
 
@@ -122,14 +122,30 @@ async fn prometheus_reads_every_headline_metric_back() {
             assert!(window != "90d" || read.len() >= 6, "{metric}: {read:?}");
         }
     }
-    assert_eq!(query(&prometheus, "up").await.get(""), Some(&1.0));
-    let quantiles = "histogram_quantile(0.5, sum by (le) (dora_change_lead_time_seconds_bucket))";
-    assert_eq!(query(&prometheus, quantiles).await.len(), 1, "a histogram as Prometheus knows it");
-    let (_, metadata) =
-        get(&format!("{prometheus}/api/v1/metadata?metric=dora_team_change_fail_ratio")).await.unwrap();
-    assert!(metadata.contains("\"type\":\"gauge\""), "{metadata}");
+    nothing_was_lost_on_the_way(&prometheus).await;
     for trouble in ["duplicate", "out of order", "error"] {
         assert!(!process.output().to_lowercase().contains(trouble), "{}", process.output());
     }
     daemon.stop().await.unwrap();
+}
+
+/// The scrape succeeded, all of it was kept, and types and help came with it.
+async fn nothing_was_lost_on_the_way(prometheus: &str) {
+    assert_eq!(query(prometheus, "up").await.get(""), Some(&1.0));
+    let quantiles = "histogram_quantile(0.5, sum by (le) (dora_change_lead_time_seconds_bucket))";
+    assert_eq!(query(prometheus, quantiles).await.len(), 1, "a histogram as Prometheus knows it");
+    let (_, metadata) =
+        get(&format!("{prometheus}/api/v1/metadata?metric=dora_team_change_fail_ratio")).await.unwrap();
+    assert!(metadata.contains("\"type\":\"gauge\""), "{metadata}");
+    assert!(metadata.contains("\"help\":\""), "{metadata}");
+    // Only OpenMetrics calls the family of a counter by its name without `_total`: that is what was negotiated.
+    let (_, metadata) = get(&format!("{prometheus}/api/v1/metadata?metric=dora_deployments")).await.unwrap();
+    assert!(metadata.contains("\"type\":\"counter\""), "{metadata}");
+    let kept = query(prometheus, "scrape_samples_post_metric_relabeling").await;
+    assert_eq!(kept, query(prometheus, "sextant_series").await, "every series that is exposed is kept");
+    let (_, own) = get(&format!("{prometheus}/metrics")).await.unwrap();
+    for trouble in ["duplicate_timestamp", "out_of_bounds", "out_of_order"] {
+        let dropped = format!("prometheus_target_scrapes_sample_{trouble}_total");
+        assert_eq!(value(&own, &dropped), Some(0.0), "{dropped}");
+    }
 }

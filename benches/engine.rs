@@ -12,7 +12,7 @@ use sextant::engine::{self, history::ComponentHistory};
 use sextant::model::batch::{Contact, Inventory, RepositoryFacts, Seen, StoredIncident};
 use sextant::model::component::{Component, OwnedIncident, SubjectRule};
 use sextant::model::fact::{
-    Attempt, Author, Change, Commit, Corrections, Incident, Outcome, OwnCommit, Reach, Repository,
+    Attempt, Author, Change, Commit, Corrections, Incident, Origin, Outcome, OwnCommit, Reach, Repository,
 };
 use sextant::model::name::{
     CommitId, ComponentName, Environment, ExternalId, RepositoryId, RepositoryName, Severity, SourceName,
@@ -53,6 +53,7 @@ fn component(number: u64) -> Component {
         repository_name: RepositoryName::new(format!("acme/r{number}")),
         team: TeamSlug::new(format!("t{}", number % 100)),
         from: DeploymentsFrom::Deployments(pattern),
+        paths: None,
     }
 }
 
@@ -69,6 +70,7 @@ fn branch_and_merge(repository: &RepositoryId, merge: u64) -> [Commit; 5] {
             _ => vec![id(number - 1)],
         };
         Commit {
+            paths: None,
             repository: repository.clone(),
             id: id(number),
             parents,
@@ -86,6 +88,7 @@ fn pull(repository: &RepositoryId, merge: u64) -> Change {
     let own = (first..first + 4)
         .map(|number| OwnCommit { id: sha(repository.number, number), authored_at: instant(merge) });
     Change {
+        paths: None,
         repository: repository.clone(),
         number: merge,
         title: format!("T{merge}"),
@@ -109,6 +112,7 @@ fn facts(component: &Component, commits: u64) -> RepositoryFacts {
     let id = &component.repository;
     let attempts = (0..merges).step_by(10).map(|merge| Seen {
         fact: Attempt {
+            origin: Origin::Deployment,
             repository: id.clone(),
             id: ExternalId::new(merge.to_string()),
             commit: sha(id.number, merge * COMMITS_PER_MERGE + 4),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sextant::model::batch::{Batch, Contact};
 use sextant::model::fact::{
-    Attempt, Author, Change, Commit, Corrections, Fact, Outcome, OwnCommit, Reach, Repository,
+    Attempt, Author, Change, Commit, Corrections, Fact, Origin, Outcome, OwnCommit, Reach, Repository,
 };
 use sextant::model::name::{CommitId, Environment, ExternalId, RepositoryId, RepositoryName, SourceName};
 use sextant::model::time::Timestamp;
@@ -165,6 +165,7 @@ fn repository(number: u64) -> Repository {
 
 fn commit(repository: u64, n: u64) -> Commit {
     Commit {
+        paths: None,
         repository: repository_id(repository),
         id: sha(repository, n),
         parents: n.checked_sub(1).map(|n| sha(repository, n)).into_iter().collect(),
@@ -178,6 +179,7 @@ fn commit(repository: u64, n: u64) -> Commit {
 
 fn change(repository: u64, n: u64) -> Change {
     Change {
+        paths: None,
         repository: repository_id(repository),
         number: n,
         title: format!("Say what change {n} is for"),
@@ -198,6 +200,7 @@ fn change(repository: u64, n: u64) -> Change {
 
 fn attempt(repository: u64, n: u64) -> Attempt {
     Attempt {
+        origin: Origin::Deployment,
         repository: repository_id(repository),
         id: ExternalId::new((FIRST_ID + n).to_string()),
         commit: sha(repository, n),

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml::de::DeTable;
 
@@ -181,6 +182,10 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
         let (config, filter) = source?;
         metrics.settings.incident_filters.insert(config.name.clone(), filter);
         pagerduty_configs.push(config);
+    }
+    let shared = Arc::new(ownership.clone());
+    for config in &mut github_configs {
+        config.ownership = Arc::clone(&shared);
     }
     Some(Config {
         organization,

@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod component;
+pub mod dirty;
 pub mod fact;
 pub mod name;
 pub mod secret;

@@ -8,7 +8,7 @@ use crate::model::batch::{Inventory, StoredIncident};
 use crate::model::component::{Component, OwnedIncident, SubjectRule};
 use crate::model::fact::{HoldingTeam, Permission, Repository, Subject};
 use crate::model::name::{ComponentName, RepositoryId, RepositoryName, ServiceId, TeamSlug};
-use crate::model::settings::{ComponentRule, DeploymentsFrom, OwnershipRules, TeamsFrom};
+use crate::model::settings::{ComponentRule, DeploymentsFrom, OwnershipRules, PathPatterns, TeamsFrom};
 
 /// Everything owned: the result of the rules over an inventory.
 #[derive(Debug, Clone, Default)]
@@ -38,25 +38,22 @@ impl Ownership {
         let mut owned = Self::default();
         for repository in &collected {
             let team = || owner_of(repository, rules, &holders);
-            let named: Vec<_> = rules
-                .components
-                .iter()
-                .filter(|rule| same_name(&rule.repository, &repository.name))
-                .collect();
+            let from = rules.deployments_from(&repository.id.source, &repository.name);
+            let named: Vec<_> = rules.components_of(&repository.name).collect();
             if named.is_empty() {
                 let name = default_name(repository, &taken);
-                owned.components.push(component(
-                    name,
-                    repository,
-                    team(),
-                    deployments_from(rules, repository),
-                ));
+                owned.components.push(component(name, repository, team(), from.clone(), None));
             }
             for rule in named {
                 let team = rule.team.clone().unwrap_or_else(team);
-                let from = rule.environment.clone().map(DeploymentsFrom::Deployments);
-                let from = from.unwrap_or_else(|| deployments_from(rules, repository));
-                owned.components.push(component(rule.name.clone(), repository, team, from));
+                let from = from.narrowed(rule.deployed_by.as_ref());
+                owned.components.push(component(
+                    rule.name.clone(),
+                    repository,
+                    team,
+                    from,
+                    rule.paths.clone(),
+                ));
             }
         }
         owned.components.sort_by(|a, b| a.name.cmp(&b.name));
@@ -173,18 +170,16 @@ fn component(
     repository: &Repository,
     team: TeamSlug,
     from: DeploymentsFrom,
+    paths: Option<PathPatterns>,
 ) -> Component {
     let (id, repository_name) = (repository.id.clone(), repository.name.clone());
-    Component { name, repository: id, repository_name, team, from }
+    Component { name, repository: id, repository_name, team, from, paths }
 }
 
 /// How often each name would be given: by default where the configuration names no component, and by it.
 fn taken_names(rules: &OwnershipRules, collected: &[&Repository]) -> BTreeMap<String, usize> {
     let mut taken = BTreeMap::new();
-    let is_named = |repository: &Repository| {
-        let mut rules = rules.components.iter();
-        rules.any(|rule| same_name(&rule.repository, &repository.name))
-    };
+    let is_named = |repository: &Repository| rules.components_of(&repository.name).next().is_some();
     let unnamed = collected.iter().filter(|repository| !is_named(repository));
     let defaults = unnamed.flat_map(|repository| {
         let full = fold(repository.name.as_str());
@@ -208,15 +203,6 @@ fn default_name(repository: &Repository, taken: &BTreeMap<String, usize>) -> Com
     } else {
         ComponentName::new(format!("{}:{full}", repository.id.source))
     }
-}
-
-/// The first rule that matches a repository wins; the configuration appends one that matches all.
-fn deployments_from(rules: &OwnershipRules, repository: &Repository) -> DeploymentsFrom {
-    let rule = rules
-        .deployments
-        .iter()
-        .find(|rule| rule.source == repository.id.source && rule.repositories.matches(&repository.name));
-    rule.map_or_else(DeploymentsFrom::production, |rule| rule.from.clone())
 }
 
 fn owner_of(repository: &Repository, rules: &OwnershipRules, holders: &Holders<'_>) -> TeamSlug {
@@ -272,10 +258,6 @@ fn holders<'a>(holding: &[&'a HoldingTeam]) -> Holders<'a> {
 
 fn short_name(name: &RepositoryName) -> &str {
     name.as_str().rsplit('/').next().unwrap_or(name.as_str())
-}
-
-fn same_name(a: &RepositoryName, b: &RepositoryName) -> bool {
-    fold(a.as_str()) == fold(b.as_str())
 }
 
 fn fold(name: &str) -> String {

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::http::Failure;
 use crate::model::batch::{Applied, Batch, Cursor, Scope};
+use crate::model::dirty::Dirty;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
 
@@ -90,6 +91,15 @@ pub trait Source: Send + 'static {
     /// it at any await loses nothing.
     fn poll(&mut self, sink: &Sink, now: Timestamp)
     -> impl Future<Output = Result<Polled, PollError>> + Send;
+
+    /// Reads what a webhook says has changed, and nothing else if the source can tell it apart. What it does not know
+    /// it ignores: polling stays the truth.
+    fn read_now(
+        &mut self,
+        dirty: &[Dirty],
+        sink: &Sink,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Polled, PollError>> + Send;
 }
 
 /// What a source asks of whoever collects.

@@ -1,5 +1,7 @@
 //! `[[github]]` with `[[github.deployments]]` and `[github.incidents]`.
 
+use std::sync::Arc;
+
 use regex::Regex;
 use reqwest::Url;
 
@@ -71,6 +73,7 @@ pub(super) fn github(
             budget: budget?,
             bots: bots.to_vec(),
             incidents: incidents?,
+            ownership: Arc::default(),
         },
     })
 }

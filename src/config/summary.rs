@@ -2,10 +2,15 @@
 
 use std::fmt::{self, Write};
 
+use regex::Regex;
+
 use super::Config;
 use super::value::duration_text;
 use crate::model::name::ServiceId;
-use crate::model::settings::{ComponentRule, DeploymentRule, DeploymentsFrom, Standing, TeamRule, TeamsFrom};
+use crate::model::settings::{
+    ComponentRule, DeployedBy, DeploymentRule, DeploymentsFrom, Prereleases, ReleaseRule, RunRule, Standing,
+    TeamRule, TeamsFrom,
+};
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
 
@@ -72,12 +77,33 @@ fn write_github(out: &mut String, source: &GithubConfig) -> fmt::Result {
 
 fn write_rule(out: &mut String, rule: &DeploymentRule) -> fmt::Result {
     let DeploymentRule { source: _, repositories, from } = rule;
+    writeln!(out, "  deployments  {repositories}: {}", from_words(from))
+}
+
+fn from_words(from: &DeploymentsFrom) -> String {
+    let tags = |tag: &Option<Regex>| tag.as_ref().map_or(String::new(), |tag| format!(" tagged {tag}"));
     match from {
-        DeploymentsFrom::Deployments(environment) => {
-            writeln!(out, "  deployments  {repositories}: to environments {environment}")
+        DeploymentsFrom::Deployments(environment) => format!("to environments {environment}"),
+        DeploymentsFrom::Releases(ReleaseRule { tag, prereleases: Prereleases::LeftOut }) => {
+            format!("releases{}", tags(tag))
         }
-        DeploymentsFrom::Merges => writeln!(out, "  deployments  {repositories}: every merge"),
+        DeploymentsFrom::Releases(ReleaseRule { tag, prereleases: Prereleases::Included }) => {
+            format!("releases and prereleases{}", tags(tag))
+        }
+        DeploymentsFrom::Tags(None) => "every tag".to_owned(),
+        DeploymentsFrom::Tags(Some(tag)) => format!("tags {tag}"),
+        DeploymentsFrom::WorkflowRuns(rule) => run_words(rule),
+        DeploymentsFrom::Merges => "every merge".to_owned(),
+        DeploymentsFrom::Push => "what is pushed".to_owned(),
     }
+}
+
+fn run_words(rule: &RunRule) -> String {
+    let RunRule { workflow, branch, event } = rule;
+    let part = |word: &str, value: &Option<String>| {
+        value.as_ref().map_or(String::new(), |value| format!(" {word} {value}"))
+    };
+    format!("runs of {workflow}{}{}", part("on", branch), part("by", event))
 }
 
 fn write_pagerduty(out: &mut String, source: &PagerdutyConfig, config: &Config) -> fmt::Result {
@@ -129,8 +155,11 @@ fn write_component(out: &mut String, component: &ComponentRule) -> fmt::Result {
     if let Some(team) = &component.team {
         write!(out, ", team {team}")?;
     }
-    if let Some(environment) = &component.environment {
-        write!(out, ", environments {environment}")?;
+    match &component.deployed_by {
+        Some(DeployedBy::Environment(environment)) => write!(out, ", environments {environment}")?,
+        Some(DeployedBy::Workflow(rule)) => write!(out, ", {}", run_words(rule))?,
+        Some(DeployedBy::Tag(tag)) => write!(out, ", tags {tag}")?,
+        None => {}
     }
     if !component.pagerduty_services.is_empty() {
         write!(out, ", {}", services(&component.pagerduty_services))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::reader::{Once, Table, Value, closest, quoted};
 use super::value::every;
 use crate::model::name::{ComponentName, TeamSlug};
-use crate::model::settings::{ComponentRule, RepositoryPatterns, TeamRule};
+use crate::model::settings::{ComponentRule, DeployedBy, RepositoryPatterns, TeamRule};
 
 /// Every link is a label of `dora_team_info`; a team with more needs a page of its own.
 const LINKS_MAX: usize = 20;
@@ -146,7 +146,8 @@ fn component(mut table: Table<'_>, once: &mut Claims, teams: Option<&[TeamRule]>
     Some(ComponentRule {
         name: name?,
         repository: repository?,
-        environment: environment?,
+        paths: None,
+        deployed_by: environment?.map(DeployedBy::Environment),
         team: team?,
         pagerduty_services,
     })

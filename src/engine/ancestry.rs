@@ -209,6 +209,7 @@ mod tests {
             .iter()
             .enumerate()
             .map(|(number, parents)| Commit {
+                paths: None,
                 repository: RepositoryId { source: SourceName::new("s"), number: 1 },
                 id: id(number),
                 parents: parents.iter().map(|parent| id(*parent)).collect(),

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use regex::Regex;
+
 use crate::model::batch::{Contact, RepositoryFacts, Seen};
 use crate::model::component::Component;
-use crate::model::fact::{Corrections, Outcome};
+use crate::model::fact::{Attempt, Corrections, Origin, Outcome, Stage};
 use crate::model::name::{CommitId, Environment, ExternalId};
-use crate::model::settings::DeploymentsFrom;
+use crate::model::settings::{DeploymentsFrom, Prereleases};
 use crate::model::time::{Span, Timestamp};
 
 /// How long a rollout waits for further environments (`definitions.md` 2.3).
@@ -40,11 +42,16 @@ pub struct FinishedAttempt {
 
 /// The finished production attempts of a component, by finish time and id.
 pub fn attempts(component: &Component, facts: &RepositoryFacts) -> Vec<FinishedAttempt> {
-    let mut found: Vec<_> = match &component.from {
-        DeploymentsFrom::Deployments(production) => facts
+    let mut found: Vec<_> = match component.from {
+        DeploymentsFrom::Merges => merges(facts),
+        DeploymentsFrom::Deployments(_)
+        | DeploymentsFrom::Releases(_)
+        | DeploymentsFrom::Tags(_)
+        | DeploymentsFrom::WorkflowRuns(_)
+        | DeploymentsFrom::Push => facts
             .attempts
             .iter()
-            .filter(|seen| production.is_match(seen.fact.environment.as_str()))
+            .filter(|seen| is_chosen(component, &seen.fact))
             .filter_map(|seen| {
                 let (outcome, finished_at) = seen.fact.finished?;
                 Some(FinishedAttempt {
@@ -60,11 +67,44 @@ pub fn attempts(component: &Component, facts: &RepositoryFacts) -> Vec<FinishedA
                 })
             })
             .collect(),
-        DeploymentsFrom::Merges => merges(facts),
     };
     found.sort_by(|a, b| (a.finished_at, &a.id).cmp(&(b.finished_at, &b.id)));
     found.dedup_by(|a, b| a.id == b.id);
     found
+}
+
+/// Whether an attempt is one of those by which the component is deployed.
+fn is_chosen(component: &Component, attempt: &Attempt) -> bool {
+    let matches = |pattern: &Option<Regex>, tag: &str| pattern.as_ref().is_none_or(|tags| tags.is_match(tag));
+    match (&component.from, &attempt.origin) {
+        (DeploymentsFrom::Deployments(production), Origin::Deployment) => {
+            production.is_match(attempt.environment.as_str())
+        }
+        (DeploymentsFrom::Releases(rule), Origin::Release { tag, stage }) => {
+            let included = *stage == Stage::Final || rule.prereleases == Prereleases::Included;
+            included && matches(&rule.tag, tag)
+        }
+        (DeploymentsFrom::Tags(pattern), Origin::Tag { name }) => matches(pattern, name),
+        (DeploymentsFrom::WorkflowRuns(rule), Origin::Run { workflow, name, branch, event }) => {
+            rule.is_for(workflow, name)
+                && rule.branch.as_ref().is_none_or(|wanted| wanted == branch)
+                && rule.event.as_ref().is_none_or(|wanted| wanted == event)
+        }
+        (DeploymentsFrom::Push, Origin::Pushed { component: name }) => *name == component.name,
+        (
+            DeploymentsFrom::Deployments(_)
+            | DeploymentsFrom::Releases(_)
+            | DeploymentsFrom::Tags(_)
+            | DeploymentsFrom::WorkflowRuns(_)
+            | DeploymentsFrom::Push
+            | DeploymentsFrom::Merges,
+            Origin::Deployment
+            | Origin::Release { .. }
+            | Origin::Tag { .. }
+            | Origin::Run { .. }
+            | Origin::Pushed { .. },
+        ) => false,
+    }
 }
 
 /// Where merges deploy: each pull request merged into the default branch.

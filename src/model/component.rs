@@ -2,7 +2,7 @@
 
 use super::batch::StoredIncident;
 use super::name::{ComponentName, RepositoryId, RepositoryName, TeamSlug};
-use super::settings::DeploymentsFrom;
+use super::settings::{DeploymentsFrom, PathPatterns};
 
 /// A component with everything resolved: what the engine computes for.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Component {
     pub team: TeamSlug,
     /// How its deployments are found.
     pub from: DeploymentsFrom,
+    /// The part of its repository that it is; `None`: all of it.
+    pub paths: Option<PathPatterns>,
 }
 
 /// Which rule said what an incident is about (`definitions.md` 4.1), shown on `/sources`.

@@ -4,8 +4,8 @@
 //! decided while a page is read; no login gets this far.
 
 use super::name::{
-    CommitId, CommitPrefix, Environment, ExternalId, RepositoryId, RepositoryName, ServiceId, Severity,
-    SourceName,
+    CommitId, CommitPrefix, ComponentName, Environment, ExternalId, RepositoryId, RepositoryName, ServiceId,
+    Severity, SourceName,
 };
 use super::time::Timestamp;
 
@@ -152,6 +152,8 @@ pub struct Commit {
     pub pull_request: Option<u64>,
     /// What its message says it reverts.
     pub reverts: Vec<RevertOf>,
+    /// The files that it touches, read only of direct pushes to repositories of several components; `None`: not read.
+    pub paths: Option<Vec<String>>,
 }
 
 /// What a change says it reverts (`definitions.md` 3.3). The order of the rules is [`RevertOf::rule`].
@@ -227,6 +229,8 @@ pub struct Change {
     pub merged_at: Timestamp,
     /// What it reverts, in the order of the text, not yet resolved.
     pub reverts: Vec<RevertOf>,
+    /// The files that it touches, read only in repositories of several components; `None`: not read.
+    pub paths: Option<Vec<String>>,
     /// With what it is used.
     pub corrections: Corrections,
 }
@@ -240,6 +244,51 @@ pub enum Outcome {
     Failure,
 }
 
+/// Whether a release is for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// It is.
+    Final,
+    /// It is marked as a preview.
+    Prerelease,
+}
+
+/// What an attempt was in its source, with what the rules of `[[github.deployments]]` choose by. Ids of all but
+/// GitHub's deployments begin with a word of their own, so that no two are the same: `run:`, `release:`, `tag:`, `push:`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A GitHub Deployment, chosen by its environment.
+    Deployment,
+    /// One attempt of an Actions workflow run.
+    Run {
+        /// The workflow's file without its folder: `deploy.yml`.
+        workflow: String,
+        /// What the workflow is called.
+        name: String,
+        /// The branch or tag that it ran on; empty if GitHub does not say.
+        branch: String,
+        /// What started it: `push`, `workflow_dispatch`, ….
+        event: String,
+    },
+    /// A published release.
+    Release {
+        /// Its tag.
+        tag: String,
+        /// Whether it is for everybody.
+        stage: Stage,
+    },
+    /// A tag.
+    Tag {
+        /// What it is called.
+        name: String,
+    },
+    /// What the push API was told about a component.
+    Pushed {
+        /// Which one.
+        component: ComponentName,
+    },
+}
+
 /// One try to put a commit into an environment (`definitions.md` 2.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -247,9 +296,11 @@ pub struct Attempt {
     pub repository: RepositoryId,
     /// The source's id of it.
     pub id: ExternalId,
+    /// What it was there.
+    pub origin: Origin,
     /// The commit.
     pub commit: CommitId,
-    /// Where to.
+    /// Where to; `production` where the source has no environments.
     pub environment: Environment,
     /// When it was created.
     pub created_at: Timestamp,

@@ -1,13 +1,14 @@
 //! The rules by which facts are read: what the configuration says, parsed and validated, as the engine and the
 //! owner need it. Defaults are those of `interfaces.md` §2.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono_tz::Tz;
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
 use regex::{Regex, RegexBuilder};
 
+use super::dirty::Stream;
 use super::fact::{Outcome, Repository};
 use super::name::{ComponentName, RepositoryName, ServiceId, SourceName, TeamSlug};
 use super::time::Span;
@@ -240,13 +241,91 @@ impl fmt::Display for RepositoryPatterns {
     }
 }
 
-/// How a repository's deployments are found (`[[github.deployments]]`).
+/// How a repository's deployments are found (`[[github.deployments]]`, `definitions.md` 2.2).
 #[derive(Debug, Clone)]
 pub enum DeploymentsFrom {
     /// GitHub Deployments to environments that match.
     Deployments(Regex),
+    /// Published releases.
+    Releases(ReleaseRule),
+    /// Tags whose name matches; `None`: all.
+    Tags(Option<Regex>),
+    /// Runs of a workflow.
+    WorkflowRuns(RunRule),
     /// Pull requests merged into the default branch.
     Merges,
+    /// What the push API is told.
+    Push,
+}
+
+/// Which releases are deployments.
+#[derive(Debug, Clone)]
+pub struct ReleaseRule {
+    /// Those whose tag matches; `None`: all.
+    pub tag: Option<Regex>,
+    /// Whether prereleases are.
+    pub prereleases: Prereleases,
+}
+
+/// Whether prereleases are deployments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Prereleases {
+    /// They are not: the default.
+    #[default]
+    LeftOut,
+    /// They are.
+    Included,
+}
+
+/// Which workflow runs are deployments.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunRule {
+    /// The workflow's file (`deploy.yml`) or its name, case folded.
+    pub workflow: String,
+    /// Only runs on this branch; `None`: on any.
+    pub branch: Option<String>,
+    /// Only runs started by this event (`push`, `workflow_dispatch`, …); `None`: by any.
+    pub event: Option<String>,
+}
+
+impl RunRule {
+    /// Whether the rule means the workflow of this file and name.
+    pub fn is_for(&self, file: &str, name: &str) -> bool {
+        self.workflow == file.to_lowercase() || self.workflow == name.to_lowercase()
+    }
+}
+
+/// Patterns such as `services/checkout/**` over the paths of a repository; case matters, `*` stays within a folder.
+#[derive(Debug, Clone, Default)]
+pub struct PathPatterns {
+    set: GlobSet,
+    patterns: Vec<String>,
+}
+
+impl PathPatterns {
+    /// Compiles the patterns; on failure which one and why.
+    pub fn parse<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, (String, globset::Error)> {
+        let mut builder = GlobSetBuilder::new();
+        let mut kept = Vec::new();
+        for pattern in patterns {
+            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            builder.add(glob.map_err(|error| (pattern.to_owned(), error))?);
+            kept.push(pattern.to_owned());
+        }
+        let set = builder.build().map_err(|error| (kept.join(", "), error))?;
+        Ok(Self { set, patterns: kept })
+    }
+
+    /// Whether one of these files is meant.
+    pub fn touch(&self, paths: &[String]) -> bool {
+        paths.iter().any(|path| self.set.is_match(path))
+    }
+}
+
+impl PartialEq for PathPatterns {
+    fn eq(&self, other: &Self) -> bool {
+        self.patterns == other.patterns
+    }
 }
 
 /// A rule of `[[github.deployments]]`: the first one that matches a repository wins.
@@ -286,35 +365,37 @@ pub struct TeamRule {
     pub info: BTreeMap<String, String>,
 }
 
-impl OwnershipRules {
-    /// Whether the configuration collects this repository; one that left it has no series any more.
-    pub fn collects(&self, repository: &Repository) -> bool {
-        self.collected.get(&repository.id.source).is_some_and(|patterns| patterns.matches(&repository.name))
-    }
-}
-
-/// A component of the configuration: says more about a whole repository.
+/// A component of the configuration: a part of a repository, or more about a whole one.
 #[derive(Debug, Clone)]
 pub struct ComponentRule {
     /// Its name.
     pub name: ComponentName,
-    /// The repository that is it.
+    /// The repository that it is in.
     pub repository: RepositoryName,
-    /// Its production environment, if not as its repository's rule says.
-    pub environment: Option<Regex>,
+    /// The part of it; `None`: the whole repository.
+    pub paths: Option<PathPatterns>,
+    /// How its deployments are found, if not as its repository's rule says.
+    pub deployed_by: Option<DeployedBy>,
     /// The team that owns it, if not as its repository's owner.
     pub team: Option<TeamSlug>,
     /// PagerDuty services whose incidents are about it.
     pub pagerduty_services: Vec<ServiceId>,
 }
 
+/// What a component says of its own deployments.
+#[derive(Debug, Clone)]
+pub enum DeployedBy {
+    /// GitHub Deployments to this environment.
+    Environment(Regex),
+    /// Runs of this workflow.
+    Workflow(RunRule),
+    /// Releases with such a tag where its repository is deployed by releases, else such tags.
+    Tag(Regex),
+}
+
 impl PartialEq for DeploymentsFrom {
     fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Deployments(a), Self::Deployments(b)) => a.as_str() == b.as_str(),
-            (Self::Merges, Self::Merges) => true,
-            (Self::Deployments(_), Self::Merges) | (Self::Merges, Self::Deployments(_)) => false,
-        }
+        self.key() == other.key()
     }
 }
 
@@ -322,6 +403,54 @@ impl DeploymentsFrom {
     /// The default: GitHub Deployments to production.
     pub fn production() -> Self {
         Self::Deployments(known_production())
+    }
+
+    /// What a component of a repository with this rule says of its own deployments, as a rule.
+    #[must_use]
+    pub fn narrowed(&self, by: Option<&DeployedBy>) -> Self {
+        match (by, self) {
+            (None, _) => self.clone(),
+            (Some(DeployedBy::Environment(pattern)), _) => Self::Deployments(pattern.clone()),
+            (Some(DeployedBy::Workflow(rule)), _) => Self::WorkflowRuns(rule.clone()),
+            (Some(DeployedBy::Tag(tag)), Self::Releases(rule)) => {
+                Self::Releases(ReleaseRule { tag: Some(tag.clone()), prereleases: rule.prereleases })
+            }
+            (
+                Some(DeployedBy::Tag(tag)),
+                Self::Deployments(_) | Self::Tags(_) | Self::WorkflowRuns(_) | Self::Merges | Self::Push,
+            ) => Self::Tags(Some(tag.clone())),
+        }
+    }
+
+    /// What two rules have in common that are the same.
+    fn key(&self) -> (u8, Option<&str>, Option<&RunRule>, Prereleases) {
+        let none = Prereleases::LeftOut;
+        match self {
+            Self::Deployments(pattern) => (0, Some(pattern.as_str()), None, none),
+            Self::Releases(rule) => (1, rule.tag.as_ref().map(Regex::as_str), None, rule.prereleases),
+            Self::Tags(pattern) => (2, pattern.as_ref().map(Regex::as_str), None, none),
+            Self::WorkflowRuns(rule) => (3, None, Some(rule), none),
+            Self::Merges => (4, None, None, none),
+            Self::Push => (5, None, None, none),
+        }
+    }
+}
+
+/// What has to be read of a repository besides its changes and commits, so that its deployments are found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Streams {
+    /// Which of deployments, releases, tags and runs.
+    pub wanted: BTreeSet<Stream>,
+    /// Which runs, if any.
+    pub runs: Vec<RunRule>,
+    /// Whether the files that changes touch are.
+    pub paths: bool,
+}
+
+impl Streams {
+    /// Whether this one has to be read.
+    pub fn has(&self, stream: Stream) -> bool {
+        self.wanted.contains(&stream)
     }
 }
 
@@ -338,6 +467,53 @@ pub struct OwnershipRules {
     pub deployments: Vec<DeploymentRule>,
     /// `teams_from` of each GitHub source.
     pub teams_from: BTreeMap<SourceName, TeamsFrom>,
+}
+
+impl OwnershipRules {
+    /// Whether the configuration collects this repository; one that left it has no series any more.
+    pub fn collects(&self, repository: &Repository) -> bool {
+        self.collected.get(&repository.id.source).is_some_and(|patterns| patterns.matches(&repository.name))
+    }
+
+    /// How deployments of this repository are found: the first rule that matches it, else GitHub Deployments to
+    /// production.
+    pub fn deployments_from(&self, source: &SourceName, name: &RepositoryName) -> DeploymentsFrom {
+        let mut rules = self.deployments.iter();
+        let rule = rules.find(|rule| rule.source == *source && rule.repositories.matches(name));
+        rule.map_or_else(DeploymentsFrom::production, |rule| rule.from.clone())
+    }
+
+    /// The configured components of this repository.
+    pub fn components_of<'a>(&'a self, name: &'a RepositoryName) -> impl Iterator<Item = &'a ComponentRule> {
+        let folded = name.as_str().to_lowercase();
+        self.components.iter().filter(move |rule| rule.repository.as_str().to_lowercase() == folded)
+    }
+
+    /// What has to be read of this repository.
+    pub fn streams(&self, source: &SourceName, name: &RepositoryName) -> Streams {
+        let from = self.deployments_from(source, name);
+        let components: Vec<&ComponentRule> = self.components_of(name).collect();
+        let mut streams =
+            Streams { paths: components.iter().any(|rule| rule.paths.is_some()), ..Streams::default() };
+        let narrowed = components.iter().map(|rule| from.narrowed(rule.deployed_by.as_ref()));
+        let whole = components.is_empty().then(|| from.clone());
+        for from in narrowed.chain(whole) {
+            let stream = match &from {
+                DeploymentsFrom::Deployments(_) => Stream::Deployments,
+                DeploymentsFrom::Releases(_) => Stream::Releases,
+                DeploymentsFrom::Tags(_) => Stream::Tags,
+                DeploymentsFrom::WorkflowRuns(_) => Stream::Runs,
+                DeploymentsFrom::Merges | DeploymentsFrom::Push => continue,
+            };
+            streams.wanted.insert(stream);
+            if let DeploymentsFrom::WorkflowRuns(rule) = from
+                && !streams.runs.contains(&rule)
+            {
+                streams.runs.push(rule);
+            }
+        }
+        streams
+    }
 }
 
 /// Upper bounds of histogram buckets in seconds, 15 minutes to 90 days: edges that people speak of.

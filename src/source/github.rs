@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use crate::clock::SharedClock;
 use crate::http::{Failure, Reason};
 use crate::model::batch::{Batch, Coverage};
+use crate::model::dirty::Dirty;
 use crate::model::fact::Fact;
 use crate::model::name::{CommitId, RepositoryId};
 use crate::model::time::{Span, Timestamp};
@@ -253,5 +254,10 @@ impl Source for Github {
             problems.push(failure.clone());
         }
         Ok(Polled { backfill: self.backfill(), problems: problems.0 })
+    }
+
+    async fn read_now(&mut self, dirty: &[Dirty], sink: &Sink, now: Timestamp) -> Result<Polled, PollError> {
+        tracing::debug!(parts = dirty.len(), "told of changes");
+        self.poll(sink, now).await
     }
 }

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use crate::clock::SharedClock;
 use crate::http::{Bounds, Failure, Reason};
 use crate::model::batch::{Batch, Contact, Coverage, Cursor};
+use crate::model::dirty::Dirty;
 use crate::model::fact::{Fact, Incident};
 use crate::model::name::ExternalId;
 use crate::model::time::Timestamp;
@@ -241,5 +242,10 @@ impl Source for Pagerduty {
         self.recent(&mut reading, target, now).await?;
         self.sweep(&mut reading, target, now).await?;
         Ok(Polled { backfill: reading.state.backfill(target), problems: reading.problems })
+    }
+
+    /// There is no reading less than what a poll reads.
+    async fn read_now(&mut self, _dirty: &[Dirty], sink: &Sink, now: Timestamp) -> Result<Polled, PollError> {
+        self.poll(sink, now).await
     }
 }

@@ -150,6 +150,7 @@ mod tests {
     fn batch(numbers: std::ops::Range<u8>) -> Batch {
         let repository = RepositoryId { source: SourceName::from("acme"), number: 1 };
         let commit = |n: u8| Commit {
+            paths: None,
             repository: repository.clone(),
             id: CommitId::new([n; 20]),
             parents: vec![CommitId::new([n; 20]); 200],

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use sextant::config::{Config, Store, summary};
 use sextant::model::name::RepositoryName;
 use sextant::model::secret::Credential;
-use sextant::model::settings::{DeploymentsFrom, FailOn, Standing, TeamsFrom};
+use sextant::model::settings::{DeployedBy, DeploymentsFrom, FailOn, Standing, TeamsFrom};
 use sextant::model::time::Span;
 
 use crate::config_errors::environment;
@@ -84,7 +84,10 @@ fn every_setting_arrives() {
     let component = &config.ownership.components[0];
     assert_eq!(component.team, Some("payments".into()));
     assert_eq!(component.pagerduty_services, ["PDEF456".into()]);
-    assert!(component.environment.as_ref().unwrap().is_match("Prod-Checkout"));
+    let Some(DeployedBy::Environment(environment)) = &component.deployed_by else {
+        panic!("{:?}", component.deployed_by);
+    };
+    assert!(environment.is_match("Prod-Checkout"));
 }
 
 #[test]
@@ -144,6 +147,10 @@ fn a_repository_that_no_rule_matches_deploys_to_production() {
         match &rule.unwrap().from {
             DeploymentsFrom::Merges => "merges".to_owned(),
             DeploymentsFrom::Deployments(environment) => environment.to_string(),
+            other @ (DeploymentsFrom::Releases(_)
+            | DeploymentsFrom::Tags(_)
+            | DeploymentsFrom::WorkflowRuns(_)
+            | DeploymentsFrom::Push) => format!("{other:?}"),
         }
     };
     assert_eq!(first("gh", "acme/book"), "merges");

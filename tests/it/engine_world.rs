@@ -12,7 +12,7 @@ use sextant::engine::{self, history::ComponentHistory};
 use sextant::model::batch::{Contact, Coverage, Inventory, RepositoryFacts, Seen, StoredIncident};
 use sextant::model::component::{Component, OwnedIncident, SubjectRule};
 use sextant::model::fact::{
-    Attempt, Author, Change, Commit, Corrections, Incident, Outcome, OwnCommit, Reach, Repository,
+    Attempt, Author, Change, Commit, Corrections, Incident, Origin, Outcome, OwnCommit, Reach, Repository,
 };
 use sextant::model::name::{
     CommitId, CommitPrefix, ComponentName, Environment, ExternalId, RepositoryId, RepositoryName, Severity,
@@ -59,6 +59,7 @@ fn repository_id(number: u64) -> RepositoryId {
 /// A pull request that was opened ten minutes before its merge, from one commit ten minutes older.
 pub(crate) fn pull(number: u64, landing: &str, merged: i64) -> Change {
     Change {
+        paths: None,
         repository: repository_id(1),
         number,
         title: format!("T{number}"),
@@ -104,6 +105,7 @@ impl Repo {
                 repository_name: repository_name.clone(),
                 team: TeamSlug::new(team),
                 from: DeploymentsFrom::Deployments(environment_pattern(DEFAULT_PRODUCTION).unwrap()),
+                paths: None,
             },
             facts: RepositoryFacts {
                 repository: Repository {
@@ -129,6 +131,7 @@ impl Repo {
             let at = minute(at.parse().unwrap());
             let parents = parents.split(',').filter(|parent| !parent.is_empty());
             self.facts.commits.push(Commit {
+                paths: None,
                 repository: self.component.repository.clone(),
                 id: sha(name),
                 parents: parents.map(sha).collect(),
@@ -167,6 +170,7 @@ impl Repo {
             let id = ExternalId::new((self.facts.attempts.len() + 1).to_string());
             self.facts.attempts.push(Seen {
                 fact: Attempt {
+                    origin: Origin::Deployment,
                     repository: self.component.repository.clone(),
                     id,
                     commit: sha(commit),

@@ -71,6 +71,7 @@ fn config(servers: &Servers, history: Span) -> Config {
         budget: 1.0,
         bots: Vec::new(),
         incidents: Some(IssueRules { labels: vec!["incident".to_owned()], severity_label: None }),
+        ownership: Arc::default(),
     }
 }
 

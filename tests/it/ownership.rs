@@ -5,8 +5,8 @@ use sextant::model::component::{OwnedIncident, SubjectRule};
 use sextant::model::fact::{HoldingTeam, Incident, Permission, Reach, Repository, Subject};
 use sextant::model::name::{RepositoryId, RepositoryName, ServiceId, SourceName};
 use sextant::model::settings::{
-    ComponentRule, DeploymentRule, DeploymentsFrom, OwnershipRules, RepositoryPatterns, TeamRule, TeamsFrom,
-    environment_pattern,
+    ComponentRule, DeployedBy, DeploymentRule, DeploymentsFrom, OwnershipRules, RepositoryPatterns, TeamRule,
+    TeamsFrom, environment_pattern,
 };
 use sextant::ownership::Ownership;
 
@@ -58,7 +58,8 @@ fn component(name: &str, repository: &str, team: Option<&str>) -> ComponentRule 
     ComponentRule {
         name: name.into(),
         repository: repository.into(),
-        environment: None,
+        paths: None,
+        deployed_by: None,
         team: team.map(Into::into),
         pagerduty_services: Vec::new(),
     }
@@ -174,7 +175,7 @@ fn the_first_deployment_rule_that_matches_wins_and_a_components_environment_beat
         rule(&["acme/*"], DeploymentsFrom::Deployments(blue())),
     ];
     rules.components = vec![component("checkout", "acme/checkout", None)];
-    rules.components[0].environment = Some(environment_pattern("^green$").unwrap());
+    rules.components[0].deployed_by = Some(DeployedBy::Environment(environment_pattern("^green$").unwrap()));
     let inventory = repositories(&["acme/book", "acme/shop", "acme/checkout", "labs/shop-2"]);
     let owned = Ownership::resolve(&rules, &inventory);
     let from: Vec<_> = owned
@@ -183,6 +184,10 @@ fn the_first_deployment_rule_that_matches_wins_and_a_components_environment_beat
         .map(|component| match &component.from {
             DeploymentsFrom::Merges => format!("{}: merges", component.name),
             DeploymentsFrom::Deployments(pattern) => format!("{}: {pattern}", component.name),
+            other @ (DeploymentsFrom::Releases(_)
+            | DeploymentsFrom::Tags(_)
+            | DeploymentsFrom::WorkflowRuns(_)
+            | DeploymentsFrom::Push) => format!("{other:?}"),
         })
         .collect();
     assert_eq!(

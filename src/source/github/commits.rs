@@ -33,6 +33,7 @@ pub(super) fn listed(
     let committed_at = Timestamp::parse(&committed_date?)?.min(read_at);
     let authored_at = authored_date.as_deref().and_then(Timestamp::parse);
     let commit = Commit {
+        paths: None,
         repository: repository.clone(),
         id: CommitId::parse(&oid?)?,
         parents: parents.iter().filter_map(|parent| CommitId::parse(parent.oid.as_deref()?)).collect(),

@@ -1,13 +1,15 @@
 //! What a GitHub source is told: `[[github]]` with `[github.incidents]`, parsed and validated.
 //!
-//! The configuration makes it; nothing here reads a file or the environment. `[[github.deployments]]` is not here:
-//! which attempts count is the owner's business, a source reads them all.
+//! The configuration makes it; nothing here reads a file or the environment. Which attempts count is the owner's
+//! business; a source asks its rules only for what has to be read.
+
+use std::sync::Arc;
 
 use regex::Regex;
 
 use crate::model::name::{RepositoryName, SourceName};
 use crate::model::secret::Credential;
-use crate::model::settings::{RepositoryPatterns, TeamsFrom};
+use crate::model::settings::{OwnershipRules, RepositoryPatterns, TeamsFrom};
 use crate::model::time::Span;
 
 /// A GitHub source. Meaning, units and defaults are those of `[[github]]` in `config/sextant.example.toml`.
@@ -42,6 +44,8 @@ pub struct Config {
     pub bots: Vec<Regex>,
     /// Which issues are incidents; `None`: none.
     pub incidents: Option<IssueRules>,
+    /// How deployments of its repositories are found, and which of them have several components.
+    pub ownership: Arc<OwnershipRules>,
 }
 
 /// Which issues are incidents, and how severe: `[github.incidents]`.

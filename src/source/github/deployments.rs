@@ -1,6 +1,6 @@
 //! Deployments into attempts: the outcome comes from the history of statuses (`definitions.md` 2.2).
 
-use crate::model::fact::{Attempt, Corrections, Outcome};
+use crate::model::fact::{Attempt, Corrections, Origin, Outcome};
 use crate::model::name::{CommitId, Environment, ExternalId, RepositoryId};
 use crate::model::time::Timestamp;
 
@@ -52,6 +52,7 @@ pub(super) fn deployed(
     let attempt = Attempt {
         repository: repository.clone(),
         id: database_id.map_or_else(|| ExternalId::new(node.as_str()), |id| ExternalId::new(id.to_string())),
+        origin: Origin::Deployment,
         commit: CommitId::parse(&oid)?,
         environment: Environment::new(environment.unwrap_or_default()),
         created_at,

@@ -74,6 +74,7 @@ pub(super) fn change(wire: PullWire, reading: Reading<'_>) -> Option<Change> {
         messages: &messages,
     });
     Some(Change {
+        paths: None,
         repository: repository.clone(),
         number: number?,
         title,

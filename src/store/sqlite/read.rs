@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use crate::model::batch::{
     CounterKey, Coverage, Cursor, Inventory, RepositoryFacts, Scope, Seen, StoredIncident,
 };
-use crate::model::fact::{Attempt, Change, Commit, Incident, Outcome, Repository};
+use crate::model::fact::{Attempt, Change, Commit, Incident, Origin, Outcome, Repository};
 use crate::model::name::{RepositoryId, SourceName};
 use crate::model::time::Timestamp;
 use crate::store::sqlite::columns::damaged;
@@ -157,6 +157,7 @@ fn commits(
                 author: row.get(4)?,
                 pull_request: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
                 reverts: unpack(row, 6, Reader::revert)?,
+                paths: None,
             })
         })?
         .collect()
@@ -189,6 +190,7 @@ fn changes(
                 reviewed_at: row.get(10)?,
                 merged_at: row.get(11)?,
                 reverts: unpack(row, 12, Reader::revert)?,
+                paths: None,
                 corrections: row.get(13)?,
             };
             Ok(Seen { fact, contact: row.get(14)? })
@@ -215,6 +217,7 @@ fn attempts(
             let fact = Attempt {
                 repository: repository.clone(),
                 id: row.get(0)?,
+                origin: Origin::Deployment,
                 commit: row.get(1)?,
                 environment: row.get(2)?,
                 created_at: row.get(3)?,

@@ -142,8 +142,17 @@ fn write_commits(
     )?;
     let mut written = 0;
     for commit in commits.values() {
-        let Commit { repository: _, id, parents, authored_at, committed_at, author, pull_request, reverts } =
-            commit;
+        let Commit {
+            repository: _,
+            id,
+            parents,
+            authored_at,
+            committed_at,
+            author,
+            pull_request,
+            reverts,
+            paths: _,
+        } = commit;
         written += upsert.execute(params![
             repo_key,
             id,
@@ -200,6 +209,7 @@ fn write_changes(
             reviewed_at,
             merged_at,
             reverts,
+            paths: _,
             corrections,
         } = change;
         written += upsert.execute(params![
@@ -249,8 +259,17 @@ fn write_attempts(
     )?;
     let mut written = 0;
     for attempt in attempts.values() {
-        let Attempt { repository: _, id, commit, environment, created_at, finished, url, corrections } =
-            attempt;
+        let Attempt {
+            repository: _,
+            id,
+            origin: _,
+            commit,
+            environment,
+            created_at,
+            finished,
+            url,
+            corrections,
+        } = attempt;
         let (outcome, finished_at) = finished.unzip();
         written += upsert.execute(params![
             repo_key,

@@ -1,8 +1,8 @@
 //! Facts to store: one of each kind with everything filled in.
 
 use sextant::model::fact::{
-    Attempt, Author, Change, Commit, Corrections, Incident, Outcome, OwnCommit, Reach, Reference, Repository,
-    RevertOf, Subject, Verdict,
+    Attempt, Author, Change, Commit, Corrections, Incident, Origin, Outcome, OwnCommit, Reach, Reference,
+    Repository, RevertOf, Subject, Verdict,
 };
 use sextant::model::name::{
     CommitId, CommitPrefix, Environment, ExternalId, RepositoryId, RepositoryName, ServiceId, Severity,
@@ -48,6 +48,7 @@ pub(super) fn repository(number: u64) -> Repository {
 /// A commit whose parent is the one before.
 pub(super) fn commit(repository: u64, n: u8) -> Commit {
     Commit {
+        paths: None,
         repository: repository_id(repository),
         id: sha(n),
         parents: n.checked_sub(1).map(sha).into_iter().collect(),
@@ -61,6 +62,7 @@ pub(super) fn commit(repository: u64, n: u8) -> Commit {
 
 pub(super) fn change(repository: u64, number: u64) -> Change {
     Change {
+        paths: None,
         repository: repository_id(repository),
         number,
         title: "Größer".to_owned(),
@@ -81,6 +83,7 @@ pub(super) fn change(repository: u64, number: u64) -> Change {
 
 pub(super) fn attempt(repository: u64, id: &str) -> Attempt {
     Attempt {
+        origin: Origin::Deployment,
         repository: repository_id(repository),
         id: ExternalId::new(id),
         commit: sha(2),

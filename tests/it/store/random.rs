@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use sextant::model::batch::{Batch, Contact, CountedKey, CounterKey, Coverage};
 use sextant::model::fact::{
-    Attempt, Author, Change, Commit, Corrections, Exclusion, Fact, HoldingTeam, Incident, Outcome, OwnCommit,
-    Permission, Reach, Reference, Repository, RevertOf, Subject, Verdict,
+    Attempt, Author, Change, Commit, Corrections, Exclusion, Fact, HoldingTeam, Incident, Origin, Outcome,
+    OwnCommit, Permission, Reach, Reference, Repository, RevertOf, Subject, Verdict,
 };
 use sextant::model::name::{
     CommitId, CommitPrefix, Environment, ExternalId, RepositoryId, RepositoryName, ServiceId, Severity,
@@ -136,6 +136,7 @@ fn commit() -> impl Strategy<Value = Fact> {
                 author,
                 pull_request,
                 reverts,
+                paths: None,
             })
         },
     )
@@ -170,6 +171,7 @@ fn change() -> impl Strategy<Value = Fact> {
             reviewed_at,
             merged_at,
             reverts,
+            paths: None,
             corrections,
         })
     })
@@ -187,7 +189,17 @@ fn attempt() -> impl Strategy<Value = Fact> {
         corrections(),
     );
     fields.prop_map(|((repository, id), commit, environment, created_at, finished, url, corrections)| {
-        Fact::Attempt(Attempt { repository, id, commit, environment, created_at, finished, url, corrections })
+        Fact::Attempt(Attempt {
+            repository,
+            id,
+            origin: Origin::Deployment,
+            commit,
+            environment,
+            created_at,
+            finished,
+            url,
+            corrections,
+        })
     })
 }
 

@@ -245,6 +245,13 @@ impl Writer {
                 self.text(id.as_str());
                 self.number(u64::from(*succeeded));
             }
+            CountedKey::PartAttempt(component, repository, id, succeeded) => {
+                self.number(4);
+                self.text(component);
+                self.repository(repository);
+                self.text(id.as_str());
+                self.number(u64::from(*succeeded));
+            }
             CountedKey::Incident(source, id) => {
                 self.number(1);
                 self.text(source.as_str());
@@ -310,6 +317,14 @@ impl<'a> Reader<'a> {
 
     fn repository(&mut self) -> Option<RepositoryId> {
         Some(RepositoryId { source: SourceName::new(self.str()?), number: self.number()? })
+    }
+
+    fn switch(&mut self) -> Option<bool> {
+        match self.number()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
     }
 
     fn external_id(&mut self) -> Option<ExternalId> {
@@ -402,21 +417,17 @@ impl<'a> Reader<'a> {
     /// Reads what a counter has counted.
     pub(super) fn counted(&mut self) -> Option<CountedKey> {
         match self.number()? {
-            0 => {
-                let (repository, id) = (self.repository()?, self.external_id()?);
-                let succeeded = match self.number()? {
-                    0 => false,
-                    1 => true,
-                    _ => return None,
-                };
-                Some(CountedKey::Attempt(repository, id, succeeded))
-            }
+            0 => Some(CountedKey::Attempt(self.repository()?, self.external_id()?, self.switch()?)),
             1 => {
                 let source = SourceName::new(self.str()?);
                 Some(CountedKey::Incident(source, self.external_id()?))
             }
             2 => Some(CountedKey::LeadTime(self.text()?, self.repository()?, self.commit()?)),
             3 => Some(CountedKey::Recovery(self.text()?, self.repository()?, self.external_id()?)),
+            4 => {
+                let (component, repository) = (self.text()?, self.repository()?);
+                Some(CountedKey::PartAttempt(component, repository, self.external_id()?, self.switch()?))
+            }
             _ => None,
         }
     }

@@ -206,7 +206,7 @@ async fn files_of_every_version_are_read_as_what_was_written() {
             [(Coverage::Repository(repository_id(1)), at(50)), (Coverage::Incidents(acme()), at(60))];
         assert_eq!(found.inventory.covered, covered.into());
         let facts = &found.facts[0];
-        assert_eq!(facts.commits, [commit.clone()]);
+        assert_eq!(facts.commits.first(), Some(&commit));
         let seen = Seen { fact: change.clone(), contact: Contact::First };
         assert_eq!(facts.changes, [seen]);
         assert_eq!(facts.attempts[0].fact, attempt);

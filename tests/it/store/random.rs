@@ -304,6 +304,11 @@ fn counted() -> impl Strategy<Value = CountedKey> {
     prop_oneof![
         (repository_id(), external_id(), any::<bool>())
             .prop_map(|(repository, id, succeeded)| CountedKey::Attempt(repository, id, succeeded)),
+        (text(), repository_id(), external_id(), any::<bool>()).prop_map(
+            |(component, repository, id, succeeded)| CountedKey::PartAttempt(
+                component, repository, id, succeeded
+            )
+        ),
         (source(), external_id()).prop_map(|(source, id)| CountedKey::Incident(source, id)),
         (text(), repository_id(), commit_id())
             .prop_map(|(component, repository, id)| CountedKey::LeadTime(component, repository, id)),

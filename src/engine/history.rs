@@ -3,6 +3,7 @@
 //!
 //! What does not depend on the component, the commit graph above all, is computed once for all of a repository.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::engine::ancestry::Containment;
@@ -165,7 +166,7 @@ pub struct ComponentHistory {
     /// What is suspect about its repository's pull requests: the same for all components of that repository.
     pub repository_suspicions: Arc<[(Timestamp, Suspicion)]>,
     commits: Arc<CommitIndex>,
-    containment: Containment,
+    containment: Arc<Containment>,
 }
 
 impl ComponentHistory {
@@ -228,17 +229,28 @@ pub fn derive<'c>(
     let suspicions = repository_suspicions(facts, &changes).into();
     let repository =
         Repository { facts, commits: &commits, changes: &changes, reverts: &reverts, suspicions, settings };
-    components.into_iter().map(|component| of_component(component, &repository)).collect()
+    let mut containments = HashMap::new();
+    components.into_iter().map(|component| of_component(component, &repository, &mut containments)).collect()
 }
 
-fn of_component(component: &Component, repository: &Repository<'_, '_>) -> ComponentHistory {
+/// Which deployment contains what first, by the commits deployed: parts of a repository are often deployed together.
+type Containments = HashMap<Vec<Option<Node>>, Arc<Containment>>;
+
+fn of_component(
+    component: &Component,
+    repository: &Repository<'_, '_>,
+    containments: &mut Containments,
+) -> ComponentHistory {
     let Repository { facts, commits, changes, reverts: _, suspicions: of_repository, settings } = repository;
     let whose: Vec<_> = changes.landed.iter().map(|landed| part::whose(component, landed)).collect();
     let attempts = rollout::attempts(component, facts);
     let rollouts = rollout::rollouts(&attempts);
     let nodes: Vec<_> = rollouts.iter().map(|rollout| commits.graph.find(rollout.commit)).collect();
     let kinds = kind::kinds(&rollouts, &nodes, &commits.graph);
-    let containment = Containment::new(&commits.graph, nodes.iter().copied());
+    let containment = containments.entry(nodes.clone());
+    let containment =
+        containment.or_insert_with(|| Arc::new(Containment::new(&commits.graph, nodes.iter().copied())));
+    let containment = Arc::clone(containment);
     let mut deployments = deployments(rollouts, &kinds, &nodes);
     let own = whose.iter().enumerate().filter(|(_, whose)| **whose == Whose::Own);
     for (index, _) in own.clone() {

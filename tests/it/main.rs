@@ -43,6 +43,8 @@ mod stage;
 mod store;
 mod story_counters;
 mod story_lead_time;
+mod story_mix;
+mod story_moving;
 mod story_numbers;
 mod story_trouble;
 mod tidy;

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use sextant::catalogue::Sample;
 use sextant::clock::{Clock, SharedClock};
-use sextant::http::{Bounds, Http, Options, Reason};
+use sextant::http::{Answer, Bounds, Failure, Governors, Http, Options, Priority, Reason};
 use sextant::model::secret::Credential;
 use sextant::telemetry::Telemetry;
 use tokio::net::TcpListener;
@@ -142,7 +142,9 @@ fn http_with(clock: SharedClock, telemetry: &Telemetry, url: &str, credential: C
         scheme: "Token token=",
         credential,
         headers: vec![("accept", "application/vnd.acme+json")],
+        identity: "acme's bot".to_owned(),
         budget: 0.8,
+        ca_pem: None,
     };
     let bounds = Bounds {
         whole: Duration::from_millis(300),
@@ -150,7 +152,25 @@ fn http_with(clock: SharedClock, telemetry: &Telemetry, url: &str, credential: C
         body_bytes: BODY_BYTES,
         ..Bounds::default()
     };
-    Http::with_bounds(options, bounds, clock, telemetry.source("acme", "pagerduty")).unwrap()
+    Http::with_bounds(options, bounds, &Governors::default(), clock, telemetry.source("acme", "pagerduty"))
+        .unwrap()
+}
+
+async fn get(http: &Http, path: &str) -> Result<Answer, Failure> {
+    get_with(http, path, &[]).await
+}
+
+async fn get_with(http: &Http, path: &str, query: &[(&str, &str)]) -> Result<Answer, Failure> {
+    http.get(http.admit("rest", 1, Priority::Live).await?, path, query).await
+}
+
+async fn post(http: &Http, body: &serde_json::Value) -> Result<Answer, Failure> {
+    http.post(http.admit("graphql", 1, Priority::Live).await?, "/graphql", body).await
+}
+
+/// Whether `cost` more may be used, without using it.
+async fn may(http: &Http, resource: &str, cost: u64) -> Result<(), Failure> {
+    http.admit(resource, cost, Priority::Live).await.map(drop)
 }
 
 fn seconds(from_now: i64) -> DateTime<Utc> {
@@ -161,8 +181,8 @@ fn seconds(from_now: i64) -> DateTime<Utc> {
 async fn a_request_says_who_asks_for_what() {
     let server = Server::start([fine()]).await;
     let http = server.http();
-    http.get("/incidents", &[("statuses[]", "triggered"), ("limit", "1 00")]).await.unwrap();
-    http.post("/graphql", &serde_json::json!({"query": "{ viewer }"})).await.unwrap();
+    get_with(&http, "/incidents", &[("statuses[]", "triggered"), ("limit", "1 00")]).await.unwrap();
+    post(&http, &serde_json::json!({"query": "{ viewer }"})).await.unwrap();
 
     let seen = server.seen();
     assert_eq!(seen[0].0, "GET /incidents?statuses%5B%5D=triggered&limit=1+00");
@@ -200,7 +220,7 @@ async fn every_bad_answer_has_its_reason_and_its_number_of_requests() {
         (vec![Reply::Hang], Reason::Timeout, 3, None),
     ] {
         let server = Server::start(replies.clone()).await;
-        let failure = server.http().get("/incidents", &[("q", "quiet")]).await.unwrap_err();
+        let failure = get_with(&server.http(), "/incidents", &[("q", "quiet")]).await.unwrap_err();
         assert_eq!((failure.reason, failure.retry_at), (reason, retry_at), "{replies:?}: {failure}");
         assert_eq!(server.seen().len(), requests, "{replies:?}");
         let said = failure.to_string();
@@ -216,7 +236,7 @@ async fn what_passes_is_asked_again() {
     {
         let asked = replies.len();
         let server = Server::start(replies).await;
-        let answer = server.http().post("/graphql", &serde_json::json!({})).await.unwrap();
+        let answer = post(&server.http(), &serde_json::json!({})).await.unwrap();
         assert_eq!((answer.status, answer.body.as_slice(), server.seen().len()), (200, &b"{}"[..], asked));
     }
 }
@@ -227,7 +247,7 @@ async fn a_short_pause_is_waited_for() {
         let server = Server::start([reply(status, &[("retry-after", "1")], ""), fine()]).await;
         let clock = Arc::new(HastyClock::default());
         let http = http_by(clock, &server.url, Credential::fixed(SecretString::from(SECRET)));
-        http.get("/x", &[]).await.unwrap();
+        get(&http, "/x").await.unwrap();
         assert_eq!(server.seen().len(), 2, "{status}");
     }
 }
@@ -252,11 +272,11 @@ async fn a_connection_that_is_refused_or_breaks_is_the_network() {
             stream.try_write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"half\":").unwrap();
         }
     });
-    let failure = client.get("/x", &[]).await.unwrap_err();
+    let failure = get(&client, "/x").await.unwrap_err();
     assert_eq!(failure.reason, Reason::Network, "{failure}");
 
     serving.shutdown().await;
-    let failure = client.get("/x", &[]).await.unwrap_err();
+    let failure = get(&client, "/x").await.unwrap_err();
     assert_eq!(failure.reason, Reason::Network, "{failure}");
     assert!(failure.what.contains("refused"), "{failure}");
 }
@@ -267,7 +287,7 @@ async fn the_secret_is_in_no_message_and_no_debug() {
     for (status, location) in [(401, ""), (403, ""), (500, ""), (302, SECRET)] {
         let server = Server::start([reply(status, &[("location", location)], echo.as_bytes())]).await;
         let http = server.http();
-        let failure = http.get("/incidents", &[]).await.unwrap_err();
+        let failure = get(&http, "/incidents").await.unwrap_err();
         for text in [failure.to_string(), format!("{failure:?}"), format!("{http:#?}")] {
             assert!(!text.contains(SECRET), "{text}");
         }
@@ -284,7 +304,7 @@ async fn a_token_that_cannot_be_sent_is_not_sent() {
     ] {
         let server = Server::start([fine()]).await;
         let credential = Credential::new(move || token.map(SecretString::from).map_err(str::to_owned));
-        let failure = http(&server.url, credential).get("/x", &[]).await.unwrap_err();
+        let failure = get(&http(&server.url, credential), "/x").await.unwrap_err();
         assert_eq!((failure.reason, failure.what), (Reason::Auth, format!("acme: {said}")));
         assert!(server.seen().is_empty());
     }
@@ -297,8 +317,8 @@ async fn a_token_is_read_for_each_request_and_trimmed() {
     let credential =
         Credential::new(move || Ok(SecretString::from(tokens.lock().unwrap().pop_front().unwrap())));
     let http = http(&server.url, credential);
-    http.get("/x", &[]).await.unwrap();
-    http.get("/x", &[]).await.unwrap();
+    get(&http, "/x").await.unwrap();
+    get(&http, "/x").await.unwrap();
     let sent: Vec<_> =
         server.seen().into_iter().map(|(_, headers, _)| headers["authorization"].clone()).collect();
     assert_eq!(sent, ["Token token=old", "Token token=new"]);
@@ -309,19 +329,19 @@ async fn redirects_on_the_same_host_are_followed_and_others_are_not() {
     let elsewhere = Server::start([fine()]).await;
     let away = format!("{}/stolen?token=1", elsewhere.url);
     let server = Server::start([reply(301, &[("location", &away)], "")]).await;
-    let failure = server.http().get("/x", &[]).await.unwrap_err();
+    let failure = get(&server.http(), "/x").await.unwrap_err();
     assert_eq!(failure.reason, Reason::Malformed);
     assert!(failure.what.ends_with(&format!("redirected to {}, which is not followed", elsewhere.url)));
     assert!(elsewhere.seen().is_empty());
 
     let server = Server::start([reply(301, &[("location", "/renamed")], ""), fine()]).await;
-    server.http().get("/x", &[]).await.unwrap();
+    get(&server.http(), "/x").await.unwrap();
     let seen = server.seen();
     assert_eq!(seen[1].0, "GET /renamed");
     assert_eq!(seen[1].1["authorization"], format!("Token token={SECRET}"));
 
     let server = Server::start([reply(301, &[("location", "/x")], "")]).await;
-    let failure = server.http().get("/x", &[]).await.unwrap_err();
+    let failure = get(&server.http(), "/x").await.unwrap_err();
     assert_eq!((failure.reason, server.seen().len()), (Reason::Malformed, 4));
 }
 
@@ -329,7 +349,7 @@ async fn redirects_on_the_same_host_are_followed_and_others_are_not() {
 async fn a_path_that_leads_elsewhere_is_not_asked_for() {
     let server = Server::start([fine()]).await;
     for path in ["/incidents/../users", "//evil.example", "incidents", "/incidents//"] {
-        assert_eq!(server.http().get(path, &[]).await.unwrap_err().reason, Reason::Malformed);
+        assert_eq!(get(&server.http(), path).await.unwrap_err().reason, Reason::Malformed);
     }
     assert!(server.seen().is_empty());
 }
@@ -338,8 +358,8 @@ async fn a_path_that_leads_elsewhere_is_not_asked_for() {
 async fn nothing_is_asked_while_the_source_wants_a_pause() {
     let server = Server::start([reply(429, &[("retry-after", "100")], ""), fine()]).await;
     let http = server.http();
-    http.get("/x", &[]).await.unwrap_err();
-    let failure = http.clone().get("/y", &[]).await.unwrap_err();
+    get(&http, "/x").await.unwrap_err();
+    let failure = get(&http.clone(), "/y").await.unwrap_err();
     assert_eq!((failure.reason, failure.retry_at), (Reason::RateLimited, Some(seconds(100))));
     assert_eq!(server.seen().len(), 1);
 }
@@ -354,11 +374,11 @@ async fn a_used_up_resource_does_not_stop_the_others() {
     ];
     let server = Server::start([reply(403, &used_up, ""), fine()]).await;
     let http = server.http();
-    let failure = http.get("/x", &[]).await.unwrap_err();
+    let failure = get(&http, "/x").await.unwrap_err();
     assert_eq!((failure.reason, failure.retry_at), (Reason::RateLimited, Some(seconds(600))));
-    assert_eq!(http.admit("core", 1).unwrap_err().retry_at, Some(seconds(600)));
-    assert_eq!(http.admit("graphql", 1), Ok(()));
-    http.post("/graphql", &serde_json::json!({})).await.unwrap();
+    assert_eq!(may(&http, "core", 1).await.unwrap_err().retry_at, Some(seconds(600)));
+    assert_eq!(may(&http, "graphql", 1).await, Ok(()));
+    post(&http, &serde_json::json!({})).await.unwrap();
 }
 
 #[tokio::test]
@@ -367,13 +387,13 @@ async fn clones_share_the_budget_that_headers_and_bodies_state() {
     let server = Server::start([reply(200, &near, "{}")]).await;
     let http = server.http();
     let clone = http.clone();
-    http.get("/x", &[]).await.unwrap();
-    assert_eq!(clone.admit("rest", 1), Ok(()));
-    let refusal = clone.admit("rest", 2).unwrap_err();
+    get(&http, "/x").await.unwrap();
+    assert_eq!(may(&clone, "rest", 1).await, Ok(()));
+    let refusal = may(&clone, "rest", 2).await.unwrap_err();
     assert_eq!((refusal.reason, refusal.retry_at), (Reason::RateLimited, Some(seconds(12))));
 
     http.observe_limit("graphql", 5_000, 1_000, now() + chrono::TimeDelta::seconds(600));
-    assert_eq!(clone.admit("graphql", 1).unwrap_err().retry_at, Some(seconds(600)));
+    assert_eq!(may(&clone, "graphql", 1).await.unwrap_err().retry_at, Some(seconds(600)));
 }
 
 #[tokio::test]
@@ -393,8 +413,8 @@ async fn every_request_and_every_failure_is_counted_and_no_secret_with_them() {
         &server.url,
         Credential::fixed(SecretString::from(SECRET)),
     );
-    http.get("/x", &[]).await.unwrap_err();
-    let answer = http.get("/x", &[]).await.unwrap();
+    get(&http, "/x").await.unwrap_err();
+    let answer = get(&http, "/x").await.unwrap();
     http.read::<Vec<u64>>(&answer, "the list").unwrap_err();
     http.observe_limit("graphql", 5_000, 1_000, seconds(600));
 
@@ -425,7 +445,7 @@ async fn json_that_cannot_be_read_is_malformed() {
     for body in ["", "{", "<html>", "[1]", r#"{"a": "s3cr3t-of-acme"}"#] {
         let server = Server::start([reply(200, &[("content-type", "application/json")], body)]).await;
         let http = server.http();
-        let answer = http.get("/x", &[]).await.unwrap();
+        let answer = get(&http, "/x").await.unwrap();
         let failure = http.read::<std::collections::BTreeMap<String, u64>>(&answer, "the list").unwrap_err();
         assert_eq!(failure.reason, Reason::Malformed);
         assert!(!failure.what.contains(SECRET), "{failure}");

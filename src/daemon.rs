@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Store};
+use crate::http::Governors;
 use crate::recompute::Computed;
 use crate::source::Provider;
 use crate::store::sqlite::SqliteStore;
@@ -58,6 +59,8 @@ pub struct Daemon {
     clock: SharedClock,
     store: SqliteStore,
     telemetry: Telemetry,
+    /// They outlive a generation: a reload must not forget what is used already.
+    governors: Governors,
     computed: watch::Sender<Option<Arc<Computed>>>,
     rendering: watch::Sender<Rendering>,
     generation: Generation,
@@ -79,14 +82,27 @@ impl Daemon {
         let (computed, newest) = watch::channel(None);
         let (rendering, how) = watch::channel(rendering_of(&config));
         let serving = Serving::start(listener, telemetry.clone(), newest, how)?;
-        let generation = match Generation::start(&config, &store, &clock, &telemetry, &computed).await {
+        let governors = Governors::default();
+        let started = Generation::start(&config, &store, &clock, &telemetry, &governors, &computed).await;
+        let generation = match started {
             Ok(generation) => generation,
             Err(error) => {
                 serving.end().await?;
                 return Err(error);
             }
         };
-        Ok(Self { config, clock, store, telemetry, computed, rendering, generation, serving, address })
+        Ok(Self {
+            config,
+            clock,
+            store,
+            telemetry,
+            governors,
+            computed,
+            rendering,
+            generation,
+            serving,
+            address,
+        })
     }
 
     /// Where it serves.
@@ -138,9 +154,15 @@ impl Daemon {
         }
         self.rendering.send_replace(after);
         self.config = config;
-        self.generation =
-            Generation::start(&self.config, &self.store, &self.clock, &self.telemetry, &self.computed)
-                .await?;
+        self.generation = Generation::start(
+            &self.config,
+            &self.store,
+            &self.clock,
+            &self.telemetry,
+            &self.governors,
+            &self.computed,
+        )
+        .await?;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::SharedClock;
 use crate::collect::Collector;
 use crate::config::Config;
+use crate::http::Governors;
 use crate::model::time::Span;
 use crate::recompute::{Computed, Recompute};
 use crate::source::Provider;
@@ -37,6 +38,7 @@ impl Generation {
         store: &SqliteStore,
         clock: &SharedClock,
         telemetry: &Telemetry,
+        governors: &Governors,
         computed: &watch::Sender<Option<Arc<Computed>>>,
     ) -> anyhow::Result<Self> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -54,13 +56,13 @@ impl Generation {
         };
         for config in &config.github {
             let own = telemetry.source(config.name.as_str(), Provider::Github.kind());
-            let source = Github::new(config.clone(), Arc::clone(clock), own.clone());
+            let source = Github::new(config.clone(), governors, Arc::clone(clock), own.clone());
             let source = source.with_context(|| format!("cannot set up {}", config.name))?;
             tasks.spawn(collector(own, config.poll_interval).run(source, stop.clone()));
         }
         for config in &config.pagerduty {
             let own = telemetry.source(config.name.as_str(), Provider::Pagerduty.kind());
-            let source = Pagerduty::new(config.clone(), Arc::clone(clock), own.clone());
+            let source = Pagerduty::new(config.clone(), governors, Arc::clone(clock), own.clone());
             let source = source.with_context(|| format!("cannot set up {}", config.name))?;
             tasks.spawn(collector(own, config.poll_interval).run(source, stop.clone()));
         }

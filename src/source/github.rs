@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::SharedClock;
-use crate::http::{Failure, Reason};
+use crate::http::{Failure, Governors, Reason};
 use crate::model::batch::{Batch, Coverage};
 use crate::model::dirty::Dirty;
 use crate::model::fact::Fact;
@@ -35,6 +35,8 @@ mod pages;
 mod probe;
 mod pulls;
 mod reread;
+#[cfg_attr(not(test), expect(dead_code, reason = "who asks GitHub does not sign in by it yet"))]
+mod sign_in;
 mod state;
 mod teams;
 mod walk;
@@ -136,10 +138,15 @@ fn ends_the_poll(reason: Reason) -> bool {
 
 impl Github {
     /// A source; fails if its URL is none.
-    pub fn new(config: Config, clock: SharedClock, telemetry: SourceTelemetry) -> Result<Self, Failure> {
+    pub fn new(
+        config: Config,
+        governors: &Governors,
+        clock: SharedClock,
+        telemetry: SourceTelemetry,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             identity: Identity { name: config.name.clone(), provider: Provider::Github },
-            client: Client::new(&config, clock, telemetry)?,
+            client: Client::new(&config, governors, clock, telemetry)?,
             config,
             loaded: false,
             repositories: BTreeMap::new(),

@@ -15,6 +15,7 @@ use sextant::demo::world::deployment::State;
 use sextant::demo::world::pull::{Method, Proposal, Verdict};
 use sextant::demo::world::repository::{Repository, RepositoryKey};
 use sextant::demo::world::{SharedWorld, World};
+use sextant::http::Governors;
 use sextant::model::batch::RepositoryFacts;
 use sextant::model::fact::Outcome;
 use sextant::model::name::{CommitId, RepositoryId, SourceName};
@@ -77,7 +78,7 @@ fn config(servers: &Servers, history: Span) -> Config {
 
 fn github(world: &SharedWorld, config: Config) -> Github {
     let telemetry = Telemetry::new().source("acme", "github");
-    Github::new(config, Arc::new(WorldClock(world.clone())), telemetry).unwrap()
+    Github::new(config, &Governors::default(), Arc::new(WorldClock(world.clone())), telemetry).unwrap()
 }
 
 impl Stand {

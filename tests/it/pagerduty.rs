@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sextant::clock::Clock;
-use sextant::http::{Bounds, Reason};
+use sextant::http::{Bounds, Governors, Reason};
 use sextant::model::batch::{Applied, Batch, Contact, Coverage};
 use sextant::model::fact::{Fact, Incident};
 use sextant::model::name::SourceName;
@@ -150,8 +150,14 @@ impl Story {
         let telemetry = Telemetry::new().source("acme", "pagerduty");
         Self {
             account,
-            source: Pagerduty::with_bounds(config, bounds, Arc::<SetClock>::clone(&clock), telemetry)
-                .unwrap(),
+            source: Pagerduty::with_bounds(
+                config,
+                bounds,
+                &Governors::default(),
+                Arc::<SetClock>::clone(&clock),
+                telemetry,
+            )
+            .unwrap(),
             clock,
             cursors: BTreeMap::new(),
             batches: Vec::new(),

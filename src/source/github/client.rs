@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::clock::SharedClock;
-use crate::http::{Failure, Http, Options, Reason};
+use crate::http::{Failure, Governors, Http, Options, Priority, Reason};
 use crate::model::time::Timestamp;
 use crate::telemetry::SourceTelemetry;
 
@@ -85,6 +85,7 @@ impl Client {
     /// A client for a source. GitHub Enterprise Server has its GraphQL beside `/api/v3`, not below.
     pub(super) fn new(
         config: &Config,
+        governors: &Governors,
         clock: SharedClock,
         telemetry: SourceTelemetry,
     ) -> Result<Self, Failure> {
@@ -94,10 +95,12 @@ impl Client {
             scheme: "Bearer ",
             credential: config.credential.clone(),
             headers: vec![("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")],
+            identity: config.name.to_string(),
             budget: config.budget,
+            ca_pem: None,
         };
         Ok(Self {
-            http: Http::new(options, std::sync::Arc::clone(&clock), telemetry.clone())?,
+            http: Http::new(options, governors, std::sync::Arc::clone(&clock), telemetry.clone())?,
             clock,
             telemetry,
             halvings: BTreeMap::new(),
@@ -185,21 +188,23 @@ impl Client {
 
     async fn post(&self, request: &Request) -> Result<Reply, Trouble> {
         let name = request.operation.name;
-        self.http.admit(RESOURCE, request.cost).map_err(Trouble::Failed)?;
+        let permit =
+            self.http.admit(RESOURCE, request.cost, Priority::Live).await.map_err(Trouble::Failed)?;
         let body = serde_json::json!({
             "query": request.operation.text,
             "operationName": name,
             "variables": request.variables,
         });
-        let answer = self.http.post("/graphql", &body).await.map_err(|failure| match failure.reason {
-            Reason::Timeout | Reason::Server => Trouble::TooHeavy(failure),
-            Reason::Auth
-            | Reason::Forbidden
-            | Reason::NotFound
-            | Reason::RateLimited
-            | Reason::Network
-            | Reason::Malformed => Trouble::Failed(failure),
-        })?;
+        let answer =
+            self.http.post(permit, "/graphql", &body).await.map_err(|failure| match failure.reason {
+                Reason::Timeout | Reason::Server => Trouble::TooHeavy(failure),
+                Reason::Auth
+                | Reason::Forbidden
+                | Reason::NotFound
+                | Reason::RateLimited
+                | Reason::Network
+                | Reason::Malformed => Trouble::Failed(failure),
+            })?;
         let envelope: Envelope = serde_json::from_slice(&answer.body).map_err(|_| {
             self.telemetry.failure(Reason::Malformed.as_str());
             Trouble::TooHeavy(malformed(&format!("{name}: the answer is not the JSON of an answer")))
@@ -210,7 +215,7 @@ impl Client {
         }
         let cost = limit.and_then(|limit| limit.cost);
         tracing::debug!(operation = name, predicted = request.cost, cost, "asked");
-        let reply = sort(name, envelope, self.now());
+        let reply = sort(name, envelope, self.now()).map_err(|trouble| self.limited(trouble));
         let failed = match &reply {
             Ok(reply) => reply.faults.iter().map(|fault| &fault.trouble).collect(),
             Err(trouble) => vec![trouble],
@@ -219,6 +224,18 @@ impl Client {
             self.telemetry.failure(trouble.clone().failure().reason.as_str());
         }
         reply
+    }
+
+    /// A limit that does not say until when it holds is one on all that we ask.
+    fn limited(&self, trouble: Trouble) -> Trouble {
+        match trouble {
+            Trouble::Failed(failure)
+                if failure.reason == Reason::RateLimited && failure.retry_at.is_none() =>
+            {
+                Trouble::Failed(self.http.limited(failure))
+            }
+            Trouble::Failed(_) | Trouble::TooHeavy(_) | Trouble::StaleCursor => trouble,
+        }
     }
 }
 

@@ -2,16 +2,11 @@
 
 use std::fmt::{self, Write};
 
-use regex::Regex;
-
 use super::value::duration_text;
 use super::{Config, Push, Server};
 use crate::model::name::ServiceId;
 use crate::model::secret::Credential;
-use crate::model::settings::{
-    ComponentRule, DeployedBy, DeploymentRule, DeploymentsFrom, Prereleases, ReleaseRule, RunRule, Standing,
-    TeamRule, TeamsFrom,
-};
+use crate::model::settings::{ComponentRule, DeployedBy, DeploymentRule, Standing, TeamRule, TeamsFrom};
 use crate::source::github::config::{App, Config as GithubConfig, SignIn};
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
 
@@ -117,33 +112,7 @@ fn write_github(out: &mut String, source: &GithubConfig) -> fmt::Result {
 
 fn write_rule(out: &mut String, rule: &DeploymentRule) -> fmt::Result {
     let DeploymentRule { source: _, repositories, from } = rule;
-    writeln!(out, "  deployments  {repositories}: {}", from_words(from))
-}
-
-fn from_words(from: &DeploymentsFrom) -> String {
-    let tags = |tag: &Option<Regex>| tag.as_ref().map_or(String::new(), |tag| format!(" tagged {tag}"));
-    match from {
-        DeploymentsFrom::Deployments(environment) => format!("to environments {environment}"),
-        DeploymentsFrom::Releases(ReleaseRule { tag, prereleases: Prereleases::LeftOut }) => {
-            format!("releases{}", tags(tag))
-        }
-        DeploymentsFrom::Releases(ReleaseRule { tag, prereleases: Prereleases::Included }) => {
-            format!("releases and prereleases{}", tags(tag))
-        }
-        DeploymentsFrom::Tags(None) => "every tag".to_owned(),
-        DeploymentsFrom::Tags(Some(tag)) => format!("tags {tag}"),
-        DeploymentsFrom::WorkflowRuns(rule) => run_words(rule),
-        DeploymentsFrom::Merges => "every merge".to_owned(),
-        DeploymentsFrom::Push => "what is pushed".to_owned(),
-    }
-}
-
-fn run_words(rule: &RunRule) -> String {
-    let RunRule { workflow, branch, event } = rule;
-    let part = |word: &str, value: &Option<String>| {
-        value.as_ref().map_or(String::new(), |value| format!(" {word} {value}"))
-    };
-    format!("runs of {workflow}{}{}", part("on", branch), part("by", event))
+    writeln!(out, "  deployments  {repositories}: {from}")
 }
 
 fn write_pagerduty(out: &mut String, source: &PagerdutyConfig, config: &Config) -> fmt::Result {
@@ -202,7 +171,7 @@ fn write_component(out: &mut String, component: &ComponentRule) -> fmt::Result {
     }
     match &component.deployed_by {
         Some(DeployedBy::Environment(environment)) => write!(out, ", environments {environment}")?,
-        Some(DeployedBy::Workflow(rule)) => write!(out, ", {}", run_words(rule))?,
+        Some(DeployedBy::Workflow(rule)) => write!(out, ", runs of {rule}")?,
         Some(DeployedBy::Tag(tag)) => write!(out, ", tags {tag}")?,
         None => {}
     }

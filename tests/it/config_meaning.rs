@@ -26,18 +26,18 @@ source       acme-github: GitHub at https://api.github.com, every 1m, 180d of hi
   repositories acme/*, acme-labs/*, !acme/sandbox-*
   owners       this configuration, then GitHub's teams
   incidents    issues labelled incident
-  deployments  acme/pay-*, acme/checkout: to environments ^(prod|production|live)([-_/ ].*)?$
+  deployments  acme/pay-*, acme/checkout: GitHub Deployments to environments ^(prod|production|live)([-_/ ].*)?$
   deployments  acme/app: releases tagged ^v\d
   deployments  acme/library: tags ^v\d
   deployments  acme/web-*: runs of deploy.yml on main by push
-  deployments  acme/handbook: every merge
+  deployments  acme/handbook: merges
   deployments  acme/firmware: what is pushed
-  deployments  */*: to environments ^(prod|production|live)([-_/ ].*)?$
+  deployments  */*: GitHub Deployments to environments ^(prod|production|live)([-_/ ].*)?$
 source       labs-github: GitHub at https://api.github.com, every 1m, 180d of history
   signs in     as the App 12345, installation 67890, key from file /etc/sextant/github-app.pem
   repositories acme-labs/*
   owners       this configuration alone
-  deployments  */*: to environments ^(prod|production|live)([-_/ ].*)?$
+  deployments  */*: GitHub Deployments to environments ^(prod|production|live)([-_/ ].*)?$
 source       acme-pagerduty: PagerDuty at https://api.pagerduty.com, every 1m, 180d of history
   signs in     with a token from env PAGERDUTY_TOKEN
   trusts       the system's authorities, and 1 of ca_file

@@ -316,6 +316,11 @@ impl PathPatterns {
         Ok(Self { set, patterns: kept })
     }
 
+    /// The patterns, as they were written.
+    pub fn patterns(&self) -> &[String] {
+        &self.patterns
+    }
+
     /// Whether one of these files is meant.
     pub fn touch(&self, paths: &[String]) -> bool {
         paths.iter().any(|path| self.set.is_match(path))

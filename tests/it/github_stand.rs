@@ -23,7 +23,7 @@ use sextant::model::secret::Credential;
 use sextant::model::settings::{RepositoryPatterns, TeamsFrom};
 use sextant::model::time::{Span, Timestamp};
 use sextant::source::github::Github;
-use sextant::source::github::config::{Config, IssueRules};
+use sextant::source::github::config::{Config, IssueRules, SignIn};
 use sextant::source::{PollError, Polled, Request, Sink, Source};
 use sextant::store::FactStore;
 use sextant::store::memory::MemoryStore;
@@ -60,7 +60,8 @@ fn config(servers: &Servers, history: Span) -> Config {
     Config {
         name: name(),
         api_url: servers.github.url.clone(),
-        credential: Credential::fixed(SecretString::from(Options::default().github_token)),
+        sign_in: SignIn::Token(Credential::fixed(SecretString::from(Options::default().github_token))),
+        ca_pem: None,
         organizations: vec!["acme".to_owned()],
         repositories: RepositoryPatterns::parse(["acme/*"]).unwrap(),
         exact_repositories: Vec::new(),

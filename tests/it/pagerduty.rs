@@ -139,6 +139,7 @@ impl Story {
             name: SourceName::from("acme"),
             api_url: format!("http://{}", listener.local_addr().unwrap()),
             credential: Credential::fixed(SecretString::from("s3cr3t")),
+            ca_pem: None,
             poll_interval: Span::from_minutes(1),
             history: Span::from_days(history_days),
         };

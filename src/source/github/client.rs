@@ -14,7 +14,7 @@ use crate::http::{Failure, Governors, Http, Options, Priority, Reason};
 use crate::model::time::Timestamp;
 use crate::telemetry::SourceTelemetry;
 
-use super::config::Config;
+use super::config::{Config, SignIn};
 use super::operations::Request;
 use super::wire::{Envelope, GraphError, NodesData, RateLimit};
 
@@ -89,11 +89,18 @@ impl Client {
         clock: SharedClock,
         telemetry: SourceTelemetry,
     ) -> Result<Self, Failure> {
+        let credential = match &config.sign_in {
+            SignIn::Token(token) => token.clone(),
+            SignIn::App(_) => {
+                let what = format!("{}: app sign-in is not wired yet", config.name);
+                return Err(Failure { reason: Reason::Auth, what, retry_at: None });
+            }
+        };
         let options = Options {
             source: config.name.to_string(),
             base_url: graphql_base(&config.api_url).to_owned(),
             scheme: "Bearer ",
-            credential: config.credential.clone(),
+            credential,
             headers: vec![("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")],
             identity: config.name.to_string(),
             budget: config.budget,

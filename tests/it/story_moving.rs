@@ -80,7 +80,8 @@ async fn pages_that_drift_while_they_are_read_lose_nothing_and_double_nothing() 
     let snapshot = rig.compute().await.snapshot;
 
     // The same world, read by somebody who comes when everything has happened.
-    let mut later = Rig::new(rig.world.lock().clone(), ACME).await;
+    let world = rig.world.lock().clone();
+    let mut later = Rig::new(world, ACME).await;
     later.poll_github().await.unwrap();
     let expected = later.compute().await.snapshot;
     assert_eq!(snapshot.organization, expected.organization);

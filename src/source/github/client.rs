@@ -100,11 +100,11 @@ impl Client {
             source: config.name.to_string(),
             base_url: graphql_base(&config.api_url).to_owned(),
             scheme: "Bearer ",
+            identity: credential.identity().to_owned(),
             credential,
             headers: vec![("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")],
-            identity: config.name.to_string(),
             budget: config.budget,
-            ca_pem: None,
+            ca_pem: config.ca_pem.clone(),
         };
         Ok(Self {
             http: Http::new(options, governors, std::sync::Arc::clone(&clock), telemetry.clone())?,

@@ -100,9 +100,9 @@ impl Client {
                 ("accept", "application/vnd.pagerduty+json;version=2"),
                 ("content-type", "application/json"),
             ],
-            identity: config.name.to_string(),
+            identity: config.credential.identity().to_owned(),
             budget: BUDGET,
-            ca_pem: None,
+            ca_pem: config.ca_pem.clone(),
         };
         Ok(Self {
             http: Http::with_bounds(options, bounds, governors, Arc::clone(&clock), telemetry)?,

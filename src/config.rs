@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use crate::model::secret::Credential;
 use crate::model::settings::{IncidentFilter, MetricSettings, OwnershipRules, TeamsFrom};
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
@@ -88,12 +89,23 @@ impl fmt::Display for Store {
 }
 
 /// Where metrics are served.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Server {
     /// The address to listen on.
     pub listen: SocketAddr,
     /// How others reach it, for links; without a slash at the end.
     pub external_url: String,
+    /// Who may push and send webhooks; `None`: nobody.
+    pub push: Option<Push>,
+}
+
+/// `[server.push]`: who may tell the daemon something.
+#[derive(Debug, Clone)]
+pub struct Push {
+    /// The push token.
+    pub token: Credential,
+    /// The secret that GitHub signs its webhooks with; `None`: no webhooks.
+    pub github_webhook_secret: Option<Credential>,
 }
 
 impl Config {

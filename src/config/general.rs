@@ -123,7 +123,8 @@ pub(super) fn server(document: &mut Table<'_>) -> Option<Server> {
         table.finish();
     }
     let listen = listen?;
-    Some(Server { listen, external_url: external_url.unwrap_or_else(|| format!("http://{listen}")) })
+    let external_url = external_url.unwrap_or_else(|| format!("http://{listen}"));
+    Some(Server { listen, external_url, push: None })
 }
 
 fn listen_address(value: &Value<'_>) -> Option<SocketAddr> {

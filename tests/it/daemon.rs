@@ -361,7 +361,7 @@ async fn whether_a_reload_worked_is_shown_without_waiting_for_another_snapshot()
     })
     .await;
     std::fs::write(&path, "[organisation]\n").unwrap();
-    daemon.reload_file(&path).await;
+    daemon.reload_file(&path).await.unwrap_err();
     let mut metrics = String::new();
     until("the failure is shown", async || {
         metrics = stage.metrics().await.unwrap_or_default();

@@ -35,6 +35,7 @@ mod page;
 mod problem;
 mod reload;
 mod signature;
+mod sources;
 mod webhook;
 mod words;
 
@@ -110,6 +111,7 @@ fn router(state: ServerState) -> Router {
     Router::new()
         .route("/", get(landing))
         .route("/metrics", get(metrics))
+        .route("/sources", get(sources_page))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload::reload))
@@ -156,10 +158,18 @@ async fn ready(State(state): State<ServerState>) -> Response {
 }
 
 async fn landing(State(state): State<ServerState>) -> Response {
-    match page::landing(state.newest().as_deref()) {
+    shown(page::landing(state.newest().as_deref()))
+}
+
+async fn sources_page(State(state): State<ServerState>) -> Response {
+    shown(sources::sources(&state, state.newest().as_deref()))
+}
+
+fn shown(page: Result<String, askama::Error>) -> Response {
+    match page {
         Ok(page) => Html(page).into_response(),
         Err(error) => {
-            tracing::error!(%error, "the landing page was not rendered");
+            tracing::error!(%error, "a page was not rendered");
             Problem::Failed.into_response()
         }
     }

@@ -9,8 +9,8 @@ use crate::clock::SharedClock;
 use crate::model::batch::{Batch, Changes, Inventory};
 use crate::model::component::Component;
 use crate::model::fact::{Attempt, Corrections, Fact, Origin, Repository};
-use crate::model::name::ExternalId;
-use crate::model::settings::{DeploymentsFrom, OwnershipRules};
+use crate::model::name::{Environment, ExternalId};
+use crate::model::settings::{DEFAULT_PRODUCTION, DeploymentsFrom, OwnershipRules, environment_pattern};
 use crate::model::time::Timestamp;
 use crate::ownership::Ownership;
 use crate::server::{PushedDeployment, Refused, Told};
@@ -112,8 +112,15 @@ impl<F: FactStore> Pushed<F> {
             return Err(Refused::Impossible(format!(
                 "the component {component:?} is deployed by {}; [[github.deployments]] with from = \"push\" for \
                  {} lets deployments be pushed",
-                rule(&found.from),
-                found.repository_name,
+                found.from, found.repository_name,
+            )));
+        }
+        // Every pushed attempt counts, and only production does (`definitions.md` 2.1): another environment would be
+        // a deployment to production in all numbers.
+        if !is_production(&environment) {
+            return Err(Refused::Impossible(format!(
+                "the environment {environment:?} is not production, and other environments are not collected yet; \
+                 it has to match {DEFAULT_PRODUCTION}"
             )));
         }
         if known.is_some_and(|known| known.repository != found.repository && known.finished.is_some()) {
@@ -140,14 +147,6 @@ impl<F: FactStore> Pushed<F> {
     }
 }
 
-/// A rule as the configuration names it.
-const fn rule(from: &DeploymentsFrom) -> &'static str {
-    match from {
-        DeploymentsFrom::Deployments(_) => "\"deployments\"",
-        DeploymentsFrom::Releases(_) => "\"releases\"",
-        DeploymentsFrom::Tags(_) => "\"tags\"",
-        DeploymentsFrom::WorkflowRuns(_) => "\"workflow_runs\"",
-        DeploymentsFrom::Merges => "\"merges\"",
-        DeploymentsFrom::Push => "\"push\"",
-    }
+fn is_production(environment: &Environment) -> bool {
+    environment_pattern(DEFAULT_PRODUCTION).is_ok_and(|pattern| pattern.is_match(environment.as_str()))
 }

@@ -40,6 +40,7 @@ mod push;
 mod real_prometheus;
 mod rig;
 mod server;
+mod sources_page;
 mod stage;
 mod store;
 mod story_counters;

@@ -43,7 +43,7 @@ async fn tell(stage: &Stage, event: &str, delivery: &str) -> u16 {
 }
 
 fn client() -> Client {
-    Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap()
+    Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap()
 }
 
 fn deploy(stage: &Stage) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Store};
@@ -22,12 +22,13 @@ use crate::telemetry::Telemetry;
 
 mod demo;
 mod generation;
+mod push;
 mod render;
 mod serving;
 mod signals;
 
 pub use self::demo::run as demo;
-use self::generation::Generation;
+use self::generation::{Generation, WayIn};
 use self::render::Rendering;
 use self::serving::Serving;
 use self::signals::{Asked, Signals};
@@ -37,15 +38,28 @@ pub fn system_clock() -> SharedClock {
     Arc::new(SystemClock)
 }
 
-/// Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+/// Reloads that wait for one another: whoever asks gets the answer to his own.
+const RELOADS_QUEUED: usize = 8;
+
+/// What a person who asked for a reload is told: why it did not work.
+type ReloadAnswer = oneshot::Sender<Result<(), String>>;
+
+/// Runs until SIGTERM or SIGINT; SIGHUP, or whoever holds the push token, has the configuration read again.
 pub async fn run(config: Config, path: &Path, clock: SharedClock) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let mut daemon = Daemon::start(config, clock).await?;
     tracing::info!("serving on http://{}", daemon.address());
     loop {
-        match signals.next().await {
-            Asked::Stop => break,
-            Asked::Reload => daemon.reload_file(path).await,
+        let answer = tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => None,
+            },
+            Some(answer) = daemon.reloads.recv() => Some(answer),
+        };
+        let outcome = daemon.reload_file(path).await;
+        if answer.is_some_and(|answer| answer.send(outcome).is_err()) {
+            tracing::debug!("whoever asked for the reload did not wait for the answer");
         }
     }
     tracing::info!("stopping");
@@ -64,6 +78,8 @@ pub struct Daemon {
     computed: watch::Sender<Option<Arc<Computed>>>,
     rendering: watch::Sender<Rendering>,
     generation: Generation,
+    way_in: WayIn,
+    reloads: mpsc::Receiver<ReloadAnswer>,
     serving: Serving,
     address: SocketAddr,
 }
@@ -81,9 +97,13 @@ impl Daemon {
         telemetry.config_reloaded(true, now_seconds(&clock));
         let (computed, newest) = watch::channel(None);
         let (rendering, how) = watch::channel(rendering_of(&config));
-        let serving = Serving::start(listener, telemetry.clone(), newest, how)?;
         let governors = Governors::default();
-        let started = Generation::start(&config, &store, &clock, &telemetry, &governors, &computed).await;
+        let (inbound, may_come_in) = watch::channel(None);
+        let (reload, reloads) = mpsc::channel(RELOADS_QUEUED);
+        let way_in = WayIn { inbound, reload };
+        let serving = Serving::start(listener, telemetry.clone(), newest, how, may_come_in)?;
+        let started =
+            Generation::start(&config, &store, &clock, &telemetry, &governors, &computed, &way_in).await;
         let generation = match started {
             Ok(generation) => generation,
             Err(error) => {
@@ -100,6 +120,8 @@ impl Daemon {
             computed,
             rendering,
             generation,
+            way_in,
+            reloads,
             serving,
             address,
         })
@@ -115,8 +137,8 @@ impl Daemon {
         self.computed.subscribe()
     }
 
-    /// Reads the configuration again; a bad file keeps the running one and says so.
-    pub async fn reload_file(&mut self, path: &Path) {
+    /// Reads the configuration again; a bad file keeps the running one and says so. The error says why.
+    pub async fn reload_file(&mut self, path: &Path) -> Result<(), String> {
         let outcome = match Config::load(path) {
             Ok(config) => self.reload(config).await.map_err(|error| format!("{error:#}")),
             Err(errors) => Err(errors.to_string()),
@@ -124,10 +146,11 @@ impl Daemon {
         self.telemetry.config_reloaded(outcome.is_ok(), now_seconds(&self.clock));
         // Whoever reloads looks whether it worked: that is shown now, and not with the next snapshot.
         self.rendering.send_modify(|_| ());
-        match outcome {
+        match &outcome {
             Ok(()) => tracing::info!("the configuration was read again"),
             Err(error) => tracing::error!("the running configuration stays:\n{error}"),
         }
+        outcome
     }
 
     /// Goes on with another configuration. The store and the address stay what they are until a restart.
@@ -154,15 +177,9 @@ impl Daemon {
         }
         self.rendering.send_replace(after);
         self.config = config;
-        self.generation = Generation::start(
-            &self.config,
-            &self.store,
-            &self.clock,
-            &self.telemetry,
-            &self.governors,
-            &self.computed,
-        )
-        .await?;
+        let Self { config, store, clock, telemetry, governors, computed, way_in, .. } = &*self;
+        self.generation =
+            Generation::start(config, store, clock, telemetry, governors, computed, way_in).await?;
         Ok(())
     }
 

@@ -86,6 +86,7 @@ const INTERFACES: &[(&str, &str)] = &[
     ("sextant_source_throttled_seconds_total", "source"),
     ("sextant_source_backfill_complete", "source"),
     ("sextant_source_excluded", "source reason"),
+    ("sextant_webhooks_total", "source event outcome"),
     ("sextant_repositories", "source state"),
     ("sextant_facts", "fact"),
     ("sextant_suspect_facts", "reason"),

@@ -163,6 +163,7 @@ pub(crate) fn telemetry() -> Telemetry {
     pagerduty.request();
     pagerduty.failure("auth");
     pagerduty.polled(false, AT.seconds() - 20.0, 0.125);
+    telemetry.webhook("push", "accepted");
     telemetry.config_reloaded(true, AT.seconds() - 3_600.0);
     telemetry.config_reloaded(false, AT.seconds() - 60.0);
     telemetry.snapshot(0.0625);

@@ -200,7 +200,7 @@ impl<F: FactStore> Recompute<F> {
     fn histories_of(&self, facts: &RepositoryFacts) -> Vec<Arc<ComponentHistory>> {
         let components = &self.ownership.components;
         let own = components.iter().filter(|component| component.repository == facts.repository.id);
-        own.map(|component| Arc::new(engine::history(component, facts, &self.settings))).collect()
+        engine::histories(own, facts, &self.settings).into_iter().map(Arc::new).collect()
     }
 
     fn owned_repositories(&self) -> BTreeSet<RepositoryId> {

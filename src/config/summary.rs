@@ -2,14 +2,11 @@
 
 use std::fmt::{self, Write};
 
-use regex::Regex;
-
 use super::Config;
 use super::value::duration_text;
 use crate::model::name::ServiceId;
 use crate::model::settings::{
-    ComponentRule, DeployedBy, DeploymentRule, DeploymentsFrom, Prereleases, ReleaseRule, RunRule, Standing,
-    TeamRule, TeamsFrom,
+    ComponentRule, DeployedBy, DeploymentRule, DeploymentsFrom, RunRule, Standing, TeamRule, TeamsFrom,
 };
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
@@ -81,29 +78,11 @@ fn write_rule(out: &mut String, rule: &DeploymentRule) -> fmt::Result {
 }
 
 fn from_words(from: &DeploymentsFrom) -> String {
-    let tags = |tag: &Option<Regex>| tag.as_ref().map_or(String::new(), |tag| format!(" tagged {tag}"));
-    match from {
-        DeploymentsFrom::Deployments(environment) => format!("to environments {environment}"),
-        DeploymentsFrom::Releases(ReleaseRule { tag, prereleases: Prereleases::LeftOut }) => {
-            format!("releases{}", tags(tag))
-        }
-        DeploymentsFrom::Releases(ReleaseRule { tag, prereleases: Prereleases::Included }) => {
-            format!("releases and prereleases{}", tags(tag))
-        }
-        DeploymentsFrom::Tags(None) => "every tag".to_owned(),
-        DeploymentsFrom::Tags(Some(tag)) => format!("tags {tag}"),
-        DeploymentsFrom::WorkflowRuns(rule) => run_words(rule),
-        DeploymentsFrom::Merges => "every merge".to_owned(),
-        DeploymentsFrom::Push => "what is pushed".to_owned(),
-    }
+    from.to_string()
 }
 
 fn run_words(rule: &RunRule) -> String {
-    let RunRule { workflow, branch, event } = rule;
-    let part = |word: &str, value: &Option<String>| {
-        value.as_ref().map_or(String::new(), |value| format!(" {word} {value}"))
-    };
-    format!("runs of {workflow}{}{}", part("on", branch), part("by", event))
+    format!("runs of {rule}")
 }
 
 fn write_pagerduty(out: &mut String, source: &PagerdutyConfig, config: &Config) -> fmt::Result {

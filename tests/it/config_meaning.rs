@@ -21,9 +21,9 @@ source       acme-github: GitHub at https://api.github.com, every 1m, 180d of hi
   repositories acme/*, acme-labs/*, !acme/sandbox-*
   owners       this configuration, then GitHub's teams
   incidents    issues labelled incident
-  deployments  acme/*, !acme/handbook: to environments ^(prod|production|live)([-_/ ].*)?$
-  deployments  acme/handbook: every merge
-  deployments  */*: to environments ^(prod|production|live)([-_/ ].*)?$
+  deployments  acme/*, !acme/handbook: GitHub Deployments to environments ^(prod|production|live)([-_/ ].*)?$
+  deployments  acme/handbook: merges
+  deployments  */*: GitHub Deployments to environments ^(prod|production|live)([-_/ ].*)?$
 source       acme-pagerduty: PagerDuty at https://api.pagerduty.com, every 1m, 180d of history
   urgencies    high
   but not      titles that match (?i)\b(test|drill)\b

@@ -119,6 +119,7 @@ pub(crate) fn snapshot() -> Snapshot {
             (("acme-github".into(), RepositoryState::Unowned), 1),
         ]
         .into(),
+        views: Vec::new(),
         suspects: Suspects { clock_skew: 1, future: 0, unknown_value: 2 },
     }
 }

@@ -24,6 +24,7 @@ use limits::{Claim, Limit};
 
 mod address;
 mod exchange;
+mod foreign;
 mod governor;
 mod limits;
 mod pace;
@@ -225,11 +226,6 @@ impl Http {
         Self { shared: Arc::new(Shared { options, governor, ..shared }) }
     }
 
-    /// What requests go out through: for those who sign in by other means, with the same proxies and certificates.
-    pub fn connections(&self) -> reqwest::Client {
-        self.shared.client.clone()
-    }
-
     /// `GET base_url + path?query`. Retries what may be retried within the poll; counts every request.
     ///
     /// `path` is plain text, not percent-encoded; a segment of it that is empty, `.` or `..` is refused, so that an
@@ -403,7 +399,10 @@ impl Http {
 
 /// What requests go out through. Proxies come from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
 fn client(bounds: Bounds, ca_pem: Option<&[u8]>) -> Result<reqwest::Client, String> {
-    let unusable = |error: &reqwest::Error| format!("no client can be made: {}", causes(error));
+    let unusable = |error: &reqwest::Error| match ca_pem {
+        Some(_) => format!("no client can be made with these CA certificates: {}", causes(error)),
+        None => format!("no client can be made: {}", causes(error)),
+    };
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(bounds.connect)

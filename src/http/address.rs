@@ -156,4 +156,17 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn requests_of_a_kind_have_a_name_without_ids() {
+        for (path, expected) in [
+            ("/incidents/PABC123", "incidents"),
+            ("/api/v3/repos/Acme/web-1/actions/runs", "runs"),
+            ("/graphql", "graphql"),
+            ("/1/2", "/"),
+        ] {
+            let url = Url::parse("https://api.example").unwrap().join(path).unwrap();
+            assert_eq!(family(&url), expected, "{path}");
+        }
+    }
 }

@@ -284,6 +284,9 @@ fn whole(amount: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -396,6 +399,126 @@ mod tests {
                 .collect();
             let headers: &HeaderMap = &headers;
             assert_eq!(stated(headers, at(0)), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn backfill_leaves_a_reserve_of_the_share() {
+        let backfill = Claim { share: 0.8, priority: Priority::Backfill };
+        for (remaining, cost, allowed) in [(1_000, 560, true), (1_000, 561, false), (440, 1, false)] {
+            let mut limits = Limits::default();
+            limits.observe("graphql", limit(1_000, remaining, 600), at(0));
+            assert_eq!(limits.admit("graphql", cost, backfill, at(0)).is_ok(), allowed, "{remaining} {cost}");
+            limits.admit("graphql", 1, live(0.8), at(0)).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_under_way_or_lost_counts_as_used_until_the_next_period() {
+        let mut limits = Limits::default();
+        limits.observe("graphql", limit(10, 10, 600), at(0));
+        limits.admit("graphql", 6, live(1.0), at(0)).unwrap();
+        assert_eq!(limits.admit("graphql", 5, live(1.0), at(0)), Err(at(600)));
+        limits.settle("graphql", 6, true);
+        assert_eq!(limits.admit("graphql", 5, live(1.0), at(0)), Err(at(600)));
+        limits.admit("graphql", 4, live(1.0), at(0)).unwrap();
+        limits.settle("graphql", 4, false);
+
+        limits.admit("graphql", 10, live(1.0), at(600)).unwrap();
+        assert_eq!(
+            limits.admit("graphql", 1, live(1.0), at(600)),
+            Err(at(601)),
+            "the next period has a limit too"
+        );
+        assert_eq!(
+            limits.observe("graphql", limit(10, 0, 600), at(600)),
+            None,
+            "it speaks of the last period"
+        );
+        limits.settle("graphql", 10, false);
+        limits.admit("graphql", 10, live(1.0), at(600)).unwrap();
+    }
+
+    #[test]
+    fn the_allowance_lasts_until_the_limit_is_renewed() {
+        for (remaining, over, now, expected) in [
+            (1_000, 60.0, 0, Some(80)),
+            (1_000, 600.0, 0, Some(800)),
+            (1_000, 9_999.0, 0, Some(800)),
+            (600, 60.0, 300, Some(80)),
+            (200, 60.0, 0, Some(0)),
+            (0, 60.0, 0, Some(0)),
+            (0, 36.0, 600, Some(8)),
+        ] {
+            let mut limits = Limits::default();
+            limits.observe("graphql", limit(1_000, remaining, 600), at(0));
+            assert_eq!(limits.allowance("graphql", live(0.8), over, at(now)), expected, "{remaining} {over}");
+        }
+        assert_eq!(Limits::default().allowance("graphql", live(0.8), 60.0, at(0)), None);
+    }
+
+    #[test]
+    fn a_pause_of_unstated_length_doubles_each_time_in_a_row() {
+        let mut limits = Limits::default();
+        let mut now = 0;
+        for expected in [60, 120, 240, 480, 960, 1_920, 3_600, 3_600] {
+            assert_eq!(limits.pause(None, at(now)), at(now + expected));
+            assert_eq!(limits.pause(None, at(now + 1)), at(now + expected).max(at(now + 1 + expected)));
+            now += expected + 1;
+        }
+        now += 600;
+        assert_eq!(limits.pause(None, at(now)), at(now + 60), "long after the last one");
+    }
+
+    proptest! {
+        /// Requests arrive, or are late, or are never answered; answers overtake each other or are lost.
+        #[test]
+        fn the_share_is_never_exceeded_nor_the_reserve_touched_by_backfill(
+            share in 0.1..=1.0,
+            steps in prop::collection::vec((0..6, 1_u64..9, any::<bool>(), any::<Index>()), 1..300),
+        ) {
+            const TOTAL: u64 = 100;
+            let mut limits = Limits::default();
+            limits.observe("graphql", limit(TOTAL, TOTAL, 600), at(0));
+            let mut charged = 0;
+            // What was admitted and has not reached the source, and whether we still wait for it.
+            let mut pending: Vec<(u64, bool)> = Vec::new();
+            let mut answers: Vec<(u64, u64)> = Vec::new();
+            for (kind, cost, backfill, index) in steps {
+                match kind {
+                    0 | 1 => {
+                        let priority = if backfill { Priority::Backfill } else { Priority::Live };
+                        if limits.admit("graphql", cost, Claim { share, priority }, at(0)).is_ok() {
+                            pending.push((cost, true));
+                            let used = charged + pending.iter().map(|(cost, _)| cost).sum::<u64>();
+                            let part = if backfill { share * (1.0 - RESERVE) } else { share };
+                            prop_assert!(float(used) <= part * float(TOTAL) + ROUNDING, "{used} {part}");
+                        }
+                    }
+                    2 if !pending.is_empty() => {
+                        let (cost, waiting) = pending.remove(index.index(pending.len()));
+                        charged += cost;
+                        if waiting {
+                            answers.push((cost, TOTAL - charged));
+                        }
+                    }
+                    3 if !pending.is_empty() => {
+                        let at = index.index(pending.len());
+                        if pending[at].1 {
+                            limits.settle("graphql", pending[at].0, true);
+                            pending[at].1 = false;
+                        }
+                    }
+                    4 | 5 if !answers.is_empty() => {
+                        let (cost, remaining) = answers.remove(index.index(answers.len()));
+                        if kind == 4 {
+                            limits.observe("graphql", limit(TOTAL, remaining, 600), at(0));
+                        }
+                        limits.settle("graphql", cost, kind == 5);
+                    }
+                    _ => {}
+                }
+            }
         }
     }
 }

@@ -59,7 +59,7 @@ mod tests {
                 .collect();
             for from in &sent {
                 let minute = *from..*from + Duration::from_mins(1);
-                let count = sent.iter().filter(|at| minute.contains(at)).count();
+                let count = sent.iter().filter(|at| minute.contains(*at)).count();
                 prop_assert!(count <= 2 * usize::try_from(PER_MINUTE).unwrap(), "{count}");
             }
         }

@@ -50,6 +50,7 @@ mod reader;
 mod reply;
 mod reread;
 mod schedule;
+mod sign_in;
 mod state;
 mod teams;
 mod tracked;

@@ -11,11 +11,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response};
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 use secrecy::SecretString;
 use sextant::catalogue::Sample;
 use sextant::clock::{Clock, SharedClock};
 use sextant::http::{Answer, Bounds, Failure, Governors, Http, Options, Priority, Reason};
 use sextant::model::secret::Credential;
+use sextant::model::time::Span;
 use sextant::telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -29,6 +31,16 @@ struct FixedClock(DateTime<Utc>);
 impl Clock for FixedClock {
     fn now(&self) -> DateTime<Utc> {
         self.0
+    }
+}
+
+/// A clock that is set by hand.
+#[derive(Debug)]
+struct SetClock(Mutex<DateTime<Utc>>);
+
+impl Clock for SetClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
     }
 }
 
@@ -136,7 +148,21 @@ fn http_by(clock: SharedClock, url: &str, credential: Credential) -> Http {
 }
 
 fn http_with(clock: SharedClock, telemetry: &Telemetry, url: &str, credential: Credential) -> Http {
-    let options = Options {
+    let telemetry = telemetry.source("acme", "pagerduty");
+    Http::with_bounds(options(url, credential), BOUNDS, &Governors::default(), clock, telemetry).unwrap()
+}
+
+const BOUNDS: Bounds = Bounds {
+    connect: Duration::from_secs(10),
+    whole: Duration::from_millis(300),
+    retries: 2,
+    backoff: Duration::from_millis(2),
+    short_wait: Duration::from_secs(10),
+    body_bytes: BODY_BYTES,
+};
+
+fn options(url: &str, credential: Credential) -> Options {
+    Options {
         source: "acme".to_owned(),
         base_url: url.to_owned(),
         scheme: "Token token=",
@@ -145,15 +171,7 @@ fn http_with(clock: SharedClock, telemetry: &Telemetry, url: &str, credential: C
         identity: "acme's bot".to_owned(),
         budget: 0.8,
         ca_pem: None,
-    };
-    let bounds = Bounds {
-        whole: Duration::from_millis(300),
-        backoff: Duration::from_millis(2),
-        body_bytes: BODY_BYTES,
-        ..Bounds::default()
-    };
-    Http::with_bounds(options, bounds, &Governors::default(), clock, telemetry.source("acme", "pagerduty"))
-        .unwrap()
+    }
 }
 
 async fn get(http: &Http, path: &str) -> Result<Answer, Failure> {
@@ -450,5 +468,92 @@ async fn json_that_cannot_be_read_is_malformed() {
         assert_eq!(failure.reason, Reason::Malformed);
         assert!(!failure.what.contains(SECRET), "{failure}");
         assert!(failure.what.starts_with("acme: the list: the answer cannot be read: "), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn clients_of_one_identity_share_its_pauses_and_its_budget() {
+    let server = Server::start([reply(403, &[], "You have exceeded a secondary rate limit."), fine()]).await;
+    let governors = Governors::default();
+    let client = |identity: &str| {
+        let options = options(&server.url, Credential::fixed(SecretString::from(SECRET)));
+        let options = Options { identity: identity.to_owned(), ..options };
+        let telemetry = Telemetry::new().source("acme", "github");
+        Http::with_bounds(options, BOUNDS, &governors, Arc::new(FixedClock(now())), telemetry).unwrap()
+    };
+    let (one, same, other) = (client("env A"), client("env A"), client("env B"));
+    get(&one, "/x").await.unwrap_err();
+    assert_eq!(may(&same, "graphql", 1).await.unwrap_err().retry_at, Some(seconds(60)));
+    get(&other, "/x").await.unwrap();
+
+    other.observe_limit("core", 100, 21, seconds(600));
+    let third = one.signed_in_as("env B".to_owned(), Credential::fixed("t".into()), &governors);
+    let held = third.admit("core", 1, Priority::Live).await.unwrap();
+    assert_eq!(may(&other, "core", 1).await.unwrap_err().reason, Reason::RateLimited);
+    drop(held);
+    may(&other, "core", 1).await.unwrap();
+    assert_eq!(other.admit("core", 1, Priority::Backfill).await.unwrap_err().reason, Reason::RateLimited);
+    assert_eq!(third.allowance("core", Span::from_minutes(10)), Some(1));
+}
+
+#[tokio::test]
+async fn no_more_requests_are_under_way_than_there_are_places() {
+    let server = Server::start([fine()]).await;
+    let http = server.http();
+    for (resource, places) in [("graphql", 2), ("core", 8)] {
+        let mut held = Vec::new();
+        for _ in 0..places {
+            held.push(http.admit(resource, 1, Priority::Live).await.unwrap());
+        }
+        assert!(http.admit(resource, 1, Priority::Live).now_or_never().is_none(), "{resource}");
+        drop(held.pop());
+        assert!(http.admit(resource, 1, Priority::Live).now_or_never().is_some(), "{resource}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_again_is_paid_again() {
+    let server = Server::start([reply(502, &[], "")]).await;
+    let http = server.http();
+    http.observe_limit("rest", 100, 22, seconds(600));
+    let failure = get(&http, "/x").await.unwrap_err();
+    assert_eq!((failure.reason, failure.retry_at), (Reason::RateLimited, Some(seconds(600))));
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_repeated_secondary_limit_waits_longer() {
+    let refused = || reply(429, &[], "You have exceeded a secondary rate limit.");
+    let server = Server::start([refused()]).await;
+    let clock = Arc::new(SetClock(Mutex::new(now())));
+    let http = http_by(Arc::<SetClock>::clone(&clock), &server.url, Credential::fixed("t".into()));
+    let mut at = now();
+    for minutes in [1, 2, 4, 8] {
+        let until = at + chrono::TimeDelta::minutes(minutes);
+        assert_eq!(get(&http, "/x").await.unwrap_err().retry_at, Some(until));
+        at = until;
+        *clock.0.lock().unwrap() = at;
+    }
+    assert_eq!(server.seen().len(), 4);
+}
+
+#[test]
+fn certificates_of_our_own_are_added_or_refused() {
+    let fine = include_bytes!("../fixtures/tls/ca.pem").to_vec();
+    let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec();
+    for (pem, expected) in [(fine, true), (Vec::new(), false), (b"hunter2".to_vec(), false), (broken, false)]
+    {
+        let options =
+            options("https://ghe.acme.example/api/v3", Credential::fixed(SecretString::from(SECRET)));
+        let options = Options { ca_pem: Some(pem), ..options };
+        let telemetry = Telemetry::new().source("acme", "github");
+        let http = Http::new(options, &Governors::default(), Arc::new(FixedClock(now())), telemetry);
+        match http {
+            Ok(_) => assert!(expected),
+            Err(failure) => {
+                assert!(!expected && !failure.what.contains("hunter2"), "{failure}");
+                assert!(failure.what.contains("certificate"), "{failure}");
+            }
+        }
     }
 }

@@ -206,12 +206,7 @@ impl Client {
         }
         let cost = limit.and_then(|limit| limit.cost);
         tracing::debug!(operation = name, predicted = request.cost, cost, "asked");
-        let reply = sort(name, envelope, self.now()).map_err(|trouble| match trouble {
-            Trouble::Failed(failure) if failure.reason == Reason::RateLimited => {
-                Trouble::Failed(self.http.limited(failure))
-            }
-            Trouble::Failed(_) | Trouble::StaleCursor | Trouble::TooHeavy(_) | Trouble::Held(_) => trouble,
-        });
+        let reply = sort(name, envelope, self.now()).map_err(|trouble| self.limited(trouble));
         let failed = match &reply {
             Ok(reply) => reply.faults.iter().map(|fault| &fault.trouble).collect(),
             Err(trouble) => vec![trouble],
@@ -220,6 +215,18 @@ impl Client {
             self.telemetry.failure(trouble.clone().failure().reason.as_str());
         }
         reply
+    }
+
+    /// A limit that does not say until when it holds is one on all that we ask.
+    fn limited(&self, trouble: Trouble) -> Trouble {
+        match trouble {
+            Trouble::Failed(failure)
+                if failure.reason == Reason::RateLimited && failure.retry_at.is_none() =>
+            {
+                Trouble::Failed(self.http.limited(failure))
+            }
+            Trouble::Failed(_) | Trouble::TooHeavy(_) | Trouble::StaleCursor | Trouble::Held(_) => trouble,
+        }
     }
 }
 

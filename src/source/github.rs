@@ -25,6 +25,7 @@ use self::config::Config;
 use self::lanes::Lanes;
 use self::passes::Phase;
 use self::reply::Trouble;
+use self::sign_in::Signer;
 use self::state::State;
 use self::tracked::Tracked;
 
@@ -50,6 +51,7 @@ mod reader;
 mod reply;
 mod reread;
 mod schedule;
+#[cfg_attr(not(test), expect(dead_code, reason = "the configuration does not speak of Apps yet"))]
 mod sign_in;
 mod state;
 mod teams;
@@ -74,6 +76,8 @@ const LOGGED_PERMILLE: u64 = 100;
 pub struct Github {
     identity: Identity,
     config: Arc<Config>,
+    signer: Signer,
+    governors: Governors,
     lanes: Lanes,
     telemetry: SourceTelemetry,
     /// Whether `repositories` is what the store has: not after a poll that ended early.
@@ -136,6 +140,8 @@ impl Github {
     ) -> Result<Self, Failure> {
         Ok(Self {
             identity: Identity { name: config.name.clone(), provider: Provider::Github },
+            signer: Signer::token(config.credential.clone(), config.name.to_string()),
+            governors: governors.clone(),
             lanes: Lanes::one(Client::new(&config, governors, clock, telemetry.clone())?),
             config: Arc::new(config),
             telemetry,
@@ -342,6 +348,8 @@ impl Source for Github {
         let discover = self.discover_at.is_none_or(|at| now >= at);
         if discover {
             self.discover(sink, now).await?;
+        } else {
+            self.refresh(now, &mut problems).await?;
         }
         self.probe(discover, now, &mut problems).await?;
         self.news(now, sink, &mut problems).await?;
@@ -364,7 +372,10 @@ impl Source for Github {
             let before: BTreeSet<u64> = self.repositories.keys().copied().collect();
             self.discover(sink, now).await?;
             known.extend(self.repositories.keys().filter(|number| !before.contains(number)));
-        } else if told.teams {
+        } else {
+            self.refresh(now, &mut problems).await?;
+        }
+        if told.teams {
             self.read_teams(sink, &mut problems).await?;
         }
         self.only = Some(known);

@@ -16,6 +16,7 @@ use super::config::Config;
 use super::heavy::Shrunk;
 use super::operations::Request;
 use super::reply::{Node, Reply, Trouble, malformed, rate_limit, sort, stated};
+use super::sign_in::Identity;
 use super::wire::Envelope;
 
 /// The rate limit that GraphQL operations share.
@@ -59,6 +60,12 @@ impl Client {
             telemetry,
             shrunk: Arc::default(),
         })
+    }
+
+    /// The same client as somebody else, with limits of its own.
+    pub(super) fn signed_in_as(&self, identity: &Identity, governors: &Governors) -> Self {
+        let http = self.http.signed_in_as(identity.label.clone(), identity.credential.clone(), governors);
+        Self { http, ..self.clone() }
     }
 
     /// Now, by the clock of this source.

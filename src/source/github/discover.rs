@@ -54,6 +54,7 @@ impl Github {
     /// Lists repositories and teams. What fails here stays a problem until the next time.
     pub(super) async fn discover(&mut self, sink: &Sink, now: Timestamp) -> Result<(), PollError> {
         let mut problems = Problems::default();
+        self.sign_in(now, &mut problems).await?;
         for owner in self.config.organizations.clone() {
             self.list_owner(&owner, now, &mut problems).await?;
         }

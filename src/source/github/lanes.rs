@@ -4,12 +4,14 @@
 use futures_util::future::join_all;
 use serde::de::DeserializeOwned;
 
-use crate::http::Failure;
+use crate::http::{Failure, Reason};
+use crate::model::time::Timestamp;
 use crate::source::PollError;
 
 use super::client::Client;
 use super::operations::Request;
 use super::reply::Node;
+use super::sign_in::{Identity, Signed};
 use super::{Github, Problems};
 
 /// All lanes; there is always one.
@@ -24,14 +26,27 @@ struct Lane {
     /// The login of the owner whose repositories it reads, in lower case; `None`: everybody's.
     owner: Option<String>,
     client: Client,
+    /// Whom it asks as; `None` before we have signed in.
+    identity: Option<Identity>,
     /// It failed in this poll.
     lost: bool,
 }
 
 impl Lanes {
-    /// One lane for everybody's repositories.
+    /// One lane for everybody's repositories, until we have signed in.
     pub(super) fn one(client: Client) -> Self {
-        Self { first: Lane { owner: None, client, lost: false }, others: Vec::new() }
+        Self { first: Lane { owner: None, client, identity: None, lost: false }, others: Vec::new() }
+    }
+
+    /// A lane for each identity; `None` if there is none.
+    fn by_identity(identities: Vec<Identity>, client: impl Fn(&Identity) -> Client) -> Option<Self> {
+        let mut lanes = identities.into_iter().map(|identity| Lane {
+            owner: identity.account.as_ref().map(|owner| owner.to_lowercase()),
+            client: client(&identity),
+            identity: Some(identity),
+            lost: false,
+        });
+        Some(Self { first: lanes.next()?, others: lanes.collect() })
     }
 
     fn all(&self) -> impl Iterator<Item = &Lane> {
@@ -79,6 +94,42 @@ impl Lanes {
 }
 
 impl Github {
+    /// Finds out whom we are: an App may have been installed somewhere else meanwhile, or be suspended.
+    pub(super) async fn sign_in(&mut self, now: Timestamp, problems: &mut Problems) -> Result<(), PollError> {
+        let Signed { identities, problems: suspended } =
+            self.signer.identities(now).await.map_err(PollError::Source)?;
+        let none = suspended.first().cloned();
+        for failure in suspended {
+            problems.push(failure);
+        }
+        let former = &self.lanes;
+        let client = |identity: &Identity| {
+            let same =
+                |lane: &&Lane| lane.identity.as_ref().is_some_and(|former| former.label == identity.label);
+            let kept = former.all().find(same).map(|lane| lane.client.clone());
+            kept.unwrap_or_else(|| former.first.client.signed_in_as(identity, &self.governors))
+        };
+        match (Lanes::by_identity(identities, client), none) {
+            (Some(lanes), _) => self.lanes = lanes,
+            (None, Some(failure)) => return Err(PollError::Source(failure)),
+            (None, None) => {}
+        }
+        self.refresh(now, problems).await
+    }
+
+    /// Sees to it that every lane has a token that lasts.
+    pub(super) async fn refresh(&mut self, now: Timestamp, problems: &mut Problems) -> Result<(), PollError> {
+        for lane in 0..self.lanes.count() {
+            let Some(identity) = self.lanes.lane(lane).identity.as_ref() else {
+                continue;
+            };
+            if let Err(failure) = self.signer.fresh(identity, now).await {
+                self.lose_lane(lane, failure, problems)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The client for a repository.
     pub(super) fn client_of(&self, number: u64) -> &Client {
         self.lanes.client(self.lane_of(number))
@@ -95,6 +146,12 @@ impl Github {
         failure: Failure,
         problems: &mut Problems,
     ) -> Result<(), PollError> {
+        if let Some(identity) =
+            self.lanes.lane(lane).identity.as_ref().filter(|_| failure.reason == Reason::Auth)
+            && identity.void(self.now())
+        {
+            tracing::info!(identity = identity.label, "a token was refused; the next poll has another one");
+        }
         if self.lanes.lose(lane) {
             return Err(PollError::Source(failure));
         }

@@ -174,6 +174,11 @@ impl SourceTelemetry {
         set(&self.numbers.source_backfill, &[&self.name], flag(complete));
     }
 
+    /// The share of the history that the first read has been through, from 0 to 1.
+    pub fn backfill_progress(&self, ratio: f64) {
+        set(&self.numbers.source_backfill_progress, &[&self.name], ratio);
+    }
+
     /// The source left the configuration: its series go.
     pub fn retire(&self) {
         self.numbers.retire(&self.name);

@@ -247,7 +247,8 @@ impl Source for Pagerduty {
         let mut reading = Reading::begin(sink).await?;
         self.recent(&mut reading, target, now).await?;
         self.sweep(&mut reading, target, now).await?;
-        Ok(Polled { backfill: reading.state.backfill(target), problems: reading.problems })
+        let backfill = reading.state.backfill(target);
+        Ok(Polled { backfill, problems: reading.problems, ..Polled::default() })
     }
 
     /// There is no reading less than what a poll reads.

@@ -159,6 +159,7 @@ pub(crate) fn telemetry() -> Telemetry {
     github.newest_fact(AT.seconds() - 90.0);
     github.newest_fact(AT.seconds() - 9_000.0);
     github.backfill(true);
+    github.backfill_progress(1.0);
     let pagerduty = telemetry.source("acme-pagerduty", "pagerduty");
     pagerduty.request();
     pagerduty.failure("auth");

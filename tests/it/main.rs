@@ -28,6 +28,7 @@ mod engine_snapshots;
 mod engine_world;
 mod exposition;
 mod exposition_fixture;
+mod github_life;
 mod github_operations;
 mod github_source;
 mod github_stand;

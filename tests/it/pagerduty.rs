@@ -246,7 +246,7 @@ async fn the_first_poll_reads_the_history_and_the_next_asks_twice() {
     let incidents = vec![resolved("P1", 1), resolved("P40", 40), open("P100", 100), resolved("P200", 200)];
     let mut story = Story::begin(89, incidents).await;
     let polled = story.poll().await.unwrap();
-    assert_eq!(polled, Polled { backfill: Backfill::Complete, problems: vec![] });
+    assert_eq!(polled, Polled { backfill: Backfill::Complete, ..Polled::default() });
     assert_eq!(story.ids(), ["P1", "P100", "P40"]);
     assert!(story.batches.iter().all(|batch| batch.contact == Contact::First));
     let covered: Vec<_> = story.batches.iter().flat_map(|batch| batch.covered.clone()).collect();
@@ -418,7 +418,7 @@ async fn a_window_with_too_many_incidents_is_halved_until_it_fits() {
             .then(|| (200, json!({"incidents": [], "more": true, "total": REACH + 1}).to_string()))
     });
     let polled = story.poll().await.unwrap();
-    assert_eq!(polled, Polled { backfill: Backfill::Complete, problems: vec![] });
+    assert_eq!(polled, Polled { backfill: Backfill::Complete, ..Polled::default() });
     assert_eq!(story.ids().len(), 60);
 }
 

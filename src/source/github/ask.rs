@@ -77,7 +77,7 @@ impl Ask {
             alone: tracked.caution != Caution::None,
         };
         if tracked.caution == Caution::Apart {
-            ask.keep_first();
+            ask.keep_one();
         }
         ask.set_sizes(tracked);
         (!ask.streams().is_empty()).then_some(ask)
@@ -97,12 +97,13 @@ impl Ask {
         .collect()
     }
 
-    fn keep_first(&mut self) {
-        let first = self.streams().first().copied();
-        self.pulls = self.pulls.take().filter(|_| first == Some(Stream::Changes));
-        self.deployments = self.deployments.take().filter(|_| first == Some(Stream::Deployments));
-        self.commits = self.commits.take().filter(|_| first == Some(Stream::Commits));
-        self.issues = self.issues.take().filter(|_| first == Some(Stream::Issues));
+    /// One stream, the lighter ones first: what is heavy keeps nothing else waiting.
+    fn keep_one(&mut self) {
+        let one = self.streams().last().copied();
+        self.pulls = self.pulls.take().filter(|_| one == Some(Stream::Changes));
+        self.deployments = self.deployments.take().filter(|_| one == Some(Stream::Deployments));
+        self.commits = self.commits.take().filter(|_| one == Some(Stream::Commits));
+        self.issues = self.issues.take().filter(|_| one == Some(Stream::Issues));
     }
 
     /// How large pages are: as usual, or as GitHub can answer them for this repository.

@@ -99,6 +99,7 @@ impl Github {
         }
         match self.pass_by(ask, stream, sink).await? {
             Some(name) => {
+                self.heavy_in_a_row = 0;
                 let what = format!("{name} is too heavy for GitHub to show, and left out: {}", failure.what);
                 self.tell(ask.number, &Failure { what, ..failure }, problems);
             }

@@ -29,16 +29,25 @@ pub mod config;
 mod deployments;
 mod discover;
 mod fetch;
+mod files;
 mod issues;
 pub mod operations;
 mod pages;
 mod probe;
 mod pulls;
+mod releases;
 mod reread;
+mod run_pages;
+mod run_windows;
+mod runs;
 mod state;
+mod stream_pages;
+mod streams;
+mod tags;
 mod teams;
 mod walk;
 mod wire;
+mod workflows;
 
 /// Which repositories and teams there are is asked this often.
 const DISCOVER_EVERY: Span = Span::from_hours(1);
@@ -66,6 +75,8 @@ pub struct Github {
     /// Whether the store has been told, by this process, since when incidents are complete.
     incidents_covered: bool,
     heavy: u32,
+    /// Files of direct pushes that are not stored yet.
+    pushed: files::Pushed,
 }
 
 /// A repository that is known.
@@ -148,6 +159,7 @@ impl Github {
             standing: Vec::new(),
             incidents_covered: false,
             heavy: 0,
+            pushed: files::Pushed::new(),
         })
     }
 
@@ -244,8 +256,10 @@ impl Source for Github {
         if discover {
             self.discover(sink, now).await?;
         }
+        self.want_streams();
         self.probe(discover, &mut problems).await?;
         self.fetch(sink, &mut problems).await?;
+        Box::pin(self.read_streams(None, sink, now, &mut problems)).await?;
         self.walk(sink, &mut problems).await?;
         self.reread(sink, now, &mut problems).await?;
         self.flush(sink).await?;

@@ -20,6 +20,8 @@ use super::wire::{Envelope, GraphError, NodesData, RateLimit};
 
 /// The rate limit that GraphQL operations share.
 const RESOURCE: &str = "graphql";
+/// The rate limit that REST requests share.
+const REST_RESOURCE: &str = "core";
 /// Pages are never halved more often: 100 becomes 3, and what is too heavy even then is not going to be lighter.
 const HALVINGS_MAX: u32 = 5;
 /// Within one question: each attempt is one that the HTTP client has repeated already.
@@ -33,6 +35,7 @@ const MESSAGE_CHARS_MAX: usize = 200;
 #[derive(Debug)]
 pub(super) struct Client {
     http: Http,
+    rest: Http,
     clock: SharedClock,
     telemetry: SourceTelemetry,
     /// How often the pages of each operation are halved at present, and how many answers came since.
@@ -96,12 +99,27 @@ impl Client {
             headers: vec![("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")],
             budget: config.budget,
         };
+        let rest = Options { base_url: config.api_url.clone(), ..options.clone() };
         Ok(Self {
             http: Http::new(options, std::sync::Arc::clone(&clock), telemetry.clone())?,
+            rest: Http::new(rest, std::sync::Arc::clone(&clock), telemetry.clone())?,
             clock,
             telemetry,
             halvings: BTreeMap::new(),
         })
+    }
+
+    /// Asks the REST API for what GraphQL does not have; and whether another page follows.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<(T, bool), Failure> {
+        self.rest.admit(REST_RESOURCE, 1)?;
+        let answer = self.rest.get(path, query).await?;
+        let links = answer.headers.get("link").and_then(|links| links.to_str().ok());
+        let has_next = links.is_some_and(|links| links.contains("rel=\"next\""));
+        Ok((self.rest.read(&answer, path)?, has_next))
     }
 
     /// Now, by the clock of this source.

@@ -253,6 +253,7 @@ impl Github {
         self.tolerate(completed)?;
         let completed = self.complete_statuses(&mut read).await;
         self.tolerate(completed)?;
+        let read = self.complete_files(read, problems).await?;
         for (ask, wire) in read {
             parts.push(self.part(ask, wire, read_at));
         }
@@ -260,7 +261,12 @@ impl Github {
     }
 
     /// What cannot be read is left for the next poll; what was too heavy in company is asked for alone.
-    fn give_up(&mut self, group: &[Ask], trouble: Trouble, problems: &mut Problems) -> Result<(), PollError> {
+    pub(super) fn give_up(
+        &mut self,
+        group: &[Ask],
+        trouble: Trouble,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
         match trouble {
             Trouble::TooHeavy(failure) => {
                 self.heavy += 1;

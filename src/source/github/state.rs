@@ -10,6 +10,8 @@ use crate::model::fact::{Reach, Repository};
 use crate::model::name::{CommitId, RepositoryId, RepositoryName};
 use crate::model::time::{Span, Timestamp};
 
+use super::streams::StreamCursors;
+
 /// The layout of the cursor; one of another version is forgotten, and the repository is read again.
 const VERSION: u32 = 1;
 /// The begin of a repository's scope.
@@ -51,6 +53,8 @@ pub(super) struct State {
     pub(super) open: Vec<Open>,
     pub(super) commits: Commits,
     pub(super) issues: Issues,
+    /// Releases, tags, runs and files, where the rules want them.
+    pub(super) streams: StreamCursors,
 }
 
 /// [`Reach`], as it is stored.
@@ -138,6 +142,16 @@ impl Walk {
         pass.after = end.map(str::to_owned);
         self.pass = Some(pass);
         Ok(())
+    }
+
+    /// Whether a pass has begun and not ended.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.pass.is_some()
+    }
+
+    /// A pass that reads again what may have changed without the newest items showing it, down to `stop`.
+    pub(super) fn look_again(seen: Option<&String>, stop: Timestamp) -> Pass {
+        Pass { seen: seen.cloned(), stop: stop.millis(), ..Pass::default() }
     }
 
     /// There is nothing in this stream.
@@ -336,6 +350,7 @@ impl State {
         self.deployments.deepen();
         self.commits.deepen();
         self.issues.restart(self.issues.rules.clone());
+        self.streams.deepen();
     }
 
     /// Back to where the first read goes.
@@ -343,9 +358,9 @@ impl State {
         Timestamp::from_millis(self.horizon.unwrap_or_default())
     }
 
-    /// Whether the first read of changes, deployments and commits is done.
+    /// Whether the first read of changes, deployments of any kind and commits is done.
     pub(super) fn complete(&self) -> bool {
-        self.pulls.complete && self.deployments.complete && self.commits.complete
+        self.pulls.complete && self.deployments.complete && self.commits.complete && self.streams.complete()
     }
 
     /// Whether changes and deployments read now are news.

@@ -1,0 +1,599 @@
+//! Reading workflow runs: which workflows there are, a look at the newest runs of many workflows at once, and REST
+//! only where that look shows news, a run is still open, or it is time to look back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::http::{Failure, Reason};
+use crate::model::batch::{Applied, Batch, Contact};
+use crate::model::dirty::{Dirty, Stream};
+use crate::model::fact::{Attempt, Fact};
+use crate::model::name::RepositoryId;
+use crate::model::settings::RunRule;
+use crate::model::time::{Span, Timestamp};
+use crate::source::{PollError, Sink};
+
+use super::client::malformed;
+use super::operations::{self, OIDS_MAX, WORKFLOW_IDS_MAX};
+use super::run_windows::{PER_PAGE, Step};
+use super::runs::{self, Of, Run, RunWire, RunsWire, WorkflowWire, WorkflowsWire};
+use super::state::{ABSENT_MAX, Pending};
+use super::wire::{CommitNodeWire, WorkflowRunsWire};
+use super::workflows::{self, Listed, Workflow};
+use super::{Github, Problems, cover};
+
+/// Workflows are listed again so often: new ones are rare.
+const LIST_EVERY: Span = Span::from_hours(24);
+/// Sooner, if one that the rules name was not there or the token may not list them.
+const LIST_AGAIN: Span = Span::from_hours(1);
+/// Pages of 100 workflows of one repository.
+const LIST_PAGES_MAX: u32 = 10;
+/// Pages of runs of one workflow in one poll; what is left is read in the next one.
+const PAGES_MAX: u32 = 200;
+/// Attempts of one run that are read; GitHub allows 50.
+const ATTEMPTS_MAX: usize = 50;
+/// Open runs in one poll, those first that have waited longest for a look.
+const LOOKS_MAX: usize = 100;
+/// Repositories that are named when none of them may be read.
+const NAMED_MAX: usize = 5;
+
+/// How far the runs of a repository have been read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct RunsCursor {
+    /// The rules by which the workflows were chosen, as text.
+    rules: String,
+    #[serde(skip)]
+    wanted: Vec<RunRule>,
+    listed_at: Option<i64>,
+    /// What is wrong with the rules, told until the workflows are listed again.
+    problem: Option<String>,
+    /// Whether the token may not list workflows.
+    refused: bool,
+    pub(super) workflows: Vec<Workflow>,
+    /// Commits that runs name and that are not stored: GitHub is still to be asked what they are.
+    nameless: Vec<String>,
+}
+
+impl RunsCursor {
+    /// Takes in the rules; whether they changed.
+    pub(super) fn follow(&mut self, wanted: &[RunRule]) -> bool {
+        let mut wanted = wanted.to_vec();
+        wanted.sort_unstable();
+        let rules = format!("{wanted:?}");
+        self.wanted = wanted;
+        let changed = rules != self.rules;
+        if changed {
+            self.rules = rules;
+            self.listed_at = None;
+        }
+        changed
+    }
+
+    /// Begins a poll.
+    pub(super) fn begin(&mut self) {
+        for workflow in &mut self.workflows {
+            (workflow.shown, workflow.failed) = (None, false);
+        }
+    }
+
+    /// Whether the first read is done.
+    pub(super) fn complete(&self) -> bool {
+        self.listed_at.is_some() && self.workflows.iter().all(|workflow| workflow.complete)
+    }
+
+    /// Begins again: the history goes further back now.
+    pub(super) fn deepen(&mut self) {
+        self.workflows.iter_mut().for_each(Workflow::deepen);
+    }
+
+    fn list_is_due(&self, now: Timestamp) -> bool {
+        let every = if self.problem.is_some() || self.refused { LIST_AGAIN } else { LIST_EVERY };
+        self.listed_at.is_none_or(|at| now.since(Timestamp::from_millis(at)) >= every)
+    }
+}
+
+/// A page of runs, as attempts.
+#[derive(Debug, Default)]
+struct Attempts {
+    attempts: Vec<Attempt>,
+    runs: Vec<Run>,
+}
+
+impl Github {
+    /// Reads the runs of all repositories that want them. REST failing keeps GraphQL from nothing, but for a token
+    /// that is refused altogether.
+    pub(super) async fn read_runs(
+        &mut self,
+        told: Option<&[Dirty]>,
+        sink: &Sink,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let selected = self.selected(Stream::Runs, told);
+        if selected.is_empty() {
+            return Ok(());
+        }
+        let read = self.read_runs_of(&selected, told.is_some(), sink, now, problems).await;
+        self.name_commits(&selected, problems).await?;
+        self.tell_of_runs(&selected, problems);
+        match read {
+            Err(PollError::Source(failure)) if failure.reason != Reason::Auth => {
+                problems.push(failure);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    async fn read_runs_of(
+        &mut self,
+        selected: &[u64],
+        told: bool,
+        sink: &Sink,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        for number in selected {
+            self.list_workflows(*number, now, problems).await?;
+        }
+        self.probe_workflows(selected, problems).await?;
+        for number in selected {
+            let count = self.runs(*number).map_or(0, |runs| runs.workflows.len());
+            for index in 0..count {
+                self.read_windows(*number, index, sink, now, problems).await?;
+            }
+        }
+        self.reread_runs(selected, told, sink, now, problems).await
+    }
+
+    fn runs(&self, number: u64) -> Option<&RunsCursor> {
+        self.repositories.get(&number)?.state.streams.runs.as_ref()
+    }
+
+    fn runs_mut(&mut self, number: u64) -> Option<&mut RunsCursor> {
+        self.repositories.get_mut(&number)?.state.streams.runs.as_mut()
+    }
+
+    fn workflow_mut(&mut self, number: u64, index: usize) -> Option<&mut Workflow> {
+        self.runs_mut(number)?.workflows.get_mut(index)
+    }
+
+    /// Where a repository is in the REST API.
+    pub(super) fn rest_path(&self, number: u64, rest: &str) -> String {
+        let name = self.repositories.get(&number).map(|tracked| tracked.state.name.as_str());
+        format!("/repos/{}/{rest}", name.unwrap_or_default())
+    }
+
+    async fn list_workflows(
+        &mut self,
+        number: u64,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        if !self.runs(number).is_some_and(|runs| runs.list_is_due(now)) {
+            return Ok(());
+        }
+        let path = self.rest_path(number, "actions/workflows");
+        let mut listed: Vec<Listed> = Vec::new();
+        let mut refused = false;
+        for page in 1..=LIST_PAGES_MAX {
+            let query = [("per_page", "100"), ("page", &page.to_string())];
+            let wire = match self.client.get::<WorkflowsWire>(&path, &query).await {
+                Ok((wire, _)) => wire,
+                Err(failure) if matches!(failure.reason, Reason::Forbidden | Reason::NotFound) => {
+                    refused = true;
+                    break;
+                }
+                Err(failure) => return keep(failure, problems),
+            };
+            let WorkflowsWire { total_count: _, workflows: records } = wire;
+            let (records, unread) = runs::each::<WorkflowWire>(records);
+            let count = u64::try_from(records.len()).unwrap_or_default() + unread;
+            let read: Vec<Listed> = records.into_iter().filter_map(workflows::listed).collect();
+            self.client.count_malformed(count - u64::try_from(read.len()).unwrap_or_default(), "workflows");
+            listed.extend(read);
+            if count < PER_PAGE {
+                break;
+            }
+        }
+        let Some(tracked) = self.repositories.get_mut(&number) else {
+            return Ok(());
+        };
+        let name = tracked.state.name.clone();
+        if let Some(runs) = &mut tracked.state.streams.runs {
+            tracked.dirty = true;
+            runs.listed_at = Some(now.millis());
+            runs.refused = refused;
+            if !refused {
+                let (chosen, missing) = workflows::chosen(&listed, &runs.wanted, &runs.workflows);
+                runs.workflows = chosen;
+                runs.problem = (!missing.is_empty()).then(|| workflows::missing(&name, &missing, &listed));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the newest runs of all workflows.
+    async fn probe_workflows(&mut self, selected: &[u64], problems: &mut Problems) -> Result<(), PollError> {
+        let mut places = Vec::new();
+        let mut ids = Vec::new();
+        for number in selected {
+            let workflows = self.runs(*number).map(|runs| runs.workflows.as_slice()).unwrap_or_default();
+            places.extend((0..workflows.len()).map(|index| (*number, index)));
+            ids.extend(workflows.iter().map(|workflow| workflow.node.clone()));
+        }
+        let asked =
+            self.client.nodes::<WorkflowRunsWire>(&ids, WORKFLOW_IDS_MAX, operations::workflow_probe).await;
+        let nodes = match asked {
+            Ok((nodes, _)) => nodes,
+            Err(trouble) => return problems.keep(trouble),
+        };
+        for ((number, index), (_, node)) in places.into_iter().zip(nodes) {
+            match node {
+                Ok(Some(wire)) => {
+                    if let Some(workflow) = self.workflow_mut(number, index) {
+                        workflow.shown = Some(workflows::shown(wire.runs.unwrap_or_default()));
+                    }
+                }
+                // It was deleted: what there is instead is asked in the next poll.
+                Ok(None) => {
+                    if let Some(runs) = self.runs_mut(number).filter(|runs| runs.problem.is_none()) {
+                        runs.listed_at = Some(0);
+                    }
+                }
+                Err(trouble) => problems.keep(trouble)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is to be read of one workflow, page after page.
+    async fn read_windows(
+        &mut self,
+        number: u64,
+        index: usize,
+        sink: &Sink,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let horizon =
+            self.repositories.get(&number).map(|tracked| tracked.state.horizon()).unwrap_or_default();
+        let Some(workflow) = self.workflow_mut(number, index) else {
+            return Ok(());
+        };
+        let before = workflow.clone();
+        let under_way = workflow.begin(horizon, now);
+        let changed = *workflow != before;
+        if let Some(tracked) = self.repositories.get_mut(&number).filter(|_| changed) {
+            tracked.dirty = true;
+        }
+        if !under_way {
+            return Ok(());
+        }
+        for _ in 0..PAGES_MAX {
+            let Some(workflow) = self.workflow_mut(number, index).map(|workflow| workflow.clone()) else {
+                return Ok(());
+            };
+            if workflow.windows.is_empty() {
+                return Ok(());
+            }
+            match self.read_window(number, index, workflow, sink, problems).await {
+                Ok(()) => {}
+                Err(PollError::Source(failure)) => {
+                    if let Some(workflow) = self.workflow_mut(number, index) {
+                        workflow.failed = true;
+                    }
+                    return keep(failure, problems);
+                }
+                Err(PollError::NotStored) => return Err(PollError::NotStored),
+            }
+        }
+        tracing::warn!(pages = PAGES_MAX, "there are more runs than one poll reads; the next one goes on");
+        Ok(())
+    }
+
+    async fn read_window(
+        &mut self,
+        number: u64,
+        index: usize,
+        mut workflow: Workflow,
+        sink: &Sink,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let Some(window) = workflow.windows.pop() else {
+            return Ok(());
+        };
+        let path = self.rest_path(number, &format!("actions/workflows/{}/runs", workflow.number));
+        let (created, page) = (window.created(), window.page.to_string());
+        let mut query = vec![
+            ("created", created.as_str()),
+            ("per_page", "100"),
+            ("page", page.as_str()),
+            ("exclude_pull_requests", "true"),
+        ];
+        query.extend(workflow.branch.as_deref().map(|branch| ("branch", branch)));
+        query.extend(workflow.event.as_deref().map(|event| ("event", event)));
+        let (RunsWire { total_count, workflow_runs }, _) = self.client.get(&path, &query).await?;
+        let records = workflow_runs.unwrap_or_default();
+        let step = window.after(records.len(), total_count);
+        let first = !workflow.complete;
+        let mut read = Attempts::default();
+        if let Step::Halve(older, newer) = step {
+            workflow.windows.extend([older, newer]);
+        } else {
+            let (records, unread) = runs::each::<RunWire>(Some(records));
+            self.client.count_malformed(unread, "runs");
+            read = self.attempts_of(number, &mut workflow, records).await?;
+            match step {
+                Step::GoOn(next) => workflow.windows.push(next),
+                Step::Full => {
+                    let name = self.rest_path(number, &workflow.file);
+                    problems.push(malformed(&format!("{name}: more runs in {created} than GitHub lists")));
+                }
+                Step::Done | Step::Halve(..) => {}
+            }
+        }
+        if workflow.windows.is_empty() {
+            workflow.done();
+        }
+        let contact = if first { Contact::First } else { Contact::Live };
+        self.store_runs(number, index, workflow, read, contact, sink).await
+    }
+
+    /// Runs with their earlier attempts, as far as those have not been read to their ends.
+    async fn attempts_of(
+        &self,
+        number: u64,
+        workflow: &mut Workflow,
+        records: Vec<RunWire>,
+    ) -> Result<Attempts, PollError> {
+        let id = self.id(number);
+        let mut all = Attempts::default();
+        for wire in records {
+            let Some(run) = self.run(wire, &id, workflow) else {
+                continue;
+            };
+            let read_at = self.client.now();
+            for attempt in workflow.earlier(run.id, run.number).take(ATTEMPTS_MAX) {
+                let path = self.rest_path(number, &format!("actions/runs/{}/attempts/{attempt}", run.id));
+                let query = [("exclude_pull_requests", "true")];
+                match self.client.get::<RunWire>(&path, &query).await {
+                    Ok((wire, _)) => {
+                        all.attempts.extend(self.run(wire, &id, workflow).and_then(|run| run.attempt));
+                    }
+                    // GitHub has forgotten it already.
+                    Err(failure) if failure.reason == Reason::NotFound => {}
+                    Err(failure) => return Err(PollError::Source(failure)),
+                }
+            }
+            workflow.read_before(run.id, run.number);
+            workflow.watch(run.id, run.open.then_some(run.created_at), read_at);
+            all.runs.push(run);
+        }
+        Ok(all)
+    }
+
+    fn run(&self, wire: RunWire, id: &RepositoryId, workflow: &Workflow) -> Option<Run> {
+        let of = Of { repository: id, file: &workflow.file, name: &workflow.name };
+        let run = runs::run(wire, of, self.client.now());
+        self.client.count_malformed(u64::from(run.is_none()), "runs");
+        run
+    }
+
+    /// Stores attempts with the cursor. Commits that they name are in it until it is known what they are.
+    async fn store_runs(
+        &mut self,
+        number: u64,
+        index: usize,
+        workflow: Workflow,
+        read: Attempts,
+        contact: Contact,
+        sink: &Sink,
+    ) -> Result<(), PollError> {
+        let Some(mut state) = self.repositories.get(&number).map(|tracked| tracked.state.clone()) else {
+            return Ok(());
+        };
+        let horizon = state.horizon();
+        let Attempts { attempts, runs } = read;
+        let attempts = attempts.into_iter().chain(runs.into_iter().filter_map(|run| run.attempt));
+        let attempts: Vec<Attempt> = attempts.filter(|attempt| attempt.created_at >= horizon).collect();
+        let Some(cursor) = &mut state.streams.runs else {
+            return Ok(());
+        };
+        if let Some(place) = cursor.workflows.get_mut(index) {
+            *place = workflow;
+        }
+        cursor.nameless.extend(attempts.iter().map(|attempt| attempt.commit.to_string()));
+        cursor.nameless.sort_unstable();
+        cursor.nameless.dedup();
+        cursor.nameless.truncate(ABSENT_MAX);
+        let facts = attempts.into_iter().map(Fact::Attempt).collect();
+        let mut batch = Batch { facts, contact, ..Batch::default() };
+        cover(&mut state, &self.id(number), &mut batch);
+        batch.cursors.push(state.cursor(number));
+        let Applied { rows_written: _, repositories: _, incidents: _, inventory: _, missing_commits } =
+            sink.apply(batch).await?;
+        let missing: Vec<String> = missing_commits.iter().map(|(_, commit)| commit.to_string()).collect();
+        let commits = &state.commits;
+        if let Some(cursor) = &mut state.streams.runs {
+            let known = |oid: &String| {
+                commits.absent.contains(oid) || commits.pending.iter().any(|pending| pending.oid == *oid)
+            };
+            let before = cursor.nameless.len();
+            cursor.nameless.retain(|oid| missing.contains(oid) && !known(oid));
+            if let Some(tracked) = self.repositories.get_mut(&number) {
+                tracked.dirty |= cursor.nameless.len() != before;
+            }
+        }
+        if let Some(tracked) = self.repositories.get_mut(&number) {
+            tracked.state = state;
+        }
+        Ok(())
+    }
+
+    /// Looks again at runs whose end is still to come.
+    async fn reread_runs(
+        &mut self,
+        selected: &[u64],
+        told: bool,
+        sink: &Sink,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let mut due = Vec::new();
+        for number in selected {
+            let workflows = self.runs(*number).map(|runs| runs.workflows.as_slice()).unwrap_or_default();
+            for (index, workflow) in workflows.iter().enumerate() {
+                let open = workflow.open.iter().filter(|open| told || open.due(now));
+                due.extend(open.map(|open| (open.read_at, *number, index, open.node.clone())));
+            }
+        }
+        due.sort_unstable();
+        due.truncate(LOOKS_MAX);
+        for (_, number, index, node) in due {
+            let Some(mut workflow) = self.workflow_mut(number, index).map(|workflow| workflow.clone()) else {
+                continue;
+            };
+            let path = self.rest_path(number, &format!("actions/runs/{node}"));
+            let asked = self.client.get::<RunWire>(&path, &[("exclude_pull_requests", "true")]).await;
+            let read = match asked {
+                Ok((wire, _)) => self.attempts_of(number, &mut workflow, vec![wire]).await,
+                Err(failure) if failure.reason == Reason::NotFound => {
+                    // It was deleted; what is known of it stays.
+                    workflow.open.retain(|open| open.node != node);
+                    Ok(Attempts::default())
+                }
+                Err(failure) => Err(PollError::Source(failure)),
+            };
+            match read {
+                Ok(read) => self.store_runs(number, index, workflow, read, Contact::Live, sink).await?,
+                Err(PollError::Source(failure)) => keep(failure, problems)?,
+                Err(PollError::NotStored) => return Err(PollError::NotStored),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks GitHub what the commits are that runs name and that are not stored: those that are there and young enough
+    /// are walked to like any other.
+    async fn name_commits(&mut self, selected: &[u64], problems: &mut Problems) -> Result<(), PollError> {
+        for number in selected {
+            let Some(tracked) = self.repositories.get(number) else {
+                continue;
+            };
+            let nameless = self.runs(*number).map(|runs| runs.nameless.clone()).unwrap_or_default();
+            let node = tracked.state.node.clone();
+            for oids in nameless.chunks(OIDS_MAX) {
+                let asked = self.client.ask(|_| operations::commits_by_oid(&node, oids)).await;
+                let reply = match asked {
+                    Ok(reply) => reply,
+                    Err(trouble) => {
+                        problems.keep(trouble)?;
+                        break;
+                    }
+                };
+                let objects: Vec<Option<CommitNodeWire>> = (0..oids.len())
+                    .map(|index| reply.data.get("node")?.get(format!("object{index}")))
+                    .map(|object| object.and_then(|object| serde_json::from_value(object.clone()).ok()))
+                    .collect();
+                self.named(*number, oids, objects);
+            }
+        }
+        Ok(())
+    }
+
+    fn named(&mut self, number: u64, oids: &[String], objects: Vec<Option<CommitNodeWire>>) {
+        let Some(tracked) = self.repositories.get_mut(&number) else {
+            return;
+        };
+        let state = &mut tracked.state;
+        let horizon = state.horizon();
+        for (oid, object) in oids.iter().zip(objects) {
+            let CommitNodeWire { id, oid: _, committed_date } = object.unwrap_or_default();
+            let committed_at = committed_date.as_deref().and_then(Timestamp::parse);
+            match id.filter(|_| committed_at.is_some_and(|at| at >= horizon)) {
+                Some(node) => state.commits.need([Pending { node, oid: oid.clone() }]),
+                None => state.commits.give_up(oid),
+            }
+        }
+        if let Some(runs) = &mut state.streams.runs {
+            runs.nameless.retain(|oid| !oids.contains(oid));
+        }
+        tracked.dirty = true;
+    }
+
+    /// Says what is wrong with the rules, and of all repositories together that the token may not read their runs.
+    fn tell_of_runs(&self, selected: &[u64], problems: &mut Problems) {
+        let mut refused = Vec::new();
+        for number in selected {
+            let Some(runs) = self.runs(*number) else {
+                continue;
+            };
+            if let Some(what) = &runs.problem {
+                problems.push(Failure { reason: Reason::NotFound, what: what.clone(), retry_at: None });
+            }
+            if runs.refused {
+                refused.extend(self.repositories.get(number).map(|tracked| tracked.state.name.as_str()));
+            }
+        }
+        if !refused.is_empty() {
+            problems.push(Failure { reason: Reason::Forbidden, what: refusal(&refused), retry_at: None });
+        }
+    }
+}
+
+/// That the token lacks a permission in these repositories.
+fn refusal(names: &[&str]) -> String {
+    let first: Vec<&str> = names.iter().copied().take(NAMED_MAX).collect();
+    let more = match names.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("the token may not read workflow runs (permission Actions: read) in {}{more}", first.join(", "))
+}
+
+/// Keeps what concerns a part of REST; hands back what ends this poll's reading of runs, or the poll.
+fn keep(failure: Failure, problems: &mut Problems) -> Result<(), PollError> {
+    match failure.reason {
+        Reason::Forbidden | Reason::NotFound | Reason::Malformed => {
+            problems.push(failure);
+            Ok(())
+        }
+        Reason::Auth | Reason::RateLimited | Reason::Timeout | Reason::Server | Reason::Network => {
+            Err(PollError::Source(failure))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_permission_is_told_once_for_all_repositories() {
+        for (names, expected) in [
+            (vec!["acme/a"], "the token may not read workflow runs (permission Actions: read) in acme/a"),
+            (
+                vec!["a/1", "a/2", "a/3", "a/4", "a/5", "a/6", "a/7"],
+                "the token may not read workflow runs (permission Actions: read) in a/1, a/2, a/3, a/4, a/5 and 2 \
+                 more",
+            ),
+        ] {
+            assert_eq!(refusal(&names), expected);
+        }
+    }
+
+    #[test]
+    fn workflows_are_listed_daily_and_sooner_if_something_was_wrong() {
+        let at = |hours: i64| Timestamp::from_seconds(hours * 3_600);
+        let mut runs = RunsCursor::default();
+        assert!(runs.list_is_due(at(0)) && !runs.complete());
+        runs.listed_at = Some(0);
+        assert!(!runs.list_is_due(at(23)) && runs.list_is_due(at(24)) && runs.complete());
+        runs.refused = true;
+        assert!(runs.list_is_due(at(1)));
+        let rule = RunRule { workflow: "deploy.yml".to_owned(), branch: None, event: None };
+        assert!(runs.follow(std::slice::from_ref(&rule)) && runs.list_is_due(at(0)));
+        assert!(!runs.follow(&[rule]));
+    }
+}

@@ -16,6 +16,8 @@ mod demo_example;
 mod demo_faults;
 mod demo_github;
 mod demo_pagerduty;
+mod demo_releases;
+mod demo_rest;
 mod demo_stage;
 mod demo_stories;
 mod engine_deployments;

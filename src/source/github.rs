@@ -47,6 +47,7 @@ mod tags;
 mod teams;
 mod walk;
 mod wire;
+mod workflow_lists;
 mod workflows;
 
 /// Which repositories and teams there are is asked this often.

@@ -23,7 +23,7 @@ use super::{Github, Problems, pulls};
 const FILES_MAX: usize = 3_000;
 /// Pages of the files of one pull request: 100 each.
 const PULL_PAGES_MAX: u32 = 30;
-/// Pages of the files of one commit: 300 each, whatever is asked for; a server that gives fewer gets its chance.
+/// Pages of the files of one commit: 300 each, and on a server that gives fewer there are more.
 const COMMIT_PAGES_MAX: u32 = 30;
 
 /// A commit in the REST API; everything but its files is known.
@@ -225,13 +225,9 @@ impl Github {
         let mut all = Vec::new();
         let mut more = true;
         for page in 1..=COMMIT_PAGES_MAX {
-            let query = [("per_page", "100"), ("page", &page.to_string())];
-            let (wire, has_next) = match self.client.get::<CommitWire>(&path, &query).await {
-                Ok(answer) => answer,
-                // It was pushed away since: nobody can say any more.
-                Err(failure) if failure.reason == Reason::NotFound => break,
-                Err(failure) => return Err(failure),
-            };
+            let query = [("page", page.to_string())];
+            let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let (wire, has_next) = self.client.get::<CommitWire>(&path, &query).await?;
             let files = wire.files.unwrap_or_default();
             more = has_next && !files.is_empty();
             all.extend(files);

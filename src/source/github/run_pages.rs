@@ -1,96 +1,30 @@
-//! Reading workflow runs: which workflows there are, a look at the newest runs of many workflows at once, and REST
-//! only where that look shows news, a run is still open, or it is time to look back.
-
-use serde::{Deserialize, Serialize};
+//! Reading workflow runs: REST is asked only where the look at the newest runs shows news, a run is still open, or it
+//! is time to look back.
 
 use crate::http::{Failure, Reason};
 use crate::model::batch::{Applied, Batch, Contact};
 use crate::model::dirty::{Dirty, Stream};
 use crate::model::fact::{Attempt, Fact};
 use crate::model::name::RepositoryId;
-use crate::model::settings::RunRule;
-use crate::model::time::{Span, Timestamp};
+use crate::model::time::Timestamp;
 use crate::source::{PollError, Sink};
 
 use super::client::malformed;
-use super::operations::{self, OIDS_MAX, WORKFLOW_IDS_MAX};
-use super::run_windows::{PER_PAGE, Step};
-use super::runs::{self, Of, Run, RunWire, RunsWire, WorkflowWire, WorkflowsWire};
+use super::operations::{self, OIDS_MAX};
+use super::run_windows::Step;
+use super::runs::{self, Of, Run, RunWire, RunsWire};
 use super::state::{ABSENT_MAX, Pending};
-use super::wire::{CommitNodeWire, WorkflowRunsWire};
-use super::workflows::{self, Listed, Workflow};
+use super::wire::CommitNodeWire;
+use super::workflow_lists::RunsCursor;
+use super::workflows::Workflow;
 use super::{Github, Problems, cover};
 
-/// Workflows are listed again so often: new ones are rare.
-const LIST_EVERY: Span = Span::from_hours(24);
-/// Sooner, if one that the rules name was not there or the token may not list them.
-const LIST_AGAIN: Span = Span::from_hours(1);
-/// Pages of 100 workflows of one repository.
-const LIST_PAGES_MAX: u32 = 10;
 /// Pages of runs of one workflow in one poll; what is left is read in the next one.
 const PAGES_MAX: u32 = 200;
 /// Attempts of one run that are read; GitHub allows 50.
 const ATTEMPTS_MAX: usize = 50;
 /// Open runs in one poll, those first that have waited longest for a look.
 const LOOKS_MAX: usize = 100;
-/// Repositories that are named when none of them may be read.
-const NAMED_MAX: usize = 5;
-
-/// How far the runs of a repository have been read.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct RunsCursor {
-    /// The rules by which the workflows were chosen, as text.
-    rules: String,
-    #[serde(skip)]
-    wanted: Vec<RunRule>,
-    listed_at: Option<i64>,
-    /// What is wrong with the rules, told until the workflows are listed again.
-    problem: Option<String>,
-    /// Whether the token may not list workflows.
-    refused: bool,
-    pub(super) workflows: Vec<Workflow>,
-    /// Commits that runs name and that are not stored: GitHub is still to be asked what they are.
-    nameless: Vec<String>,
-}
-
-impl RunsCursor {
-    /// Takes in the rules; whether they changed.
-    pub(super) fn follow(&mut self, wanted: &[RunRule]) -> bool {
-        let mut wanted = wanted.to_vec();
-        wanted.sort_unstable();
-        let rules = format!("{wanted:?}");
-        self.wanted = wanted;
-        let changed = rules != self.rules;
-        if changed {
-            self.rules = rules;
-            self.listed_at = None;
-        }
-        changed
-    }
-
-    /// Begins a poll.
-    pub(super) fn begin(&mut self) {
-        for workflow in &mut self.workflows {
-            (workflow.shown, workflow.failed) = (None, false);
-        }
-    }
-
-    /// Whether the first read is done.
-    pub(super) fn complete(&self) -> bool {
-        self.listed_at.is_some() && self.workflows.iter().all(|workflow| workflow.complete)
-    }
-
-    /// Begins again: the history goes further back now.
-    pub(super) fn deepen(&mut self) {
-        self.workflows.iter_mut().for_each(Workflow::deepen);
-    }
-
-    fn list_is_due(&self, now: Timestamp) -> bool {
-        let every = if self.problem.is_some() || self.refused { LIST_AGAIN } else { LIST_EVERY };
-        self.listed_at.is_none_or(|at| now.since(Timestamp::from_millis(at)) >= every)
-    }
-}
 
 /// A page of runs, as attempts.
 #[derive(Debug, Default)]
@@ -146,15 +80,15 @@ impl Github {
         self.reread_runs(selected, told, sink, now, problems).await
     }
 
-    fn runs(&self, number: u64) -> Option<&RunsCursor> {
+    pub(super) fn runs(&self, number: u64) -> Option<&RunsCursor> {
         self.repositories.get(&number)?.state.streams.runs.as_ref()
     }
 
-    fn runs_mut(&mut self, number: u64) -> Option<&mut RunsCursor> {
+    pub(super) fn runs_mut(&mut self, number: u64) -> Option<&mut RunsCursor> {
         self.repositories.get_mut(&number)?.state.streams.runs.as_mut()
     }
 
-    fn workflow_mut(&mut self, number: u64, index: usize) -> Option<&mut Workflow> {
+    pub(super) fn workflow_mut(&mut self, number: u64, index: usize) -> Option<&mut Workflow> {
         self.runs_mut(number)?.workflows.get_mut(index)
     }
 
@@ -162,89 +96,6 @@ impl Github {
     pub(super) fn rest_path(&self, number: u64, rest: &str) -> String {
         let name = self.repositories.get(&number).map(|tracked| tracked.state.name.as_str());
         format!("/repos/{}/{rest}", name.unwrap_or_default())
-    }
-
-    async fn list_workflows(
-        &mut self,
-        number: u64,
-        now: Timestamp,
-        problems: &mut Problems,
-    ) -> Result<(), PollError> {
-        if !self.runs(number).is_some_and(|runs| runs.list_is_due(now)) {
-            return Ok(());
-        }
-        let path = self.rest_path(number, "actions/workflows");
-        let mut listed: Vec<Listed> = Vec::new();
-        let mut refused = false;
-        for page in 1..=LIST_PAGES_MAX {
-            let query = [("per_page", "100"), ("page", &page.to_string())];
-            let wire = match self.client.get::<WorkflowsWire>(&path, &query).await {
-                Ok((wire, _)) => wire,
-                Err(failure) if matches!(failure.reason, Reason::Forbidden | Reason::NotFound) => {
-                    refused = true;
-                    break;
-                }
-                Err(failure) => return keep(failure, problems),
-            };
-            let WorkflowsWire { total_count: _, workflows: records } = wire;
-            let (records, unread) = runs::each::<WorkflowWire>(records);
-            let count = u64::try_from(records.len()).unwrap_or_default() + unread;
-            let read: Vec<Listed> = records.into_iter().filter_map(workflows::listed).collect();
-            self.client.count_malformed(count - u64::try_from(read.len()).unwrap_or_default(), "workflows");
-            listed.extend(read);
-            if count < PER_PAGE {
-                break;
-            }
-        }
-        let Some(tracked) = self.repositories.get_mut(&number) else {
-            return Ok(());
-        };
-        let name = tracked.state.name.clone();
-        if let Some(runs) = &mut tracked.state.streams.runs {
-            tracked.dirty = true;
-            runs.listed_at = Some(now.millis());
-            runs.refused = refused;
-            if !refused {
-                let (chosen, missing) = workflows::chosen(&listed, &runs.wanted, &runs.workflows);
-                runs.workflows = chosen;
-                runs.problem = (!missing.is_empty()).then(|| workflows::missing(&name, &missing, &listed));
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks at the newest runs of all workflows.
-    async fn probe_workflows(&mut self, selected: &[u64], problems: &mut Problems) -> Result<(), PollError> {
-        let mut places = Vec::new();
-        let mut ids = Vec::new();
-        for number in selected {
-            let workflows = self.runs(*number).map(|runs| runs.workflows.as_slice()).unwrap_or_default();
-            places.extend((0..workflows.len()).map(|index| (*number, index)));
-            ids.extend(workflows.iter().map(|workflow| workflow.node.clone()));
-        }
-        let asked =
-            self.client.nodes::<WorkflowRunsWire>(&ids, WORKFLOW_IDS_MAX, operations::workflow_probe).await;
-        let nodes = match asked {
-            Ok((nodes, _)) => nodes,
-            Err(trouble) => return problems.keep(trouble),
-        };
-        for ((number, index), (_, node)) in places.into_iter().zip(nodes) {
-            match node {
-                Ok(Some(wire)) => {
-                    if let Some(workflow) = self.workflow_mut(number, index) {
-                        workflow.shown = Some(workflows::shown(wire.runs.unwrap_or_default()));
-                    }
-                }
-                // It was deleted: what there is instead is asked in the next poll.
-                Ok(None) => {
-                    if let Some(runs) = self.runs_mut(number).filter(|runs| runs.problem.is_none()) {
-                        runs.listed_at = Some(0);
-                    }
-                }
-                Err(trouble) => problems.keep(trouble)?,
-            }
-        }
-        Ok(())
     }
 
     /// Reads what is to be read of one workflow, page after page.
@@ -521,39 +372,10 @@ impl Github {
         }
         tracked.dirty = true;
     }
-
-    /// Says what is wrong with the rules, and of all repositories together that the token may not read their runs.
-    fn tell_of_runs(&self, selected: &[u64], problems: &mut Problems) {
-        let mut refused = Vec::new();
-        for number in selected {
-            let Some(runs) = self.runs(*number) else {
-                continue;
-            };
-            if let Some(what) = &runs.problem {
-                problems.push(Failure { reason: Reason::NotFound, what: what.clone(), retry_at: None });
-            }
-            if runs.refused {
-                refused.extend(self.repositories.get(number).map(|tracked| tracked.state.name.as_str()));
-            }
-        }
-        if !refused.is_empty() {
-            problems.push(Failure { reason: Reason::Forbidden, what: refusal(&refused), retry_at: None });
-        }
-    }
-}
-
-/// That the token lacks a permission in these repositories.
-fn refusal(names: &[&str]) -> String {
-    let first: Vec<&str> = names.iter().copied().take(NAMED_MAX).collect();
-    let more = match names.len().saturating_sub(NAMED_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("the token may not read workflow runs (permission Actions: read) in {}{more}", first.join(", "))
 }
 
 /// Keeps what concerns a part of REST; hands back what ends this poll's reading of runs, or the poll.
-fn keep(failure: Failure, problems: &mut Problems) -> Result<(), PollError> {
+pub(super) fn keep(failure: Failure, problems: &mut Problems) -> Result<(), PollError> {
     match failure.reason {
         Reason::Forbidden | Reason::NotFound | Reason::Malformed => {
             problems.push(failure);
@@ -562,38 +384,5 @@ fn keep(failure: Failure, problems: &mut Problems) -> Result<(), PollError> {
         Reason::Auth | Reason::RateLimited | Reason::Timeout | Reason::Server | Reason::Network => {
             Err(PollError::Source(failure))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missing_permission_is_told_once_for_all_repositories() {
-        for (names, expected) in [
-            (vec!["acme/a"], "the token may not read workflow runs (permission Actions: read) in acme/a"),
-            (
-                vec!["a/1", "a/2", "a/3", "a/4", "a/5", "a/6", "a/7"],
-                "the token may not read workflow runs (permission Actions: read) in a/1, a/2, a/3, a/4, a/5 and 2 \
-                 more",
-            ),
-        ] {
-            assert_eq!(refusal(&names), expected);
-        }
-    }
-
-    #[test]
-    fn workflows_are_listed_daily_and_sooner_if_something_was_wrong() {
-        let at = |hours: i64| Timestamp::from_seconds(hours * 3_600);
-        let mut runs = RunsCursor::default();
-        assert!(runs.list_is_due(at(0)) && !runs.complete());
-        runs.listed_at = Some(0);
-        assert!(!runs.list_is_due(at(23)) && runs.list_is_due(at(24)) && runs.complete());
-        runs.refused = true;
-        assert!(runs.list_is_due(at(1)));
-        let rule = RunRule { workflow: "deploy.yml".to_owned(), branch: None, event: None };
-        assert!(runs.follow(std::slice::from_ref(&rule)) && runs.list_is_due(at(0)));
-        assert!(!runs.follow(&[rule]));
     }
 }

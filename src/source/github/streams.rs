@@ -9,8 +9,8 @@ use crate::model::settings;
 use crate::model::time::{Span, Timestamp};
 use crate::source::{PollError, Sink};
 
-use super::run_pages::RunsCursor;
 use super::state::{Pass, Walk};
+use super::workflow_lists::RunsCursor;
 use super::{Github, Problems};
 
 /// The lists are read again so often further back than the newest items: releases are edited and tags are moved

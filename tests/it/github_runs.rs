@@ -151,7 +151,7 @@ async fn a_commit_that_only_a_run_names_is_read() {
         let lost = world.push(shop, "ann", "lost", ago(10), ago(10));
         let run = world.start_run(workflow, "push", lost, ago(9));
         world.finish_run(run, Conclusion::Success, ago(8));
-        world.push_tag(shop, "kept", lost, false, ago(8));
+        world.force_push(shop, "release-1", lost, ago(8));
         world.force_push(shop, "main", commit, ago(7));
         world.push(shop, "ann", "anew", ago(6), ago(6));
         lost

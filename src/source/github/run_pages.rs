@@ -254,6 +254,7 @@ impl Github {
         if let Some(place) = cursor.workflows.get_mut(index) {
             *place = workflow;
         }
+        let before = cursor.nameless.clone();
         cursor.nameless.extend(attempts.iter().map(|attempt| attempt.commit.to_string()));
         cursor.nameless.sort_unstable();
         cursor.nameless.dedup();
@@ -270,10 +271,12 @@ impl Github {
             let known = |oid: &String| {
                 commits.absent.contains(oid) || commits.pending.iter().any(|pending| pending.oid == *oid)
             };
-            let before = cursor.nameless.len();
-            cursor.nameless.retain(|oid| missing.contains(oid) && !known(oid));
+            // The store says only which of this batch are missing; those of earlier ones are still to be asked for.
+            let wanted = |oid: &String| before.contains(oid) || missing.contains(oid);
+            let count = cursor.nameless.len();
+            cursor.nameless.retain(|oid| wanted(oid) && !known(oid));
             if let Some(tracked) = self.repositories.get_mut(&number) {
-                tracked.dirty |= cursor.nameless.len() != before;
+                tracked.dirty |= cursor.nameless.len() != count;
             }
         }
         if let Some(tracked) = self.repositories.get_mut(&number) {

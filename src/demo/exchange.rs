@@ -17,6 +17,8 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     /// The header `Authorization`.
     pub authorization: Option<String>,
+    /// The header `Host`.
+    pub host: Option<String>,
     /// The header `User-Agent`.
     pub user_agent: Option<String>,
     /// The body.

@@ -1,8 +1,8 @@
-//! A simulated GitHub: GraphQL over the published schema (the part of it in `github.graphql`), and the few REST
-//! resources `/rate_limit` and `/meta`.
+//! A simulated GitHub: GraphQL over the published schema (the part of it in `github.graphql`), and the REST resources
+//! that GraphQL has nothing for: workflow runs, the files of a commit, and a server's word about itself.
 //!
 //! It parses, validates and executes real GraphQL, refuses what GitHub refuses, counts points by the published
-//! formula, and pages by opaque cursors. Not simulated: search, comparisons, workflow runs, mutations.
+//! formula, and pages by opaque cursors. Not simulated: search, comparisons, mutations.
 
 mod account;
 mod commit;
@@ -15,8 +15,11 @@ mod opaque;
 mod paging;
 mod pull;
 mod query;
+mod release;
 mod repository;
+mod rest;
 mod team;
+mod workflow;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -89,7 +92,11 @@ impl GitHub {
             ("GET", "/meta") => {
                 self.rest(world, || Answer::json(200, &json!({"verifiable_password_authentication": false})))
             }
-            _ => self.rest(world, || refusal(404, "Not Found")),
+            _ => self.rest(world, || {
+                let prefix = request.path.strip_suffix(path).unwrap_or_default();
+                let base = format!("http://{}{prefix}", request.host.as_deref().unwrap_or("localhost"));
+                rest::answer(rest::Ask { world, request, base: &base }, path)
+            }),
         }
     }
 

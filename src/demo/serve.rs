@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{Query, State};
-use axum::http::header::{AUTHORIZATION, USER_AGENT};
+use axum::http::header::{AUTHORIZATION, HOST, USER_AGENT};
 use axum::http::{HeaderName, HeaderValue, Request as HttpRequest, StatusCode};
 use axum::response::Response;
 use axum::{Router, serve as serve_on};
@@ -196,6 +196,7 @@ async fn read(request: HttpRequest<Body>) -> Option<Request> {
         path: parts.uri.path().to_owned(),
         query: query.unwrap_or_default(),
         authorization: header(AUTHORIZATION).map(str::to_owned),
+        host: header(HOST).map(str::to_owned),
         user_agent: header(USER_AGENT).map(str::to_owned),
         body: to_bytes(body, BODY_BYTES_MAX).await.ok()?.to_vec(),
         operation: None,

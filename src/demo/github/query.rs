@@ -142,6 +142,13 @@ fn resolve_in<'a>(repository: &'a Repository, prefix: &str, rest: &[u64]) -> Opt
             let place = deployments.binary_search_by_key(number, |one| one.database_id).ok()?;
             deployments.get(place).map(|held| Thing::Deployment(repository, held))
         }
+        ("W", [number]) => {
+            let workflow = repository.workflows.iter().find(|one| one.database_id == *number)?;
+            Some(Thing::Workflow(repository, workflow))
+        }
+        ("WFR", [number]) => {
+            repository.run(*number).map(|(workflow, run)| Thing::Run(repository, workflow, run))
+        }
         ("RE", [number]) => {
             let release = repository.releases.iter().find(|one| one.database_id == *number)?;
             Some(Thing::Release(repository, release))

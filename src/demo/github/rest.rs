@@ -1,0 +1,85 @@
+//! The REST resources: routes, pages, and the words in which GitHub refuses.
+
+mod actions;
+mod commit;
+mod page;
+mod record;
+
+use serde_json::{Value, json};
+
+use super::refusal;
+use crate::demo::exchange::{Answer, Request};
+use crate::demo::world::World;
+use crate::demo::world::repository::Repository;
+
+/// Where GitHub Enterprise Server has its REST API.
+pub(super) const ENTERPRISE_PREFIX: &str = "/api/v3";
+
+/// A request with what answers need.
+#[derive(Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) world: &'a World,
+    pub(super) request: &'a Request,
+    /// `http://host`, with the prefix of an enterprise server: what every address in an answer begins with.
+    pub(super) base: &'a str,
+}
+
+/// What a path names, its parts in order.
+pub(super) fn answer(ask: Ask<'_>, path: &str) -> Answer {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match (ask.request.method.as_str(), parts.as_slice()) {
+        ("GET", ["repos", owner, name, rest @ ..]) => by_name(ask, &format!("{owner}/{name}"), rest),
+        ("GET", ["repositories", id, rest @ ..]) => {
+            let found = id.parse().ok().and_then(|id: u64| {
+                ask.world.repositories.iter().find(|it| it.database_id == id && !it.deleted)
+            });
+            found.map_or_else(not_found, |repository| in_repository(ask, repository, rest))
+        }
+        _ => not_found(),
+    }
+}
+
+/// A repository by its name today, or the way to it by an older one.
+fn by_name(ask: Ask<'_>, name: &str, rest: &[&str]) -> Answer {
+    if let Some(key) = ask.world.find(name) {
+        return in_repository(ask, ask.world.at(key), rest);
+    }
+    let was = |old: &String| old.eq_ignore_ascii_case(name);
+    let mut live = ask.world.repositories.iter().filter(|it| !it.deleted);
+    let Some(moved) = live.find(|it| it.previous_names.iter().any(was)) else {
+        return not_found();
+    };
+    let mut location = format!("{}/repositories/{}", ask.base, moved.database_id);
+    for part in rest {
+        location.push('/');
+        location.push_str(part);
+    }
+    let query = page::query(ask.request, None);
+    if !query.is_empty() {
+        location = format!("{location}?{query}");
+    }
+    let body = json!({"message": "Moved Permanently", "url": location, "documentation_url": super::DOCUMENTATION_URL});
+    let mut answer = Answer::json(301, &body);
+    answer.headers.push(("location", location));
+    answer
+}
+
+fn in_repository(ask: Ask<'_>, repository: &Repository, rest: &[&str]) -> Answer {
+    match rest {
+        [] => Answer::json(200, &record::full_repository(ask, repository)),
+        ["actions", rest @ ..] => actions::answer(ask, repository, rest),
+        ["commits", reference @ ..] if !reference.is_empty() => {
+            commit::answer(ask, repository, &reference.join("/"))
+        }
+        _ => not_found(),
+    }
+}
+
+/// The list of one page under a name beside the number of all, as GitHub's younger resources have it.
+fn counted(name: &str, total: usize, items: &[Value]) -> Value {
+    json!({"total_count": total, name: items})
+}
+
+pub(super) fn not_found() -> Answer {
+    refusal(404, "Not Found")
+}

@@ -1,0 +1,173 @@
+//! Accounts and repositories as REST writes them, with all their addresses.
+
+use serde_json::{Map, Value, json};
+
+use super::Ask;
+use crate::demo::github::node::written;
+use crate::demo::github::opaque;
+use crate::demo::github::repository::url;
+use crate::demo::world::account::Account;
+use crate::demo::world::organization::Organization;
+use crate::demo::world::repository::Repository;
+
+/// The addresses of a repository: the name of the field before `_url`, and the path below the repository's own.
+const REPOSITORY_URLS: [(&str, &str); 36] = [
+    ("archive", "/{archive_format}{/ref}"),
+    ("assignees", "/assignees{/user}"),
+    ("blobs", "/git/blobs{/sha}"),
+    ("branches", "/branches{/branch}"),
+    ("collaborators", "/collaborators{/collaborator}"),
+    ("comments", "/comments{/number}"),
+    ("commits", "/commits{/sha}"),
+    ("compare", "/compare/{base}...{head}"),
+    ("contents", "/contents/{+path}"),
+    ("contributors", "/contributors"),
+    ("deployments", "/deployments"),
+    ("downloads", "/downloads"),
+    ("events", "/events"),
+    ("forks", "/forks"),
+    ("git_commits", "/git/commits{/sha}"),
+    ("git_refs", "/git/refs{/sha}"),
+    ("git_tags", "/git/tags{/sha}"),
+    ("hooks", "/hooks"),
+    ("issue_comment", "/issues/comments{/number}"),
+    ("issue_events", "/issues/events{/number}"),
+    ("issues", "/issues{/number}"),
+    ("keys", "/keys{/key_id}"),
+    ("labels", "/labels{/name}"),
+    ("languages", "/languages"),
+    ("merges", "/merges"),
+    ("milestones", "/milestones{/number}"),
+    ("notifications", "/notifications{?since,all,participating}"),
+    ("pulls", "/pulls{/number}"),
+    ("releases", "/releases{/id}"),
+    ("stargazers", "/stargazers"),
+    ("statuses", "/statuses/{sha}"),
+    ("subscribers", "/subscribers"),
+    ("subscription", "/subscription"),
+    ("tags", "/tags"),
+    ("teams", "/teams"),
+    ("trees", "/git/trees{/sha}"),
+];
+/// The addresses of an account, likewise.
+const ACCOUNT_URLS: [(&str, &str); 9] = [
+    ("events", "/events{/privacy}"),
+    ("followers", "/followers"),
+    ("following", "/following{/other_user}"),
+    ("gists", "/gists{/gist_id}"),
+    ("organizations", "/orgs"),
+    ("received_events", "/received_events"),
+    ("repos", "/repos"),
+    ("starred", "/starred{/owner}{/repo}"),
+    ("subscriptions", "/subscriptions"),
+];
+
+/// An account; null for a deleted one.
+pub(super) fn account(ask: Ask<'_>, account: &Account) -> Value {
+    let login = account.signature();
+    match account {
+        Account::Deleted => Value::Null,
+        Account::User(_) | Account::Mannequin(_) => owner(ask, &login, number_of(&login), "User"),
+        Account::Bot(_) => owner(ask, &login, number_of(&login), "Bot"),
+    }
+}
+
+/// An organisation as the owner of something.
+pub(super) fn organization(ask: Ask<'_>, organization: &Organization) -> Value {
+    owner(ask, &organization.login, organization.database_id, "Organization")
+}
+
+/// An account's number: it follows from its login.
+pub(super) fn number_of(login: &str) -> u64 {
+    login.bytes().fold(7, |sum: u64, byte| (sum * 31 + u64::from(byte)) % 9_999_991)
+}
+
+fn owner(ask: Ask<'_>, login: &str, id: u64, kind: &str) -> Value {
+    let api = format!("{}/users/{login}", ask.base);
+    let mut record = json!({
+        "login": login,
+        "id": id,
+        "node_id": opaque::node_id(kind.get(..1).unwrap_or_default(), &[id]),
+        "avatar_url": format!("https://avatars.githubusercontent.com/u/{id}?v=4"),
+        "gravatar_id": "",
+        "url": api,
+        "html_url": format!("https://github.com/{login}"),
+        "type": kind,
+        "site_admin": false,
+    });
+    add_urls(&mut record, &ACCOUNT_URLS, &api);
+    record
+}
+
+/// A repository inside something else.
+pub(super) fn minimal_repository(ask: Ask<'_>, repository: &Repository) -> Value {
+    let api = format!("{}/repos/{}", ask.base, repository.name_with_owner());
+    let organization = ask.world.organization(&repository.owner);
+    let mut record = json!({
+        "id": repository.database_id,
+        "node_id": opaque::node_id("R", &[repository.database_id]),
+        "name": repository.name,
+        "full_name": repository.name_with_owner(),
+        "private": repository.private,
+        "owner": organization.map(|organization| self::organization(ask, organization)),
+        "html_url": url(repository),
+        "description": null,
+        "fork": repository.fork,
+        "url": api,
+    });
+    add_urls(&mut record, &REPOSITORY_URLS, &api);
+    record
+}
+
+/// A repository by itself.
+pub(super) fn full_repository(ask: Ask<'_>, repository: &Repository) -> Value {
+    let name = repository.name_with_owner();
+    let mut record = minimal_repository(ask, repository);
+    let open = repository.issues.iter().filter(|issue| issue.closed_at.is_none()).count();
+    let more = json!({
+        "archived": repository.archived_at.is_some(),
+        "disabled": false,
+        "visibility": if repository.private { "private" } else { "public" },
+        "default_branch": repository.default_branch,
+        "topics": repository.topics,
+        "created_at": written(repository.created_at),
+        "updated_at": written(repository.updated_at),
+        "pushed_at": written(repository.pushed_at.unwrap_or(repository.created_at)),
+        "clone_url": format!("https://github.com/{name}.git"),
+        "git_url": format!("git://github.com/{name}.git"),
+        "ssh_url": format!("git@github.com:{name}.git"),
+        "svn_url": format!("https://github.com/{name}"),
+        "mirror_url": null,
+        "homepage": null,
+        "language": null,
+        "license": null,
+        "has_issues": true,
+        "has_projects": false,
+        "has_wiki": false,
+        "has_pages": false,
+        "has_discussions": false,
+        "has_downloads": true,
+        "forks": 0,
+        "forks_count": 0,
+        "open_issues": open,
+        "open_issues_count": open,
+        "size": repository.commits.len(),
+        "stargazers_count": 0,
+        "watchers": 0,
+        "watchers_count": 0,
+        "network_count": 0,
+        "subscribers_count": 0,
+    });
+    if let (Some(record), Value::Object(more)) = (record.as_object_mut(), more) {
+        record.extend(more);
+    }
+    record
+}
+
+fn add_urls(record: &mut Value, urls: &[(&str, &str)], base: &str) {
+    let urls: Map<String, Value> =
+        urls.iter().map(|(name, path)| (format!("{name}_url"), json!(format!("{base}{path}")))).collect();
+    if let Some(record) = record.as_object_mut() {
+        record.extend(urls);
+    }
+}

@@ -4,7 +4,9 @@
 //! It parses, validates and executes real GraphQL, refuses what GitHub refuses, counts points by the published
 //! formula, and pages by opaque cursors. Not simulated: search, comparisons, mutations.
 
+mod access;
 mod account;
+mod caller;
 mod commit;
 mod cost;
 mod deployment;
@@ -21,107 +23,126 @@ mod rest;
 mod team;
 mod workflow;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use apollo_compiler::Schema;
 use apollo_compiler::validation::Valid;
 use serde_json::{Value, json};
 
+use self::caller::Caller;
 use super::budget::Budget;
 use super::exchange::{Answer, Request};
+use super::identity::{Identities, SharedIdentities};
 use super::world::World;
 use crate::model::time::Span;
 
 /// The part of GitHub's public schema that is answered.
 pub const SDL: &str = include_str!("github.graphql");
 
-/// Requests per hour of the REST API.
-const REST_REQUESTS_PER_HOUR: u64 = 5_000;
-
 const HOUR: Span = Span::from_hours(1);
 
 const DOCUMENTATION_URL: &str = "https://docs.github.com/rest";
 
-/// The server's own state: what it accepts, and what is left of the budgets.
+/// The server's own state: whom it knows, and what is left of everybody's budgets.
 #[derive(Debug)]
 pub struct GitHub {
     schema: Valid<Schema>,
-    token: String,
-    graphql: Mutex<Budget>,
-    rest: Mutex<Budget>,
+    identities: SharedIdentities,
+    budgets: Mutex<BTreeMap<String, Budgets>>,
+}
+
+/// What is left to somebody.
+#[derive(Debug)]
+struct Budgets {
+    graphql: Budget,
+    rest: Budget,
 }
 
 impl GitHub {
-    /// A server that accepts this token and grants so many GraphQL points per hour. Fails if the schema is broken.
-    pub fn new(token: &str, points_per_hour: u64) -> Result<Self, String> {
+    /// A server that knows these identities. Fails if the schema is broken.
+    pub fn new(identities: SharedIdentities) -> Result<Self, String> {
         let schema = Schema::parse_and_validate(SDL, "github.graphql").map_err(|error| error.to_string())?;
-        Ok(Self {
-            schema,
-            token: token.to_owned(),
-            graphql: Mutex::new(Budget::new(points_per_hour, HOUR)),
-            rest: Mutex::new(Budget::new(REST_REQUESTS_PER_HOUR, HOUR)),
-        })
+        Ok(Self { schema, identities, budgets: Mutex::default() })
     }
 
     /// The answer to a request, as of the world's present.
     pub fn answer(&self, world: &World, request: &Request) -> Answer {
-        let mut answer = self.route(world, request);
+        let mut answer = self.admit(world, request);
         answer.headers.push(("x-github-media-type", "github.v3; format=json".to_owned()));
         answer
     }
 
-    fn route(&self, world: &World, request: &Request) -> Answer {
+    fn admit(&self, world: &World, request: &Request) -> Answer {
         if request.user_agent.as_deref().unwrap_or_default().is_empty() {
             return refusal(
                 403,
                 "Request forbidden by administrative rules. A User-Agent header is required.",
             );
         }
-        if !request.carries(&["Bearer ", "bearer ", "token "], &self.token) {
-            return refusal(401, "Bad credentials");
-        }
-        let path = request.path.strip_prefix("/api/v3").unwrap_or(&request.path);
-        match (request.method.as_str(), path) {
-            ("POST", "/graphql" | "/api/graphql") => {
-                let mut budget = self.graphql.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut answer = execute::answer(&self.schema, world, &mut budget, &request.body);
-                answer.headers.extend(limits(&budget, "graphql"));
-                answer
-            }
-            ("GET", "/rate_limit") => Answer::json(200, &self.rate_limit(world)),
-            ("GET", "/meta") => {
-                self.rest(world, || Answer::json(200, &json!({"verifiable_password_authentication": false})))
-            }
-            _ => self.rest(world, || {
-                let prefix = request.path.strip_suffix(path).unwrap_or_default();
-                let base = format!("http://{}{prefix}", request.host.as_deref().unwrap_or("localhost"));
-                rest::answer(rest::Ask { world, request, base: &base }, path)
-            }),
-        }
-    }
-
-    /// A REST answer, charged to its own budget.
-    fn rest(&self, world: &World, answer: impl FnOnce() -> Answer) -> Answer {
-        let mut budget = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.renew(world.now);
-        let mut answer = if budget.is_spent() {
-            refusal(403, "API rate limit exceeded for user ID 1.")
-        } else {
-            budget.spend(1);
-            answer()
+        let mut identities = self.identities.lock();
+        let caller = match Caller::of(request, &identities, world.now) {
+            Ok(caller) => caller,
+            Err(refused) => return refused,
         };
-        answer.headers.extend(limits(&budget, "core"));
+        let mut answer = self.route(world, request, &caller, &mut identities);
+        if let Some(scopes) = caller.scopes() {
+            answer.headers.push(("x-oauth-scopes", scopes.join(", ")));
+        }
         answer
     }
 
-    fn rate_limit(&self, world: &World) -> Value {
-        let state = |budget: &Mutex<Budget>| {
-            let mut budget = budget.lock().unwrap_or_else(PoisonError::into_inner);
-            budget.renew(world.now);
-            state_of(&budget)
-        };
-        let core = state(&self.rest);
-        json!({"resources": {"core": core, "graphql": state(&self.graphql)}, "rate": core})
+    fn route(
+        &self,
+        world: &World,
+        request: &Request,
+        caller: &Caller,
+        identities: &mut Identities,
+    ) -> Answer {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        let budgets = budgets.entry(caller.budget()).or_insert_with(|| Budgets::of(caller));
+        budgets.graphql.renew(world.now);
+        budgets.rest.renew(world.now);
+        let path = request.path.strip_prefix(rest::ENTERPRISE_PREFIX).unwrap_or(&request.path);
+        match (request.method.as_str(), path) {
+            ("POST", "/graphql" | "/api/graphql") => {
+                if matches!(caller, Caller::App(_)) {
+                    return refusal(401, "Requires authentication");
+                }
+                let budget = &mut budgets.graphql;
+                let mut answer = execute::answer(&self.schema, world, caller, budget, &request.body);
+                answer.headers.extend(limits(budget, "graphql"));
+                answer
+            }
+            ("GET", "/rate_limit") => Answer::json(200, &budgets.record()),
+            _ if budgets.rest.is_spent() => {
+                let mut answer = refusal(403, &format!("API rate limit exceeded for {}.", caller.budget()));
+                answer.headers.extend(limits(&budgets.rest, "core"));
+                answer
+            }
+            _ => {
+                budgets.rest.spend(1);
+                let prefix = request.path.strip_suffix(path).unwrap_or_default();
+                let base = format!("http://{}{prefix}", request.host.as_deref().unwrap_or("localhost"));
+                let ask = rest::Ask { world, request, caller, base: &base };
+                let mut answer = rest::answer(ask, identities, path);
+                answer.headers.extend(limits(&budgets.rest, "core"));
+                answer
+            }
+        }
+    }
+}
+
+impl Budgets {
+    fn of(caller: &Caller) -> Self {
+        let (points, requests) = caller.allowance();
+        Self { graphql: Budget::new(points, HOUR), rest: Budget::new(requests, HOUR) }
+    }
+
+    /// What `/rate_limit` says.
+    fn record(&self) -> Value {
+        let core = state_of(&self.rest);
+        json!({"resources": {"core": core, "graphql": state_of(&self.graphql)}, "rate": core})
     }
 }
 

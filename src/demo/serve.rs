@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::exchange::{Answer, Request, Tally};
 use super::faults::{Delivery, Faults, Spoiled, spoil};
 use super::github::GitHub;
+use super::identity::{Identities, SharedIdentities, Token};
 use super::pagerduty::PagerDutyApi;
 use super::world::SharedWorld;
 
@@ -28,17 +29,22 @@ use super::world::SharedWorld;
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// What the documentation grants a personal token of GitHub in an hour.
 const GITHUB_POINTS_PER_HOUR: u64 = 5_000;
+/// Whose the token of GitHub is, and what it may do.
+const GITHUB_LOGIN: &str = "acme-sextant";
+const GITHUB_SCOPES: [&str; 2] = ["repo", "read:org"];
 /// What the documentation grants a key of `PagerDuty` in a minute.
 const PAGERDUTY_REQUESTS_PER_MINUTE: u64 = 960;
 
 /// What the servers accept and how they behave. The tokens are invented, and no secrets.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The token of GitHub.
+    /// The token of GitHub: a classic one that sees everything.
     pub github_token: String,
+    /// Everybody else whom GitHub knows.
+    pub github_identities: Identities,
     /// The token of `PagerDuty`.
     pub pagerduty_token: String,
-    /// GraphQL points in an hour.
+    /// GraphQL points in an hour of that token.
     pub github_points_per_hour: u64,
     /// `PagerDuty` requests in a minute.
     pub pagerduty_requests_per_minute: u64,
@@ -50,6 +56,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             github_token: "demo-github-token".to_owned(),
+            github_identities: Identities::default(),
             pagerduty_token: "demo-pagerduty-token".to_owned(),
             github_points_per_hour: GITHUB_POINTS_PER_HOUR,
             pagerduty_requests_per_minute: PAGERDUTY_REQUESTS_PER_MINUTE,
@@ -76,6 +83,8 @@ pub struct Servers {
     pub github: Arc<Server>,
     /// `PagerDuty`.
     pub pagerduty: Arc<Server>,
+    /// Whom GitHub knows.
+    pub identities: SharedIdentities,
 }
 
 /// Starts both servers on free loopback ports. They run on the tracker until `stop`, and hold no request back then.
@@ -87,17 +96,23 @@ pub async fn serve(
 ) -> io::Result<Servers> {
     let Options {
         github_token,
+        mut github_identities,
         pagerduty_token,
         github_points_per_hour,
         pagerduty_requests_per_minute,
         latency,
     } = options;
-    let github = GitHub::new(&github_token, github_points_per_hour).map_err(io::Error::other)?;
+    let mut token = Token::classic(&github_token, GITHUB_LOGIN, &GITHUB_SCOPES);
+    token.points_per_hour = github_points_per_hour;
+    github_identities.tokens.insert(0, token);
+    let identities = SharedIdentities::new(github_identities);
+    let github = GitHub::new(identities.clone()).map_err(io::Error::other)?;
     let pagerduty = PagerDutyApi::new(&pagerduty_token, pagerduty_requests_per_minute);
     let stage = Stage { world, tracker, stop, latency };
     Ok(Servers {
         github: stage.open(Api::GitHub(Box::new(github))).await?,
         pagerduty: stage.open(Api::PagerDuty(pagerduty)).await?,
+        identities,
     })
 }
 

@@ -15,6 +15,7 @@ mod demo_contract;
 mod demo_example;
 mod demo_faults;
 mod demo_github;
+mod demo_identities;
 mod demo_pagerduty;
 mod demo_releases;
 mod demo_rest;

@@ -11,9 +11,9 @@ use apollo_compiler::{ExecutableDocument, Schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::caller::{Caller, SAML_MESSAGE};
 use super::cost::{Cost, Refusal, cost};
 use super::node::{Node, Thing};
-use super::query;
 use crate::demo::budget::Budget;
 use crate::demo::exchange::Answer;
 use crate::demo::world::World;
@@ -23,6 +23,8 @@ use crate::demo::world::account::Account;
 const TYPE_MARK: char = '\u{1f}';
 /// What the executor puts before the message of a resolver.
 const RESOLVER_PREFIX: &str = "resolver error: ";
+/// The type of the error that refuses a whole query, since a classic token lacks a scope.
+pub(super) const INSUFFICIENT_SCOPES: &str = "INSUFFICIENT_SCOPES";
 
 #[derive(Deserialize)]
 struct Body {
@@ -38,6 +40,7 @@ pub(super) struct Context<'w> {
     pub(super) world: &'w World,
     pub(super) budget: Budget,
     pub(super) cost: Cost,
+    pub(super) caller: &'w Caller,
     /// The account behind the token.
     pub(super) viewer: Account,
     /// The account that stands in for deleted ones where GitHub cannot answer null.
@@ -52,7 +55,13 @@ pub(super) fn problem(kind: &str, message: &str) -> FieldError {
 }
 
 /// Answers the body of a request, at the cost of the budget.
-pub(super) fn answer(schema: &Valid<Schema>, world: &World, budget: &mut Budget, body: &[u8]) -> Answer {
+pub(super) fn answer(
+    schema: &Valid<Schema>,
+    world: &World,
+    caller: &Caller,
+    budget: &mut Budget,
+    body: &[u8],
+) -> Answer {
     let Ok(body) = serde_json::from_slice::<Body>(body) else {
         return super::refusal(400, "Problems parsing JSON");
     };
@@ -61,7 +70,7 @@ pub(super) fn answer(schema: &Valid<Schema>, world: &World, budget: &mut Budget,
     };
     budget.renew(world.now);
     if budget.is_spent() {
-        let message = "API rate limit exceeded for user ID 1.";
+        let message = format!("API rate limit exceeded for {}.", caller.budget());
         return errors(&[json!({"type": "RATE_LIMITED", "message": message})]);
     }
     let document = match ExecutableDocument::parse_and_validate(schema, query, "query.graphql") {
@@ -94,7 +103,8 @@ pub(super) fn answer(schema: &Valid<Schema>, world: &World, budget: &mut Budget,
         world,
         budget: budget.clone(),
         cost,
-        viewer: query::viewer(),
+        caller,
+        viewer: caller.account(),
         ghost: Account::User("ghost".to_owned()),
         problems: RefCell::default(),
     };
@@ -123,6 +133,11 @@ fn run(
     };
     let mut reported: Vec<Value> = executed.errors.into_iter().map(typed).collect();
     reported.extend(context.problems.take());
+    // A scope is missed before anything is looked up.
+    let mut unscoped = reported.iter().filter(|error| error["type"] == INSUFFICIENT_SCOPES).peekable();
+    if unscoped.peek().is_some() {
+        return errors(&unscoped.cloned().collect::<Vec<_>>());
+    }
     if reported.is_empty() {
         return Answer::json(200, &json!({"data": executed.data}));
     }
@@ -155,6 +170,9 @@ fn typed(error: GraphQLError) -> Value {
     if let Some((kind, message)) = message.split_once(TYPE_MARK) {
         object.insert("type".to_owned(), json!(kind));
         object.insert("message".to_owned(), json!(message));
+        if message == SAML_MESSAGE {
+            object.insert("extensions".to_owned(), json!({"saml_failure": true}));
+        }
     }
     if !locations.is_empty() {
         object.insert("locations".to_owned(), json!(locations));

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Ask;
+use crate::demo::github::caller::number_of;
 use crate::demo::github::node::written;
 use crate::demo::github::opaque;
 use crate::demo::github::repository::url;
@@ -77,9 +78,36 @@ pub(super) fn organization(ask: Ask<'_>, organization: &Organization) -> Value {
     owner(ask, &organization.login, organization.database_id, "Organization")
 }
 
-/// An account's number: it follows from its login.
-pub(super) fn number_of(login: &str) -> u64 {
-    login.bytes().fold(7, |sum: u64, byte| (sum * 31 + u64::from(byte)) % 9_999_991)
+/// A person, as that person sees it.
+pub(super) fn user(ask: Ask<'_>, login: &str) -> Value {
+    let mut record = owner(ask, login, number_of(login), "User");
+    let created_at = written(ask.world.organizations.first().map_or(ask.world.now, |it| it.created_at));
+    let more = json!({
+        "user_view_type": "private",
+        "name": null,
+        "company": null,
+        "blog": null,
+        "location": null,
+        "email": null,
+        "hireable": null,
+        "bio": null,
+        "public_repos": 0,
+        "public_gists": 0,
+        "followers": 0,
+        "following": 0,
+        "private_gists": 0,
+        "total_private_repos": 0,
+        "owned_private_repos": 0,
+        "disk_usage": 0,
+        "collaborators": 0,
+        "two_factor_authentication": true,
+        "created_at": created_at,
+        "updated_at": created_at,
+    });
+    if let (Some(record), Value::Object(more)) = (record.as_object_mut(), more) {
+        record.extend(more);
+    }
+    record
 }
 
 fn owner(ask: Ask<'_>, login: &str, id: u64, kind: &str) -> Value {

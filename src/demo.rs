@@ -20,4 +20,5 @@ pub mod live;
 pub mod pagerduty;
 pub mod random;
 pub mod serve;
+pub mod webhook;
 pub mod world;

@@ -8,6 +8,7 @@
 mod changes;
 mod plan;
 mod rollouts;
+pub mod sized;
 mod traces;
 mod trouble;
 mod words;

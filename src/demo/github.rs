@@ -12,14 +12,17 @@ mod cost;
 mod deployment;
 mod execute;
 mod issue;
+mod limits;
 mod node;
-mod opaque;
+pub(in crate::demo) mod opaque;
 mod paging;
 mod pull;
 mod query;
+pub(in crate::demo) mod record;
 mod release;
 mod repository;
 mod rest;
+pub(in crate::demo) mod run_record;
 mod team;
 mod workflow;
 
@@ -31,6 +34,11 @@ use apollo_compiler::validation::Valid;
 use serde_json::{Value, json};
 
 use self::caller::Caller;
+use self::limits::Minutes;
+pub use self::limits::{Heaviness, Secondary};
+pub(in crate::demo) use self::node::written;
+use self::record::Site;
+pub(in crate::demo) use self::repository::url;
 use super::budget::Budget;
 use super::exchange::{Answer, Request};
 use super::identity::{Identities, SharedIdentities};
@@ -39,6 +47,12 @@ use crate::model::time::Span;
 
 /// The part of GitHub's public schema that is answered.
 pub const SDL: &str = include_str!("github.graphql");
+
+/// Where GitHub Enterprise Server has GraphQL: not below its REST API.
+const GRAPHQL_OF_ENTERPRISE: &str = "/api/graphql";
+
+/// What `/rate_limit` says of search, which is not simulated.
+const SEARCHES_PER_MINUTE: u64 = 30;
 
 const HOUR: Span = Span::from_hours(1);
 
@@ -50,6 +64,37 @@ pub struct GitHub {
     schema: Valid<Schema>,
     identities: SharedIdentities,
     budgets: Mutex<BTreeMap<String, Budgets>>,
+    minutes: Mutex<Minutes>,
+    rules: Rules,
+}
+
+/// How the server behaves.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// The secondary limits; `None`: there are none.
+    pub secondary: Option<Secondary>,
+    /// How heavy a query may be.
+    pub heaviness: Heaviness,
+    /// It is an enterprise server.
+    pub enterprise: Option<Enterprise>,
+}
+
+/// What is different about GitHub Enterprise Server: where it is (`/api/v3` and `/api/graphql`), what it says of
+/// itself, and an older schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enterprise {
+    /// `installed_version`.
+    pub version: String,
+    /// Whether somebody switched rate limiting on.
+    pub rate_limiting: bool,
+    /// Fields of the schema that are too young for it; a line of the schema that begins with such a word is left out.
+    pub missing_fields: Vec<&'static str>,
+}
+
+impl Default for Enterprise {
+    fn default() -> Self {
+        Self { version: "3.19.1".to_owned(), rate_limiting: false, missing_fields: vec!["fullDatabaseId"] }
+    }
 }
 
 /// What is left to somebody.
@@ -61,16 +106,44 @@ struct Budgets {
 
 impl GitHub {
     /// A server that knows these identities. Fails if the schema is broken.
-    pub fn new(identities: SharedIdentities) -> Result<Self, String> {
-        let schema = Schema::parse_and_validate(SDL, "github.graphql").map_err(|error| error.to_string())?;
-        Ok(Self { schema, identities, budgets: Mutex::default() })
+    pub fn new(identities: SharedIdentities, rules: Rules) -> Result<Self, String> {
+        let missing = rules.enterprise.as_ref().map_or(&[][..], |enterprise| &enterprise.missing_fields);
+        let is_there = |line: &&str| !missing.iter().any(|field| line.trim_start().starts_with(field));
+        let text: Vec<&str> = SDL.lines().filter(is_there).collect();
+        let schema = Schema::parse_and_validate(text.join("\n"), "github.graphql");
+        let schema = schema.map_err(|error| error.to_string())?;
+        Ok(Self { schema, identities, budgets: Mutex::default(), minutes: Mutex::default(), rules })
     }
 
     /// The answer to a request, as of the world's present.
     pub fn answer(&self, world: &World, request: &Request) -> Answer {
         let mut answer = self.admit(world, request);
         answer.headers.push(("x-github-media-type", "github.v3; format=json".to_owned()));
+        if let Some(enterprise) = &self.rules.enterprise {
+            answer.headers.push(("x-github-enterprise-version", enterprise.version.clone()));
+            if !enterprise.rate_limiting {
+                answer.headers.retain(|(name, _)| !name.starts_with("x-ratelimit-"));
+            }
+        }
         answer
+    }
+
+    /// The path below the root of the API; `None`: it is not where this server has it.
+    fn path<'r>(&self, request: &'r Request) -> Option<&'r str> {
+        let path = request.path.as_str();
+        if path == GRAPHQL_OF_ENTERPRISE {
+            return Some(path);
+        }
+        match (path.strip_prefix(rest::ENTERPRISE_PREFIX), &self.rules.enterprise) {
+            (Some(path), _) => Some(path),
+            (None, Some(_)) => None,
+            (None, None) => Some(path),
+        }
+    }
+
+    /// Whether nobody is limited.
+    fn is_unlimited(&self) -> bool {
+        self.rules.enterprise.as_ref().is_some_and(|enterprise| !enterprise.rate_limiting)
     }
 
     fn admit(&self, world: &World, request: &Request) -> Answer {
@@ -99,21 +172,32 @@ impl GitHub {
         caller: &Caller,
         identities: &mut Identities,
     ) -> Answer {
+        let Some(path) = self.path(request) else {
+            return refusal(404, "Not Found");
+        };
+        let unlimited = self.is_unlimited();
+        if let (Some(limits), false) = (&self.rules.secondary, unlimited) {
+            let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(refused) = minutes.admit(limits, caller, request, world.now) {
+                return refused;
+            }
+        }
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let budgets = budgets.entry(caller.budget()).or_insert_with(|| Budgets::of(caller));
+        let budgets = budgets.entry(caller.budget()).or_insert_with(|| Budgets::of(caller, unlimited));
         budgets.graphql.renew(world.now);
         budgets.rest.renew(world.now);
-        let path = request.path.strip_prefix(rest::ENTERPRISE_PREFIX).unwrap_or(&request.path);
         match (request.method.as_str(), path) {
-            ("POST", "/graphql" | "/api/graphql") => {
+            ("POST", "/graphql" | GRAPHQL_OF_ENTERPRISE) => {
                 if matches!(caller, Caller::App(_)) {
                     return refusal(401, "Requires authentication");
                 }
                 let budget = &mut budgets.graphql;
-                let mut answer = execute::answer(&self.schema, world, caller, budget, &request.body);
+                let asked = execute::Asked { world, caller, heaviness: self.rules.heaviness, unlimited };
+                let mut answer = execute::answer(&self.schema, asked, budget, &request.body);
                 answer.headers.extend(limits(budget, "graphql"));
                 answer
             }
+            ("GET", "/rate_limit") if unlimited => refusal(404, "Rate limiting is not enabled."),
             ("GET", "/rate_limit") => Answer::json(200, &budgets.record()),
             _ if budgets.rest.is_spent() => {
                 let mut answer = refusal(403, &format!("API rate limit exceeded for {}.", caller.budget()));
@@ -124,7 +208,8 @@ impl GitHub {
                 budgets.rest.spend(1);
                 let prefix = request.path.strip_suffix(path).unwrap_or_default();
                 let base = format!("http://{}{prefix}", request.host.as_deref().unwrap_or("localhost"));
-                let ask = rest::Ask { world, request, caller, base: &base };
+                let version = self.rules.enterprise.as_ref().map(|enterprise| enterprise.version.as_str());
+                let ask = rest::Ask { site: Site { world, base: &base }, request, caller, version };
                 let mut answer = rest::answer(ask, identities, path);
                 answer.headers.extend(limits(&budgets.rest, "core"));
                 answer
@@ -134,15 +219,19 @@ impl GitHub {
 }
 
 impl Budgets {
-    fn of(caller: &Caller) -> Self {
-        let (points, requests) = caller.allowance();
+    fn of(caller: &Caller, unlimited: bool) -> Self {
+        let (points, requests) = if unlimited { (u64::MAX, u64::MAX) } else { caller.allowance() };
         Self { graphql: Budget::new(points, HOUR), rest: Budget::new(requests, HOUR) }
     }
 
     /// What `/rate_limit` says.
     fn record(&self) -> Value {
         let core = state_of(&self.rest);
-        json!({"resources": {"core": core, "graphql": state_of(&self.graphql)}, "rate": core})
+        // Nobody searches here.
+        let reset = self.rest.resets_at_seconds();
+        let search = json!({"limit": SEARCHES_PER_MINUTE, "used": 0, "remaining": SEARCHES_PER_MINUTE, "reset": reset});
+        let graphql = state_of(&self.graphql);
+        json!({"resources": {"core": core, "graphql": graphql, "search": search}, "rate": core})
     }
 }
 

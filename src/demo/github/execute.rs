@@ -1,6 +1,6 @@
 //! One GraphQL request: read, validated, priced, executed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use apollo_compiler::executable::{Operation, Selection};
 use apollo_compiler::request::coerce_variable_values;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::caller::{Caller, SAML_MESSAGE};
 use super::cost::{Cost, Refusal, cost};
+use super::limits::{Heaviness, took_too_long};
 use super::node::{Node, Thing};
 use crate::demo::budget::Budget;
 use crate::demo::exchange::Answer;
@@ -35,6 +36,16 @@ struct Body {
     operation_name: Option<String>,
 }
 
+/// Who asks what.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) world: &'a World,
+    pub(super) caller: &'a Caller,
+    pub(super) heaviness: Heaviness,
+    /// Rate limiting is switched off.
+    pub(super) unlimited: bool,
+}
+
 /// What resolvers share during one request.
 pub(super) struct Context<'w> {
     pub(super) world: &'w World,
@@ -45,8 +56,30 @@ pub(super) struct Context<'w> {
     pub(super) viewer: Account,
     /// The account that stands in for deleted ones where GitHub cannot answer null.
     pub(super) ghost: Account,
+    pub(super) heaviness: Heaviness,
+    /// How heavy the answer is so far.
+    pub(super) weight: Cell<u64>,
+    pub(super) unlimited: bool,
     /// Errors that leave a null in a list, which a resolver cannot report.
     pub(super) problems: RefCell<Vec<Value>>,
+}
+
+impl Context<'_> {
+    /// Takes on the n-th item of a list; not once the answer is too heavy, which is reported.
+    pub(super) fn lift(&self, thing: &Thing<'_>, list: &str, place: usize) -> bool {
+        if let Thing::Pull(_, pull) = thing {
+            self.weight.set(self.weight.get().saturating_add(pull.weight));
+        }
+        let light = self.weight.get() <= self.heaviness.partial_above;
+        if !light {
+            self.problems.borrow_mut().push(json!({
+                "type": "RESOURCE_LIMITS_EXCEEDED",
+                "path": [list, place],
+                "message": "Resource limits for this query exceeded.",
+            }));
+        }
+        light
+    }
 }
 
 /// An error of a field with GitHub's type for it.
@@ -55,13 +88,8 @@ pub(super) fn problem(kind: &str, message: &str) -> FieldError {
 }
 
 /// Answers the body of a request, at the cost of the budget.
-pub(super) fn answer(
-    schema: &Valid<Schema>,
-    world: &World,
-    caller: &Caller,
-    budget: &mut Budget,
-    body: &[u8],
-) -> Answer {
+pub(super) fn answer(schema: &Valid<Schema>, asked: Asked<'_>, budget: &mut Budget, body: &[u8]) -> Answer {
+    let Asked { world, caller, heaviness, unlimited } = asked;
     let Ok(body) = serde_json::from_slice::<Body>(body) else {
         return super::refusal(400, "Problems parsing JSON");
     };
@@ -106,10 +134,20 @@ pub(super) fn answer(
         caller,
         viewer: caller.account(),
         ghost: Account::User("ghost".to_owned()),
+        heaviness,
+        weight: Cell::new(0),
+        unlimited,
         problems: RefCell::default(),
     };
     let mut answer = run(schema, &document, operation, &variables, &context, dry);
     answer.points = if dry { 0 } else { cost.points() };
+    if context.weight.get() > heaviness.failing_above {
+        // What took too long costs once more.
+        budget.spend(cost.points());
+        let points = answer.points + cost.points();
+        answer = took_too_long();
+        answer.points = points;
+    }
     answer
 }
 

@@ -178,7 +178,7 @@ pub(super) fn time<'a>(at: impl Into<Option<Timestamp>>) -> Resolved<'a> {
 }
 
 /// An instant as GitHub writes it.
-pub(super) fn written(at: Timestamp) -> String {
+pub(in crate::demo) fn written(at: Timestamp) -> String {
     at.datetime().to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 

@@ -12,7 +12,7 @@ use crate::demo::world::repository::{Numbered, Repository};
 
 pub(super) fn field<'a>(cx: &'a Context<'a>, dry: bool, info: &'a ResolveInfo<'a>) -> Option<Resolved<'a>> {
     if info.field_name() == "rateLimit" {
-        return Some(object(cx, Thing::RateLimit));
+        return Some(object(cx, (!cx.unlimited).then_some(Thing::RateLimit)));
     }
     if dry {
         return Some(Ok(ResolvedValue::SkipForPartialExecution));

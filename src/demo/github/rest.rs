@@ -4,15 +4,14 @@ mod actions;
 mod app;
 mod commit;
 mod page;
-mod record;
 
 use serde_json::{Value, json};
 
 use super::caller::{Caller, word};
+use super::record::{self, Site};
 use super::refusal;
 use crate::demo::exchange::{Answer, Request};
 use crate::demo::identity::{Access, Identities, Permission};
-use crate::demo::world::World;
 use crate::demo::world::repository::Repository;
 
 /// Where GitHub Enterprise Server has its REST API.
@@ -21,11 +20,11 @@ pub(super) const ENTERPRISE_PREFIX: &str = "/api/v3";
 /// A request with what answers need.
 #[derive(Clone, Copy)]
 pub(super) struct Ask<'a> {
-    pub(super) world: &'a World,
+    pub(super) site: Site<'a>,
     pub(super) request: &'a Request,
     pub(super) caller: &'a Caller,
-    /// `http://host`, with the prefix of an enterprise server: what every address in an answer begins with.
-    pub(super) base: &'a str,
+    /// The version of an enterprise server.
+    pub(super) version: Option<&'a str>,
 }
 
 /// What a path names, its parts in order.
@@ -35,14 +34,14 @@ pub(super) fn answer(ask: Ask<'_>, identities: &mut Identities, path: &str) -> A
         return answer;
     }
     match (ask.request.method.as_str(), parts.as_slice()) {
-        ("GET", ["meta"]) => Answer::json(200, &json!({"verifiable_password_authentication": false})),
+        ("GET", ["meta"]) => Answer::json(200, &meta(ask.version)),
         ("GET", ["user"]) => app::user(ask),
         ("GET", ["installation", "repositories"]) => app::repositories(ask),
         ("DELETE", ["installation", "token"]) => app::give_up(ask, identities),
         ("GET", ["repos", owner, name, rest @ ..]) => by_name(ask, &format!("{owner}/{name}"), rest),
         ("GET", ["repositories", id, rest @ ..]) => {
             let found = id.parse().ok().and_then(|id: u64| {
-                ask.world.repositories.iter().find(|it| it.database_id == id && ask.caller.sees(it))
+                ask.site.world.repositories.iter().find(|it| it.database_id == id && ask.caller.sees(it))
             });
             found.map_or_else(not_found, |repository| in_repository(ask, repository, rest))
         }
@@ -50,18 +49,27 @@ pub(super) fn answer(ask: Ask<'_>, identities: &mut Identities, path: &str) -> A
     }
 }
 
+/// What a server says of itself.
+fn meta(version: Option<&str>) -> Value {
+    let mut record = json!({"verifiable_password_authentication": version.is_some()});
+    if let (Some(version), Some(record)) = (version, record.as_object_mut()) {
+        record.insert("installed_version".to_owned(), json!(version));
+    }
+    record
+}
+
 /// A repository by its name today, or the way to it by an older one.
 fn by_name(ask: Ask<'_>, name: &str, rest: &[&str]) -> Answer {
-    let today = ask.world.find(name).map(|key| ask.world.at(key));
+    let today = ask.site.world.find(name).map(|key| ask.site.world.at(key));
     if let Some(repository) = today.filter(|repository| ask.caller.sees(repository)) {
         return in_repository(ask, repository, rest);
     }
     let was = |old: &String| old.eq_ignore_ascii_case(name);
-    let mut live = ask.world.repositories.iter().filter(|it| ask.caller.sees(it));
+    let mut live = ask.site.world.repositories.iter().filter(|it| ask.caller.sees(it));
     let Some(moved) = live.find(|it| it.previous_names.iter().any(was)) else {
         return not_found();
     };
-    let mut location = format!("{}/repositories/{}", ask.base, moved.database_id);
+    let mut location = format!("{}/repositories/{}", ask.site.base, moved.database_id);
     for part in rest {
         location.push('/');
         location.push_str(part);
@@ -86,7 +94,7 @@ fn in_repository(ask: Ask<'_>, repository: &Repository, rest: &[&str]) -> Answer
         return denied.refusal();
     }
     let mut answer = match rest {
-        [] => Answer::json(200, &record::full_repository(ask, repository)),
+        [] => Answer::json(200, &record::full_repository(ask.site, repository)),
         ["actions", rest @ ..] => actions::answer(ask, repository, rest),
         ["commits", reference @ ..] if !reference.is_empty() => {
             commit::answer(ask, repository, &reference.join("/"))

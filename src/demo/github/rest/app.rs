@@ -69,7 +69,7 @@ fn mint(ask: Ask<'_>, identities: &mut Identities, app: &App, found: Option<&Ins
     if installation.suspended_at.is_some() {
         return refusal(403, "This installation has been suspended");
     }
-    let minted = identities.mint(app.id, installation.id, ask.world.now);
+    let minted = identities.mint(app.id, installation.id, ask.site.world.now);
     let body = json!({
         "token": minted.secret,
         "expires_at": written(minted.expires_at),
@@ -100,10 +100,10 @@ pub(super) fn repositories(ask: Ask<'_>) -> Answer {
         );
     };
     let held: Vec<&Repository> =
-        ask.world.repositories.iter().filter(|it| !it.deleted && installation.holds(it)).collect();
+        ask.site.world.repositories.iter().filter(|it| !it.deleted && installation.holds(it)).collect();
     let page = Page::of(ask.request, held.len());
     let shown = held.get(page.places()).unwrap_or_default();
-    let items: Vec<Value> = shown.iter().map(|it| record::full_repository(ask, it)).collect();
+    let items: Vec<Value> = shown.iter().map(|it| record::listed_repository(ask.site, it)).collect();
     let mut body = counted("repositories", held.len(), &items);
     if let Some(body) = body.as_object_mut() {
         body.insert("repository_selection".to_owned(), json!(selection(installation)));
@@ -116,13 +116,13 @@ pub(super) fn repositories(ask: Ask<'_>) -> Answer {
 /// `/user`.
 pub(super) fn user(ask: Ask<'_>) -> Answer {
     match ask.caller {
-        Caller::Token(token) => Answer::json(200, &record::user(ask, &token.login)),
+        Caller::Token(token) => Answer::json(200, &record::user(ask.site, &token.login)),
         Caller::Installation(..) | Caller::App(_) => refusal(403, "Resource not accessible by integration"),
     }
 }
 
 fn app_record(ask: Ask<'_>, app: &App) -> Value {
-    let owner = ask.world.organizations.first().map(|it| record::organization(ask, it));
+    let owner = ask.site.world.organizations.first().map(|it| record::organization(ask.site, it));
     json!({
         "id": app.id,
         "node_id": opaque::node_id("A", &[app.id]),
@@ -133,8 +133,8 @@ fn app_record(ask: Ask<'_>, app: &App) -> Value {
         "description": null,
         "external_url": "https://example.com",
         "html_url": format!("https://github.com/apps/{}", app.slug),
-        "created_at": written(ask.world.now),
-        "updated_at": written(ask.world.now),
+        "created_at": written(ask.site.world.now),
+        "updated_at": written(ask.site.world.now),
         "permissions": app.installations.first().map_or_else(|| json!({}), |it| permissions(&it.permissions)),
         "events": [],
         "installations_count": app.installations.len(),
@@ -143,25 +143,25 @@ fn app_record(ask: Ask<'_>, app: &App) -> Value {
 
 fn installation_record(ask: Ask<'_>, app: &App, installation: &Installation) -> Value {
     let login = &installation.organization;
-    let organization = ask.world.organization(login);
+    let organization = ask.site.world.organization(login);
     let target = organization.map_or(installation.id + OWNER_OFFSET, |it| it.database_id);
     json!({
         "id": installation.id,
         "app_id": app.id,
         "app_slug": app.slug,
         "client_id": app.client_id,
-        "account": organization.map(|it| record::organization(ask, it)),
+        "account": organization.map(|it| record::organization(ask.site, it)),
         "target_id": target,
         "target_type": "Organization",
         "repository_selection": selection(installation),
         "permissions": permissions(&installation.permissions),
         "events": [],
-        "access_tokens_url": format!("{}/app/installations/{}/access_tokens", ask.base, installation.id),
-        "repositories_url": format!("{}/installation/repositories", ask.base),
+        "access_tokens_url": format!("{}/app/installations/{}/access_tokens", ask.site.base, installation.id),
+        "repositories_url": format!("{}/installation/repositories", ask.site.base),
         "html_url": format!("https://github.com/organizations/{login}/settings/installations/{}", installation.id),
         "single_file_name": null,
-        "created_at": written(organization.map_or(ask.world.now, |it| it.created_at)),
-        "updated_at": written(installation.suspended_at.unwrap_or(ask.world.now)),
+        "created_at": written(organization.map_or(ask.site.world.now, |it| it.created_at)),
+        "updated_at": written(installation.suspended_at.unwrap_or(ask.site.world.now)),
         "suspended_by": null,
         "suspended_at": installation.suspended_at.map(written),
     })

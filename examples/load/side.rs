@@ -15,6 +15,7 @@ use sextant::clock::{Clock, SharedClock, SystemClock};
 use sextant::collect::Collector;
 use sextant::config::{Config, Store};
 use sextant::daemon::{Daemon, system_clock};
+use sextant::http::Governors;
 use sextant::model::batch::Changes;
 use sextant::model::time::Span;
 use sextant::recompute::{Computed, Recompute};
@@ -154,13 +155,14 @@ impl Steps {
         let took = Took { snapshot: begun.elapsed(), ..Took::default() };
         took.knowing(&computed).tell()?;
         let telemetry = Telemetry::new();
+        let governors = Governors::default();
         let github = config.github.into_iter().next().ok_or("no GitHub is configured")?;
         let of_github = telemetry.source(github.name.as_str(), "github");
-        let github = Github::new(github, Arc::clone(&clock), of_github.clone())?;
+        let github = Github::new(github, &governors, Arc::clone(&clock), of_github.clone())?;
         let pagerduty = config.pagerduty.into_iter().next();
         let pagerduty = pagerduty.ok_or("no PagerDuty is configured")?;
         let of_pagerduty = telemetry.source(pagerduty.name.as_str(), "pagerduty");
-        let pagerduty = Pagerduty::new(pagerduty, Arc::clone(&clock), of_pagerduty.clone())?;
+        let pagerduty = Pagerduty::new(pagerduty, &governors, Arc::clone(&clock), of_pagerduty.clone())?;
         Ok(Self {
             store,
             clock,

@@ -130,6 +130,7 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
     CommitWalks 10
     CommitPullRequests 1
     PullRequestRest 1
+    RepositoryPlaces 1
     DeploymentsById 1
     ");
 }

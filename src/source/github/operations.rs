@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use crate::model::dirty::Stream;
 use crate::model::time::Timestamp;
 
 /// An operation's name and text.
@@ -34,6 +35,7 @@ operations! {
     COMMIT_WALKS = "commit_walks.graphql", "CommitWalks";
     COMMIT_PULL_REQUESTS = "commit_pull_requests.graphql", "CommitPullRequests";
     PULL_REQUEST_REST = "pull_request_rest.graphql", "PullRequestRest";
+    REPOSITORY_PLACES = "repository_places.graphql", "RepositoryPlaces";
     DEPLOYMENTS_BY_ID = "deployments_by_id.graphql", "DeploymentsById";
 }
 
@@ -191,8 +193,8 @@ pub(super) struct Pages {
     pub(super) issues_since: Option<Timestamp>,
 }
 
-pub(super) fn repository_pages(pages: &Pages, halvings: u32) -> Request {
-    let first = |page: &Option<PageOf>| page.as_ref().map_or(1, |page| shrunk(page.first, halvings));
+pub(super) fn repository_pages(pages: &Pages) -> Request {
+    let first = |page: &Option<PageOf>| page.as_ref().map_or(1, |page| page.first);
     let after = |page: &Option<PageOf>| page.as_ref().and_then(|page| page.after.clone());
     let connections = |page: &Option<PageOf>, each: u64| page.as_ref().map_or(0, |_| 1 + first(page) * each);
     let per_repository = connections(&pages.pulls, PULL_CONNECTIONS)
@@ -219,6 +221,24 @@ pub(super) fn repository_pages(pages: &Pages, halvings: u32) -> Request {
         "issuesSince": pages.issues_since.map(|since| since.to_string()),
     });
     Request::new(&REPOSITORY_PAGES, count(&pages.ids) * per_repository, variables)
+}
+
+/// What comes next in one stream of a repository, without anything that could be heavy.
+pub(super) fn repository_places(
+    ids: &[String],
+    stream: Stream,
+    after: Option<&str>,
+    issues_since: Option<Timestamp>,
+) -> Request {
+    let variables = json!({
+        "ids": ids,
+        "pulls": stream == Stream::Changes,
+        "deployments": stream == Stream::Deployments,
+        "issues": stream == Stream::Issues,
+        "after": after,
+        "issuesSince": issues_since.map(|since| since.to_string()),
+    });
+    Request::new(&REPOSITORY_PLACES, count(ids), variables)
 }
 
 /// How much of each stream is asked for at once.
@@ -262,7 +282,7 @@ pub fn largest() -> Vec<Request> {
             issues: page(sizes.issues),
             issues_since: Some(Timestamp::default()),
         };
-        repository_pages(&pages, 0)
+        repository_pages(&pages)
     };
     vec![
         discover("acme", OwnerKind::Organization, after, 0),
@@ -278,6 +298,7 @@ pub fn largest() -> Vec<Request> {
         commit_walks(&ids(WALK_IDS_MAX), Timestamp::default()),
         commit_pull_requests(&ids(COMMIT_IDS_MAX)),
         pull_request_rest(&ids(REST_IDS_MAX), after, after),
+        repository_places(&ids(1), Stream::Issues, after, Some(Timestamp::default())),
         deployments_by_id(&ids(DEPLOYMENT_IDS_MAX), after),
     ]
 }

@@ -130,6 +130,7 @@ records! {
         is_disabled: bool,
         is_fork: bool,
         created_at: String,
+        pushed_at: String,
         default_branch_ref: BranchWire,
         deployments: Page<NewestWire>,
         pull_requests: Page<NewestWire>,

@@ -93,7 +93,7 @@ impl Stage {
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
         let servers = serve(world.clone(), options, &tracker, stop.clone()).await?;
         let toml = format!(
-            "[store]\nurl = \"sqlite:{}\"\n[server]\nlisten = \"127.0.0.1:0\"\n\
+            "[organization]\nname = \"acme\"\n[store]\nurl = \"sqlite:{}\"\n[server]\nlisten = \"127.0.0.1:0\"\n\
              [[github]]\nname = \"github\"\napi_url = {:?}\ntoken_file = {:?}\norganizations = [{}]\n\
              poll_interval = \"5m\"\nhistory = \"{}d\"\nteams_from = \"github_teams\"\n\
              [[pagerduty]]\nname = \"pagerduty\"\napi_url = {:?}\ntoken_file = {:?}\npoll_interval = \"5m\"\n",

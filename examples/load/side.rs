@@ -6,10 +6,12 @@
 use std::io::stdin;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sextant::clock::SharedClock;
+use sextant::clock::{Clock, SharedClock, SystemClock};
 use sextant::collect::Collector;
 use sextant::config::{Config, Store};
 use sextant::daemon::{Daemon, system_clock};
@@ -105,7 +107,10 @@ async fn daemon(config: Config) -> Result<(), Failure> {
 fn steps(runtime: &Runtime, config: Config) -> Result<(), Failure> {
     let mut steps = runtime.block_on(Steps::start(config))?;
     for line in stdin().lines() {
-        line?;
+        // `cycle`, or by how many milliseconds the clock moves on before it.
+        if let Ok(by) = line?.parse::<i64>() {
+            steps.moved.by.fetch_add(by, Ordering::Relaxed);
+        }
         runtime.block_on(steps.cycle())?.tell()?;
     }
     drop(steps.recompute);
@@ -113,10 +118,24 @@ fn steps(runtime: &Runtime, config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The machine's clock, moved on.
+#[derive(Debug, Default)]
+struct MovedClock {
+    /// Milliseconds.
+    by: AtomicI64,
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + TimeDelta::milliseconds(self.by.load(Ordering::Relaxed))
+    }
+}
+
 /// The parts of the daemon, moved by hand.
 struct Steps {
     store: SqliteStore,
     clock: SharedClock,
+    moved: Arc<MovedClock>,
     recompute: Recompute<SqliteStore>,
     github: (Github, SourceTelemetry),
     pagerduty: (Pagerduty, SourceTelemetry),
@@ -128,7 +147,8 @@ impl Steps {
         let begun = Instant::now();
         let Store::Sqlite(path) = &config.store;
         let store = SqliteStore::open(path).await?;
-        let clock = system_clock();
+        let moved = Arc::new(MovedClock::default());
+        let clock: SharedClock = Arc::<MovedClock>::clone(&moved);
         let (settings, rules) = (config.metrics, config.ownership);
         let mut recompute = Recompute::load(store.clone(), Arc::clone(&clock), settings, rules).await?;
         let computed = recompute.compute(&Changes::default()).await?;
@@ -146,6 +166,7 @@ impl Steps {
         Ok(Self {
             store,
             clock,
+            moved,
             recompute,
             github: (github, of_github),
             pagerduty: (pagerduty, of_pagerduty),
@@ -153,7 +174,7 @@ impl Steps {
     }
 
     async fn cycle(&mut self) -> Result<Took, Failure> {
-        let Self { store, clock, recompute, github, pagerduty } = self;
+        let Self { store, clock, moved: _, recompute, github, pagerduty } = self;
         let (on_github, mut changes) = poll(store, clock, github).await?;
         let (on_pagerduty, more) = poll(store, clock, pagerduty).await?;
         changes.merge(more);

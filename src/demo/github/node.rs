@@ -4,7 +4,8 @@ use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedV
 use apollo_compiler::response::JsonValue;
 use chrono::SecondsFormat;
 
-use super::execute::Context;
+use super::access;
+use super::execute::{Context, problem};
 use super::{account, commit, deployment, issue, opaque, pull, query, release, repository, team, workflow};
 use crate::demo::world::account::Account;
 use crate::demo::world::deployment::{Deployment, Status};
@@ -110,6 +111,9 @@ impl ObjectValue for Node<'_> {
 
     fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Resolved<'a> {
         let cx = self.cx;
+        if let Err((kind, message)) = access::of_field(cx, &self.thing, info.field_name()) {
+            return Err(problem(kind, &message));
+        }
         let resolved = match self.thing {
             Thing::Query { dry } => query::field(cx, dry, info),
             Thing::RateLimit => query::rate_limit_field(cx, info),
@@ -174,7 +178,7 @@ pub(super) fn time<'a>(at: impl Into<Option<Timestamp>>) -> Resolved<'a> {
 }
 
 /// An instant as GitHub writes it.
-pub(super) fn written(at: Timestamp) -> String {
+pub(in crate::demo) fn written(at: Timestamp) -> String {
     at.datetime().to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 

@@ -6,6 +6,7 @@ use super::execute::Context;
 use super::node::{Resolved, Thing, id, leaf, number, object, order, time};
 use super::paging::{Item, Rank, connection};
 use super::repository::{find_ref, url};
+use crate::demo::identity::{Access, Permission};
 use crate::demo::world::account::Account;
 use crate::demo::world::release::Release;
 use crate::demo::world::repository::Repository;
@@ -17,7 +18,10 @@ pub(super) fn list<'a>(
     info: &'a ResolveInfo<'a>,
 ) -> Resolved<'a> {
     let (field, descending) = order(info);
-    let items = repository.releases.iter().map(|release| {
+    // Drafts are for those who may push.
+    let pushes = cx.caller.may(&repository.owner, Permission::Contents, Access::Write).is_ok();
+    let shown = repository.releases.iter().filter(|release| pushes || !release.draft);
+    let items = shown.map(|release| {
         let rank = match field {
             "NAME" => Rank::Name(release.tag.to_lowercase()),
             _ => Rank::Number(release.created_at.millis()),

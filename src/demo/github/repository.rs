@@ -173,6 +173,6 @@ pub(super) fn topic_field<'a>(
 }
 
 /// The web address of a repository.
-pub(super) fn url(repository: &Repository) -> String {
+pub(in crate::demo) fn url(repository: &Repository) -> String {
     format!("https://github.com/{}/{}", repository.owner, repository.name)
 }

@@ -113,6 +113,8 @@ pub struct PullRequest {
     pub labels: Vec<String>,
     /// Whether it is a draft now.
     pub draft: bool,
+    /// How heavy it is for the server to show; 1 is usual.
+    pub weight: u64,
     /// Whether it comes from a fork.
     pub cross_repository: bool,
     /// When it was opened.

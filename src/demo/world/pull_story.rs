@@ -69,6 +69,7 @@ impl World {
             base_commit,
             labels,
             draft,
+            weight: 1,
             cross_repository,
             created_at: at,
             updated_at: at,

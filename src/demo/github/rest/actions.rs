@@ -1,17 +1,14 @@
 //! Workflows and their runs.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::page::Page;
-use super::{Ask, counted, not_found, record};
+use super::{Ask, counted, not_found};
 use crate::demo::exchange::{Answer, Request};
-use crate::demo::github::node::written;
-use crate::demo::github::opaque;
-use crate::demo::github::repository::url;
+use crate::demo::github::run_record;
 use crate::demo::github::workflow::{file, words};
-use crate::demo::world::commit::Commit;
 use crate::demo::world::repository::Repository;
-use crate::demo::world::workflow::{Attempt, Run, Workflow};
+use crate::demo::world::workflow::{Run, Workflow};
 use crate::model::time::{Span, Timestamp};
 
 /// Runs that a list shows at most once it is narrowed by one of the filters.
@@ -26,7 +23,7 @@ pub(super) fn answer(ask: Ask<'_>, repository: &Repository, rest: &[&str]) -> An
     match rest {
         ["workflows"] => workflows(ask, repository),
         ["workflows", which] => match find(repository, which) {
-            Some(workflow) => Answer::json(200, &workflow_record(ask, repository, workflow)),
+            Some(workflow) => Answer::json(200, &run_record::workflow(ask.site, repository, workflow)),
             None => not_found(),
         },
         ["workflows", which, "runs"] => match find(repository, which) {
@@ -48,7 +45,7 @@ fn find<'a>(repository: &'a Repository, which: &str) -> Option<&'a Workflow> {
 fn workflows(ask: Ask<'_>, repository: &Repository) -> Answer {
     let page = Page::of(ask.request, repository.workflows.len());
     let held = repository.workflows.get(page.places()).unwrap_or_default();
-    let items: Vec<Value> = held.iter().map(|one| workflow_record(ask, repository, one)).collect();
+    let items: Vec<Value> = held.iter().map(|one| run_record::workflow(ask.site, repository, one)).collect();
     let mut answer = Answer::json(200, &counted("workflows", repository.workflows.len(), &items));
     page.link(ask, Some(repository), &mut answer);
     answer
@@ -66,7 +63,7 @@ fn runs(ask: Ask<'_>, repository: &Repository, workflow: &Workflow) -> Answer {
         .iter()
         .filter_map(|run| {
             let (number, attempt) = run.last()?;
-            Some(run_record(ask, repository, workflow, run, (number, attempt)))
+            Some(run_record::run(ask.site, repository, workflow, run, (number, attempt)))
         })
         .collect();
     let mut answer = Answer::json(200, &counted("workflow_runs", held.len(), &items));
@@ -133,90 +130,8 @@ fn of_run(ask: Ask<'_>, repository: &Repository, id: &str, attempt: Option<&str>
             .ok()
             .and_then(|number| Some((number as u64, run.attempts.get(number.checked_sub(1)?)?))),
     };
-    held.map_or_else(not_found, |held| Answer::json(200, &run_record(ask, repository, workflow, run, held)))
-}
-
-fn workflow_record(ask: Ask<'_>, repository: &Repository, workflow: &Workflow) -> Value {
-    let file = file(workflow);
-    json!({
-        "id": workflow.database_id,
-        "node_id": opaque::node_id("W", &[repository.database_id, workflow.database_id]),
-        "name": workflow.name,
-        "path": workflow.path,
-        "state": if workflow.disabled { "disabled_manually" } else { "active" },
-        "created_at": written(workflow.created_at),
-        "updated_at": written(workflow.updated_at),
-        "url": workflow_url(ask, repository, workflow),
-        "html_url": format!("{}/blob/{}/{}", url(repository), repository.default_branch, workflow.path),
-        "badge_url": format!("{}/actions/workflows/{file}/badge.svg", url(repository)),
-    })
-}
-
-fn workflow_url(ask: Ask<'_>, repository: &Repository, workflow: &Workflow) -> String {
-    format!("{}/repos/{}/actions/workflows/{}", ask.base, repository.name_with_owner(), workflow.database_id)
-}
-
-fn run_record(
-    ask: Ask<'_>,
-    repository: &Repository,
-    workflow: &Workflow,
-    run: &Run,
-    (number, attempt): (u64, &Attempt),
-) -> Value {
-    let api = format!("{}/repos/{}/actions/runs/{}", ask.base, repository.name_with_owner(), run.database_id);
-    let (status, conclusion) = words(attempt.progress);
-    let is_last = number == run.attempts.len() as u64;
-    let commit = repository.place(run.commit).and_then(|place| repository.commits.get(place));
-    json!({
-        "id": run.database_id,
-        "node_id": opaque::node_id("WFR", &[repository.database_id, run.database_id]),
-        "name": workflow.name,
-        "path": workflow.path,
-        "workflow_id": workflow.database_id,
-        "check_suite_id": run.database_id,
-        "check_suite_node_id": opaque::node_id("CS", &[repository.database_id, run.database_id]),
-        "run_number": run.number,
-        "run_attempt": number,
-        "event": run.event,
-        "display_title": run.title,
-        "head_branch": run.branch,
-        "head_sha": run.commit.to_string(),
-        "status": status,
-        "conclusion": conclusion,
-        "created_at": written(run.created_at),
-        "updated_at": written(if is_last { run.updated_at } else { attempt.updated_at }),
-        "run_started_at": written(attempt.started_at),
-        "actor": record::account(ask, &run.actor),
-        "triggering_actor": record::account(ask, &run.actor),
-        "pull_requests": [],
-        "referenced_workflows": [],
-        "head_commit": commit.map(head_commit),
-        "repository": record::minimal_repository(ask, repository),
-        "head_repository": record::minimal_repository(ask, repository),
-        "url": api,
-        "html_url": format!("{}/actions/runs/{}", url(repository), run.database_id),
-        "jobs_url": format!("{api}/jobs"),
-        "logs_url": format!("{api}/logs"),
-        "artifacts_url": format!("{api}/artifacts"),
-        "cancel_url": format!("{api}/cancel"),
-        "rerun_url": format!("{api}/rerun"),
-        "check_suite_url":
-            format!("{}/repos/{}/check-suites/{}", ask.base, repository.name_with_owner(), run.database_id),
-        "workflow_url": workflow_url(ask, repository, workflow),
-        "previous_attempt_url": (number > 1).then(|| format!("{api}/attempts/{}", number - 1)),
-    })
-}
-
-fn head_commit(commit: &Commit) -> Value {
-    let name = commit.author.signature();
-    let signed = json!({"name": name, "email": format!("{name}@users.noreply.github.com")});
-    json!({
-        "id": commit.id.to_string(),
-        "tree_id": commit.id.to_string(),
-        "message": commit.message,
-        "timestamp": written(commit.committed_at),
-        "author": signed,
-        "committer": signed,
+    held.map_or_else(not_found, |held| {
+        Answer::json(200, &run_record::run(ask.site, repository, workflow, run, held))
     })
 }
 

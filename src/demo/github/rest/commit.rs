@@ -8,7 +8,7 @@ use crate::demo::exchange::Answer;
 use crate::demo::github::commit::git_object;
 use crate::demo::github::node::{Thing, written};
 use crate::demo::github::repository::url;
-use crate::demo::github::{opaque, refusal};
+use crate::demo::github::{DOCUMENTATION_URL, opaque, refusal};
 use crate::demo::world::changed_file::{ChangedFile, How};
 use crate::demo::world::commit::Commit;
 use crate::demo::world::repository::Repository;
@@ -27,7 +27,8 @@ pub(super) fn answer(ask: Ask<'_>, repository: &Repository, reference: &str) -> 
         _ => None,
     };
     let Some((place, commit)) = found else {
-        return refusal(422, &format!("No commit found for SHA: {reference}"));
+        let message = format!("No commit found for SHA: {reference}");
+        return Answer::json(422, &json!({"message": message, "documentation_url": DOCUMENTATION_URL}));
     };
     let files = repository.changed_files(place);
     let page = Page::sized(ask.request, files.len().min(FILES_MAX), FILES_PER_PAGE);
@@ -51,7 +52,7 @@ pub(super) fn answer(ask: Ask<'_>, repository: &Repository, reference: &str) -> 
 
 fn commit_record(ask: Ask<'_>, repository: &Repository, commit: &Commit) -> Value {
     let sha = commit.id.to_string();
-    let api = format!("{}/repos/{}", ask.base, repository.name_with_owner());
+    let api = format!("{}/repos/{}", ask.site.base, repository.name_with_owner());
     let signed = |at| {
         let name = commit.author.signature();
         json!({"name": name, "email": format!("{name}@users.noreply.github.com"), "date": written(at)})
@@ -72,8 +73,8 @@ fn commit_record(ask: Ask<'_>, repository: &Repository, commit: &Commit) -> Valu
         "url": format!("{api}/commits/{sha}"),
         "html_url": format!("{}/commit/{sha}", url(repository)),
         "comments_url": format!("{api}/commits/{sha}/comments"),
-        "author": record::account(ask, &commit.author),
-        "committer": record::account(ask, &commit.author),
+        "author": record::account(ask.site, &commit.author),
+        "committer": record::account(ask.site, &commit.author),
         "parents": parents,
         "commit": {
             "url": format!("{api}/git/commits/{sha}"),
@@ -107,7 +108,7 @@ fn file_record(ask: Ask<'_>, repository: &Repository, commit: &Commit, file: &Ch
         "blob_url": format!("{}/blob/{sha}/{path}", url(repository)),
         "raw_url": format!("{}/raw/{sha}/{path}", url(repository)),
         "contents_url":
-            format!("{}/repos/{}/contents/{path}?ref={sha}", ask.base, repository.name_with_owner()),
+            format!("{}/repos/{}/contents/{path}?ref={sha}", ask.site.base, repository.name_with_owner()),
     });
     if let (How::RenamedFrom(old), Some(record)) = (how, record.as_object_mut()) {
         record.insert("previous_filename".to_owned(), json!(old));

@@ -51,7 +51,7 @@ impl Page {
                 None => own_path(ask.request).to_owned(),
                 Some(repository) => by_number(ask.request, repository),
             };
-            format!("{}{path}?{}", ask.base, query(ask.request, Some(page)))
+            format!("{}{path}?{}", ask.site.base, query(ask.request, Some(page)))
         };
         let mut links = Vec::new();
         if self.number > 1 {

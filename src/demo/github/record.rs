@@ -1,14 +1,21 @@
-//! Accounts and repositories as REST writes them, with all their addresses.
+//! Accounts and repositories as REST and webhooks write them, with all their addresses.
 
 use serde_json::{Map, Value, json};
 
-use super::Ask;
-use crate::demo::github::node::written;
-use crate::demo::github::opaque;
-use crate::demo::github::repository::url;
+use super::caller::number_of;
+use super::{opaque, url, written};
+use crate::demo::world::World;
 use crate::demo::world::account::Account;
 use crate::demo::world::organization::Organization;
 use crate::demo::world::repository::Repository;
+
+/// The world, and what every address in a record begins with.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::demo) struct Site<'a> {
+    pub(in crate::demo) world: &'a World,
+    /// `http://host`, with the prefix of an enterprise server.
+    pub(in crate::demo) base: &'a str,
+}
 
 /// The addresses of a repository: the name of the field before `_url`, and the path below the repository's own.
 const REPOSITORY_URLS: [(&str, &str); 36] = [
@@ -63,27 +70,54 @@ const ACCOUNT_URLS: [(&str, &str); 9] = [
 ];
 
 /// An account; null for a deleted one.
-pub(super) fn account(ask: Ask<'_>, account: &Account) -> Value {
+pub(in crate::demo) fn account(site: Site<'_>, account: &Account) -> Value {
     let login = account.signature();
     match account {
         Account::Deleted => Value::Null,
-        Account::User(_) | Account::Mannequin(_) => owner(ask, &login, number_of(&login), "User"),
-        Account::Bot(_) => owner(ask, &login, number_of(&login), "Bot"),
+        Account::User(_) | Account::Mannequin(_) => owner(site, &login, number_of(&login), "User"),
+        Account::Bot(_) => owner(site, &login, number_of(&login), "Bot"),
     }
 }
 
 /// An organisation as the owner of something.
-pub(super) fn organization(ask: Ask<'_>, organization: &Organization) -> Value {
-    owner(ask, &organization.login, organization.database_id, "Organization")
+pub(in crate::demo) fn organization(site: Site<'_>, organization: &Organization) -> Value {
+    owner(site, &organization.login, organization.database_id, "Organization")
 }
 
-/// An account's number: it follows from its login.
-pub(super) fn number_of(login: &str) -> u64 {
-    login.bytes().fold(7, |sum: u64, byte| (sum * 31 + u64::from(byte)) % 9_999_991)
+/// A person, as that person sees it.
+pub(in crate::demo) fn user(site: Site<'_>, login: &str) -> Value {
+    let mut record = owner(site, login, number_of(login), "User");
+    let created_at = written(site.world.organizations.first().map_or(site.world.now, |it| it.created_at));
+    let more = json!({
+        "user_view_type": "private",
+        "name": null,
+        "company": null,
+        "blog": null,
+        "location": null,
+        "email": null,
+        "hireable": null,
+        "bio": null,
+        "public_repos": 0,
+        "public_gists": 0,
+        "followers": 0,
+        "following": 0,
+        "private_gists": 0,
+        "total_private_repos": 0,
+        "owned_private_repos": 0,
+        "disk_usage": 0,
+        "collaborators": 0,
+        "two_factor_authentication": true,
+        "created_at": created_at,
+        "updated_at": created_at,
+    });
+    if let (Some(record), Value::Object(more)) = (record.as_object_mut(), more) {
+        record.extend(more);
+    }
+    record
 }
 
-fn owner(ask: Ask<'_>, login: &str, id: u64, kind: &str) -> Value {
-    let api = format!("{}/users/{login}", ask.base);
+fn owner(site: Site<'_>, login: &str, id: u64, kind: &str) -> Value {
+    let api = format!("{}/users/{login}", site.base);
     let mut record = json!({
         "login": login,
         "id": id,
@@ -100,16 +134,16 @@ fn owner(ask: Ask<'_>, login: &str, id: u64, kind: &str) -> Value {
 }
 
 /// A repository inside something else.
-pub(super) fn minimal_repository(ask: Ask<'_>, repository: &Repository) -> Value {
-    let api = format!("{}/repos/{}", ask.base, repository.name_with_owner());
-    let organization = ask.world.organization(&repository.owner);
+pub(in crate::demo) fn minimal_repository(site: Site<'_>, repository: &Repository) -> Value {
+    let api = format!("{}/repos/{}", site.base, repository.name_with_owner());
+    let organization = site.world.organization(&repository.owner);
     let mut record = json!({
         "id": repository.database_id,
         "node_id": opaque::node_id("R", &[repository.database_id]),
         "name": repository.name,
         "full_name": repository.name_with_owner(),
         "private": repository.private,
-        "owner": organization.map(|organization| self::organization(ask, organization)),
+        "owner": organization.map(|organization| self::organization(site, organization)),
         "html_url": url(repository),
         "description": null,
         "fork": repository.fork,
@@ -119,10 +153,19 @@ pub(super) fn minimal_repository(ask: Ask<'_>, repository: &Repository) -> Value
     record
 }
 
+/// A repository in a list.
+pub(in crate::demo) fn listed_repository(site: Site<'_>, repository: &Repository) -> Value {
+    let mut record = full_repository(site, repository);
+    if let Some(record) = record.as_object_mut() {
+        record.retain(|name, _| name != "network_count" && name != "subscribers_count");
+    }
+    record
+}
+
 /// A repository by itself.
-pub(super) fn full_repository(ask: Ask<'_>, repository: &Repository) -> Value {
+pub(in crate::demo) fn full_repository(site: Site<'_>, repository: &Repository) -> Value {
     let name = repository.name_with_owner();
-    let mut record = minimal_repository(ask, repository);
+    let mut record = minimal_repository(site, repository);
     let open = repository.issues.iter().filter(|issue| issue.closed_at.is_none()).count();
     let more = json!({
         "archived": repository.archived_at.is_some(),

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::generate::{ORGANIZATION, TEAMS, service_name};
+use super::generate::{
+    MONOREPO, ORGANIZATION, PARTS, RELEASING, RUNNING, SHARED, TAGGING, TEAMS, WORKFLOW_FILE, service_name,
+};
 use super::world::World;
 
 /// What the configuration must name, besides what the world knows.
@@ -39,20 +41,44 @@ pub fn config_toml(world: &World, paths: &Paths<'_>) -> String {
         tables.push(table("[[teams]]", &lines));
     }
     let services = world.repositories.iter().filter(|repository| repository.archived_at.is_none());
-    tables.extend(services.filter_map(|repository| {
+    tables.extend(services.flat_map(|repository| {
         let service = service_name(&repository.name);
-        let key = world.service_named(&service).filter(|_| service != repository.name)?;
-        let lines = [
-            text("name", &repository.name),
-            text("repository", &repository.name_with_owner()),
-            list("pagerduty_services", &[&world.pagerduty.service(key)?.id]),
-        ];
-        Some(table("[[components]]", &lines))
+        let key = world.service_named(&service).filter(|_| service != repository.name);
+        let id = key.and_then(|key| world.pagerduty.service(key)).map(|service| service.id.as_str());
+        components(&repository.name, &repository.name_with_owner(), id)
     }));
     tables.join("\n")
 }
 
-fn github(paths: &Paths<'_>) -> [String; 4] {
+/// What must be said of a repository: its parts, the first of which is paged; else its service, if it has one.
+fn components(name: &str, repository: &str, service: Option<&str>) -> Vec<String> {
+    let paged = |service: &str| list("pagerduty_services", &[service]);
+    let repository = text("repository", repository);
+    if name != MONOREPO {
+        let whole = |service| table("[[components]]", &[text("name", name), repository, paged(service)]);
+        return service.map(whole).into_iter().collect();
+    }
+    let mut service = service;
+    let part = |directory: &&str| {
+        let (_, part) = directory.rsplit_once('/').unwrap_or(("", directory));
+        let paths = [format!("{directory}/**"), format!("{SHARED}/**")];
+        let lines =
+            [text("name", part), repository.clone(), list("paths", &paths.each_ref().map(String::as_str))];
+        let lines: Vec<_> = lines.into_iter().chain(service.take().map(paged)).collect();
+        table("[[components]]", &lines)
+    };
+    PARTS.iter().map(part).collect()
+}
+
+/// A rule for these repositories: where their deployments are found, and what more there is to say.
+fn deployments(repositories: &[&str], from: &str, more: &[String]) -> String {
+    let named: Vec<_> = repositories.iter().map(|name| format!("{ORGANIZATION}/{name}")).collect();
+    let named: Vec<_> = named.iter().map(String::as_str).collect();
+    let lines = [list("repositories", &named), text("from", from)];
+    table("[[github.deployments]]", &[&lines, more].concat())
+}
+
+fn github(paths: &Paths<'_>) -> [String; 7] {
     [
         table(
             "[[github]]",
@@ -66,18 +92,11 @@ fn github(paths: &Paths<'_>) -> [String; 4] {
                 text("teams_from", "github_teams"),
             ],
         ),
-        table(
-            "[[github.deployments]]",
-            &[list("repositories", &[&format!("{ORGANIZATION}/website")]), text("from", "merges")],
-        ),
-        table(
-            "[[github.deployments]]",
-            &[
-                list("repositories", &[&format!("{ORGANIZATION}/*")]),
-                text("from", "deployments"),
-                text("environment", "^prod"),
-            ],
-        ),
+        deployments(&["website"], "merges", &[]),
+        deployments(&RELEASING, "releases", &[]),
+        deployments(&TAGGING, "tags", &[text("tag", r"^v\d")]),
+        deployments(&RUNNING, "workflow_runs", &[text("workflow", WORKFLOW_FILE), text("branch", "main")]),
+        deployments(&["*"], "deployments", &[text("environment", "^prod")]),
         table(
             "[github.incidents]",
             &[list("labels", &["incident"]), text("severity_label", r"^sev[-:/ ]?(?<severity>\d)$")],

@@ -20,7 +20,7 @@ use chrono::{Datelike, NaiveTime, Weekday};
 pub use self::plan::{DAYS, ORGANIZATION, REPOSITORY_COUNT, TEAM_COUNT};
 use self::plan::{Habits, Role};
 pub(super) use self::plan::{SERVICE_OF_NOBODY, TEAMS, service_name};
-pub use self::traces::{MONOREPO, PARTS, RELEASING, RUNNING, TAGGING, WORKFLOW_FILE};
+pub use self::traces::{MONOREPO, PARTS, RELEASING, RUNNING, SHARED, TAGGING, WORKFLOW_FILE};
 use super::random::Random;
 use super::world::World;
 use super::world::deployment::DeploymentKey;

@@ -10,10 +10,12 @@ use std::sync::LazyLock;
 use regex::Regex;
 use sextant::demo::world::World;
 use sextant::demo::world::account::Account;
+use sextant::demo::world::changed_file::ChangedFile;
 use sextant::demo::world::deployment::State;
 use sextant::demo::world::issue::StateReason;
 use sextant::demo::world::pull::PullRequest;
 use sextant::demo::world::repository::Repository;
+use sextant::demo::world::workflow::{Conclusion, Progress, Run};
 use sextant::model::name::CommitId;
 use sextant::model::time::{Span, Timestamp};
 
@@ -34,18 +36,50 @@ thread_local! {
 /// What the oracle has to be told, since no API says it.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
-    /// Production environments.
-    pub(crate) production: Regex,
+    /// How each repository's deployments are found: the first whose names have it.
+    pub(crate) rules: Vec<(Vec<String>, Found)>,
+    /// Repositories of several components, `owner/name`: what each is called, and how the paths begin that are its.
+    pub(crate) parts: BTreeMap<String, Vec<(String, Vec<String>)>>,
     /// Logins that are bots besides the obvious ones.
     pub(crate) bots: Vec<Regex>,
-    /// Repositories that deploy on merge, `owner/name`.
-    pub(crate) merges: BTreeSet<String>,
-    /// PagerDuty service id → `owner/name` of the repository it is about.
+    /// PagerDuty service id → the component it is about.
     pub(crate) services: BTreeMap<String, String>,
     /// Urgencies that count.
     pub(crate) urgencies: Vec<&'static str>,
     /// Titles that do not.
     pub(crate) exclude_title: Option<Regex>,
+}
+
+/// How deployments are found (2.2).
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    /// GitHub Deployments to such environments.
+    Environment(Regex),
+    /// Published releases that are no previews.
+    Releases,
+    /// Tags that are called like this.
+    Tags(Regex),
+    /// Runs of the workflow of this file on this branch.
+    Runs(&'static str, &'static str),
+    /// Merged pull requests.
+    Merges,
+}
+
+/// Workflow runs that the oracle has seen: GitHub deletes them, and what was deployed was deployed.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(BTreeMap<u64, (u64, String, Run)>);
+
+impl Seen {
+    fn look(&mut self, world: &World) {
+        for repository in &world.repositories {
+            for workflow in &repository.workflows {
+                for run in &workflow.runs {
+                    let told = (repository.database_id, workflow.path.clone(), run.clone());
+                    self.0.insert(run.database_id, told);
+                }
+            }
+        }
+    }
 }
 
 /// A deployment as the oracle sees it.
@@ -100,7 +134,7 @@ impl Rollout {
     }
 }
 
-/// What the oracle says of one repository.
+/// What the oracle says of one component.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Said {
     pub(crate) rollouts: Vec<Rollout>,
@@ -110,11 +144,22 @@ pub(crate) struct Said {
     pub(crate) incidents: Vec<(Timestamp, Option<Timestamp>)>,
 }
 
-/// All repositories by `owner/name`.
-pub(crate) fn ask(world: &World, told: &Told) -> BTreeMap<String, Said> {
-    let keys: Vec<_> = world.keys().collect();
+/// A component: what it is called, its repository, how the paths begin that are its (all, if nothing is said).
+type Part<'a> = (String, &'a Repository, Option<&'a [String]>);
+
+/// All components by name.
+pub(crate) fn ask(world: &World, told: &Told, seen: &mut Seen) -> BTreeMap<String, Said> {
+    seen.look(world);
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    for repository in world.keys().map(|key| world.at(key)) {
+        match told.parts.get(&repository.name_with_owner()) {
+            Some(named) => parts
+                .extend(named.iter().map(|(name, paths)| (name.clone(), repository, Some(paths.as_slice())))),
+            None => parts.push((repository.name.clone(), repository, None)),
+        }
+    }
     let mut said: BTreeMap<_, _> =
-        keys.iter().map(|key| (world.at(*key).name_with_owner(), repository(world.at(*key), told))).collect();
+        parts.iter().map(|part| (part.0.clone(), component(part, told, seen))).collect();
     for incident in &world.pagerduty.incidents {
         let service = world.pagerduty.service(incident.service).unwrap();
         let urgency = format!("{:?}", incident.urgency).to_lowercase();
@@ -124,24 +169,30 @@ pub(crate) fn ask(world: &World, told: &Told) -> BTreeMap<String, Said> {
         let Some(name) = told.services.get(&service.id) else {
             continue;
         };
-        let (Some(key), Some(said)) = (world.find(name), said.get_mut(name)) else {
+        let part = parts.iter().find(|part| part.0 == *name);
+        let (Some((_, repository, _)), Some(said)) = (part, said.get_mut(name)) else {
             continue;
         };
         if !dropped {
-            attribute(world.at(key), said, &incident.title, incident.created_at, incident.resolved_at);
+            let found = found_by(repository, told);
+            attribute(repository, found, said, &incident.title, incident.created_at, incident.resolved_at);
         }
     }
-    for key in keys {
-        let repository = world.at(key);
-        let said = said.get_mut(&repository.name_with_owner()).unwrap();
-        for issue in
-            repository.issues.iter().filter(|issue| issue.labels.iter().any(|label| label == "incident"))
-        {
+    for (name, repository, paths) in &parts {
+        let labelled =
+            repository.issues.iter().filter(|issue| issue.labels.iter().any(|label| label == "incident"));
+        for issue in labelled {
+            assert!(
+                paths.is_none(),
+                "whose the issues of a repository of parts are, the oracle does not follow"
+            );
             let dropped =
                 matches!(issue.state_reason, Some(StateReason::NotPlanned | StateReason::Duplicate));
             if !dropped {
                 let text = format!("{}\n{}", issue.title, issue.body);
-                attribute(repository, said, &text, issue.created_at, issue.closed_at);
+                let said = said.get_mut(name).unwrap();
+                let found = found_by(repository, told);
+                attribute(repository, found, said, &text, issue.created_at, issue.closed_at);
             }
         }
     }
@@ -149,6 +200,12 @@ pub(crate) fn ask(world: &World, told: &Told) -> BTreeMap<String, Said> {
         rework(&mut said.rollouts);
     }
     said
+}
+
+fn found_by<'a>(repository: &Repository, told: &'a Told) -> &'a Found {
+    let name = repository.name_with_owner();
+    let meant = |names: &[String]| names.iter().any(|one| *one == name || one == "acme/*");
+    &told.rules.iter().find(|(names, _)| meant(names)).unwrap().1
 }
 
 fn is_bot(account: &Account, told: &Told) -> bool {
@@ -184,14 +241,38 @@ fn reach(repository: &Repository, place: usize) -> Rc<BTreeSet<usize>> {
 }
 
 /// A successful production attempt: finish, id, creation, place of its commit, environment.
-type Success = (Timestamp, u64, Timestamp, usize, String);
+type Success = (Timestamp, Vec<Piece>, Timestamp, usize, String);
 
-fn repository(repository: &Repository, told: &Told) -> Said {
+/// A piece of an id: numbers sort as numbers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Piece {
+    Number(u64),
+    Text(String),
+}
+
+fn pieces(id: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for character in id.chars() {
+        let digit = character.to_digit(10).map(u64::from);
+        match (pieces.last_mut(), digit) {
+            (Some(Piece::Number(number)), Some(digit)) => *number = *number * 10 + digit,
+            (_, Some(digit)) => pieces.push(Piece::Number(digit)),
+            (Some(Piece::Text(text)), None) => text.push(character),
+            (_, None) => pieces.push(Piece::Text(character.to_string())),
+        }
+    }
+    pieces
+}
+
+fn component(part: &Part<'_>, told: &Told, seen: &Seen) -> Said {
+    let (_, repository, paths) = part;
     let mut said = Said::default();
-    let mut successes = if told.merges.contains(&repository.name_with_owner()) {
-        merges(repository, &mut said)
-    } else {
-        deployments(repository, told, &mut said)
+    let mut successes = match found_by(repository, told) {
+        Found::Environment(production) => deployments(repository, production, &mut said),
+        Found::Releases => releases(repository, &mut said),
+        Found::Tags(named) => tags(repository, named, &mut said),
+        Found::Runs(file, branch) => runs(repository, file, branch, seen, &mut said),
+        Found::Merges => merges(repository, &mut said),
     };
     for (at, _) in &mut said.attempts {
         *at = as_told(*at);
@@ -199,41 +280,103 @@ fn repository(repository: &Repository, told: &Told) -> Said {
     for (at, _, created_at, ..) in &mut successes {
         (*at, *created_at) = (as_told(*at), as_told(*created_at));
     }
-    successes.sort_by_key(|success| (success.0, success.1));
+    successes.sort_by_key(|success| (success.0, success.1.clone()));
     for success in successes {
         roll_out(&mut said.rollouts, success);
     }
-    changes(repository, told, &mut said.rollouts);
+    changes(repository, *paths, told, &mut said.rollouts);
     blame(repository, &mut said.rollouts);
     said
 }
 
+fn place_of(repository: &Repository, commit: CommitId) -> usize {
+    repository.commits.iter().position(|one| one.id == commit).unwrap()
+}
+
+/// What is a success by being there: when it finished, its id, its commit.
+fn instant(said: &mut Said, at: Timestamp, id: &str, commit: usize) -> Success {
+    said.attempts.push((at, true));
+    (at, pieces(id), at, commit, "production".to_owned())
+}
+
 fn merges(repository: &Repository, said: &mut Said) -> Vec<Success> {
+    let pulls = repository.pulls.iter().filter(|pull| pull.base == repository.default_branch);
+    let landed = pulls.filter_map(|pull| Some((pull, pull.landing.as_ref()?)));
+    landed
+        .map(|(pull, landing)| instant(said, landing.at, &pull.number.to_string(), landing.commit))
+        .collect()
+}
+
+fn releases(repository: &Repository, said: &mut Said) -> Vec<Success> {
+    let out = repository.releases.iter().filter(|release| !release.draft && !release.prerelease);
+    out.map(|release| {
+        let commit = repository.tags[&release.tag].commit;
+        instant(said, release.published_at.unwrap(), &release.database_id.to_string(), commit)
+    })
+    .collect()
+}
+
+fn tags(repository: &Repository, named: &Regex, said: &mut Said) -> Vec<Success> {
+    let tags = repository.tags.iter().filter(|(name, _)| named.is_match(name));
+    tags.map(|(name, tag)| {
+        let tagged_at = tag.objects.first().map(|object| object.at);
+        let at = tagged_at.unwrap_or(repository.commits[tag.commit].committed_at);
+        instant(said, at, name, tag.commit)
+    })
+    .collect()
+}
+
+fn runs(repository: &Repository, file: &str, branch: &str, seen: &Seen, said: &mut Said) -> Vec<Success> {
     let mut successes = Vec::new();
-    for pull in repository.pulls.iter().filter(|pull| pull.base == repository.default_branch) {
-        let Some(landing) = &pull.landing else { continue };
-        said.attempts.push((landing.at, true));
-        successes.push((landing.at, pull.number, landing.at, landing.commit, "production".to_owned()));
+    let own = seen.0.values().filter(|(number, path, run)| {
+        *number == repository.database_id
+            && path.ends_with(&format!("/{file}"))
+            && run.branch.as_deref() == Some(branch)
+    });
+    for (_, _, run) in own {
+        for (number, attempt) in (1..).zip(&run.attempts) {
+            let Progress::Completed(conclusion) = attempt.progress else {
+                continue;
+            };
+            if conclusion == Conclusion::Success {
+                said.attempts.push((attempt.updated_at, true));
+                let id = pieces(&format!("{}/{number}", run.database_id));
+                let commit = place_of(repository, run.commit);
+                let environment = "production".to_owned();
+                successes.push((attempt.updated_at, id, attempt.started_at, commit, environment));
+            } else if matches!(
+                conclusion,
+                Conclusion::Failure | Conclusion::TimedOut | Conclusion::StartupFailure
+            ) {
+                said.attempts.push((attempt.updated_at, false));
+            }
+        }
     }
     successes
 }
 
-fn deployments(repository: &Repository, told: &Told, said: &mut Said) -> Vec<Success> {
+fn deployments(repository: &Repository, production: &Regex, said: &mut Said) -> Vec<Success> {
     let mut successes = Vec::new();
-    for deployment in repository.deployments.iter().filter(|one| told.production.is_match(&one.environment)) {
+    for deployment in repository.deployments.iter().filter(|one| production.is_match(&one.environment)) {
         let when = |states: &[State]| {
             deployment.statuses.iter().filter(|one| states.contains(&one.state)).map(|one| one.at).min()
         };
         if let Some(at) = when(&[State::Success]) {
             said.attempts.push((at, true));
-            let place = repository.commits.iter().position(|commit| commit.id == deployment.commit).unwrap();
-            let (id, created_at) = (deployment.database_id, deployment.created_at);
+            let place = place_of(repository, deployment.commit);
+            let (id, created_at) = (pieces(&deployment.database_id.to_string()), deployment.created_at);
             successes.push((at, id, created_at, place, deployment.environment.clone()));
         } else if let Some(at) = when(&[State::Failure, State::Error]) {
             said.attempts.push((at, false));
         }
     }
     successes
+}
+
+/// 2.5: of a part of a repository, only the changes that touch its paths count.
+fn touches(paths: Option<&[String]>, files: &[ChangedFile]) -> bool {
+    let Some(paths) = paths else { return true };
+    files.iter().any(|file| paths.iter().any(|path| file.path.starts_with(path.as_str())))
 }
 
 /// 2.3.
@@ -267,7 +410,7 @@ fn roll_out(rollouts: &mut Vec<Rollout>, (at, _, created_at, commit, environment
 }
 
 /// Kinds (2.4) and own changes (2.5).
-fn changes(repository: &Repository, told: &Told, rollouts: &mut [Rollout]) {
+fn changes(repository: &Repository, paths: Option<&[String]>, told: &Told, rollouts: &mut [Rollout]) {
     let line = first_parents(repository);
     let mut before: BTreeSet<usize> = BTreeSet::new();
     for index in 0..rollouts.len() {
@@ -287,13 +430,14 @@ fn changes(repository: &Repository, told: &Told, rollouts: &mut [Rollout]) {
         if kind == "forward" {
             let fresh: BTreeSet<usize> = here.difference(&before).copied().collect();
             for pull in &repository.pulls {
-                if pull.landing.as_ref().is_some_and(|landing| fresh.contains(&landing.commit)) {
+                let landed = pull.landing.as_ref().is_some_and(|landing| fresh.contains(&landing.commit));
+                if landed && touches(paths, &repository.files_of(pull)) {
                     take(repository, told, rollout, pull, at);
                 }
             }
             for place in fresh.intersection(&line) {
                 let commit = &repository.commits[*place];
-                if commit.pulls.is_empty() {
+                if commit.pulls.is_empty() && touches(paths, &repository.changed_files(*place)) {
                     rollout.landings.insert(*place);
                     if is_bot(&commit.author, told) || commit.author.signature().ends_with("[bot]") {
                         rollout.bot_changes += 1;
@@ -461,6 +605,7 @@ fn has_hotfix(repository: &Repository, rollout: &Rollout) -> bool {
 /// deployment within 24 hours.
 fn attribute(
     repository: &Repository,
+    found: &Found,
     said: &mut Said,
     text: &str,
     started: Timestamp,
@@ -470,7 +615,7 @@ fn attribute(
     said.incidents.push((started, resolved));
     let earlier: Vec<usize> =
         (0..said.rollouts.len()).filter(|index| said.rollouts[*index].at < started).collect();
-    let found = referenced(repository, text).and_then(|commit| {
+    let found = referenced(repository, found, text).and_then(|commit| {
         let is = |index: &usize| said.rollouts[*index].commit == commit;
         let contains = |index: &usize| reach(repository, said.rollouts[*index].commit).contains(&commit);
         earlier.iter().rev().copied().find(is).or_else(|| earlier.iter().copied().find(contains))
@@ -482,15 +627,17 @@ fn attribute(
 }
 
 /// The place of the commit that a title names: by sha, by a commit's, a pull request's or a deployment's URL.
-fn referenced(repository: &Repository, title: &str) -> Option<usize> {
+fn referenced(repository: &Repository, found: &Found, title: &str) -> Option<usize> {
     let name = regex::escape(&repository.name_with_owner());
     let number = |pattern: String| {
         let capture = Regex::new(&pattern).unwrap().captures(title)?;
         capture[1].parse::<u64>().ok()
     };
     if let Some(id) = number(format!(r"{name}/deployments/(?:[a-z_]+/)?(\d+)")) {
-        let commit = repository.deployments.iter().find(|one| one.database_id == id)?.commit;
-        return repository.commits.iter().position(|one| one.id == commit);
+        // Where deployments are something else, one of GitHub's is none.
+        let is_one = matches!(found, Found::Environment(_));
+        let deployment = repository.deployments.iter().find(|one| is_one && one.database_id == id)?;
+        return Some(place_of(repository, deployment.commit));
     }
     if let Some(pull) = number(format!(r"{name}/pull/(\d+)")) {
         return repository.pull(pull)?.landing.as_ref().map(|landing| landing.commit);

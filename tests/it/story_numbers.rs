@@ -1,6 +1,6 @@
 //! The whole way from the world to the numbers, against a second opinion.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use regex::Regex;
@@ -11,7 +11,7 @@ use sextant::demo::world::World;
 use sextant::engine::snapshot::{Delivery, Incidents, Snapshot, WindowValues};
 use sextant::model::time::{Span, Timestamp};
 
-use crate::oracle::{self, Said, Told, quantile};
+use crate::oracle::{self, Found, Said, Seen, Told, quantile};
 use crate::rig::Rig;
 
 /// A Sunday evening, so that weeks and months begin in the middle of things.
@@ -40,18 +40,29 @@ fn told(world: &World, rig: &Rig) -> Told {
         let named =
             world.keys().map(|key| world.at(key)).find(|one| one.name.eq_ignore_ascii_case(&service.name));
         if let Some(repository) = named {
-            services.insert(service.id.clone(), repository.name_with_owner());
+            services.insert(service.id.clone(), repository.name.clone());
         }
     }
     for rule in &rig.config.ownership.components {
         for service in &rule.pagerduty_services {
-            services.insert(service.as_str().to_owned(), rule.repository.as_str().to_owned());
+            services.insert(service.as_str().to_owned(), rule.name.as_str().to_owned());
         }
     }
+    let all = |names: &[&str]| names.iter().map(|name| format!("acme/{name}")).collect();
+    let parts = ["login", "feed", "chat"].map(|part| {
+        let paths = vec![format!("services/{part}/"), "shared/".to_owned()];
+        (part.to_owned(), paths)
+    });
     Told {
-        production: Regex::new("(?i)^prod").unwrap(),
+        rules: vec![
+            (all(&["website"]), Found::Merges),
+            (all(&["app-ios", "app-android", "pricing"]), Found::Releases),
+            (all(&["search-ui", "gateway"]), Found::Tags(Regex::new(r"^v\d").unwrap())),
+            (all(&["etl", "identity", "suggest"]), Found::Runs("deploy.yml", "main")),
+            (all(&["*"]), Found::Environment(Regex::new("(?i)^prod").unwrap())),
+        ],
+        parts: BTreeMap::from([("acme/app-backend".to_owned(), parts.to_vec())]),
         bots: vec![Regex::new("^renovate").unwrap()],
-        merges: BTreeSet::from(["acme/website".to_owned()]),
         services,
         urgencies: vec!["high"],
         exclude_title: Some(Regex::new(r"(?i)\b(test|drill)\b").unwrap()),
@@ -65,8 +76,7 @@ fn compare(snapshot: &Snapshot, said: &BTreeMap<String, Said>) -> usize {
     for (index, window) in snapshot.windows.iter().enumerate() {
         let (from, to) = (snapshot.at.minus(window.length), snapshot.at);
         for ((team, component), values) in &snapshot.components {
-            let repository = format!("acme/{component}");
-            let found = differing(&values.windows[index], &[&said[&repository]], from, to);
+            let found = differing(&values.windows[index], &[&said[component.as_str()]], from, to);
             agreed += found.0;
             let place = |text| format!("{team}/{component} {}: {text}", window.label);
             differences.extend(found.1.into_iter().map(place));
@@ -76,7 +86,7 @@ fn compare(snapshot: &Snapshot, said: &BTreeMap<String, Said>) -> usize {
                 .components
                 .keys()
                 .filter(|(owner, _)| owner == team)
-                .map(|(_, component)| &said[&format!("acme/{component}")])
+                .map(|(_, component)| &said[component.as_str()])
                 .collect();
             // Incidents may belong to a team without a component, which the oracle does not follow.
             let found = differing(&without_incidents(&values.values.windows[index]), &own, from, to);
@@ -173,9 +183,18 @@ async fn every_number_of_the_example_equals_the_second_opinion() {
     let toml = example_toml(&world);
     let mut rig = Rig::new(world, &toml).await;
     let snapshot = rig.look().await;
-    let said = rig.world.tell(|world| oracle::ask(world, &told(world, &rig)));
+    let said = rig.world.tell(|world| oracle::ask(world, &told(world, &rig), &mut Seen::default()));
     let agreed = compare(&snapshot, &said);
     assert!(agreed > 1_000, "only {agreed} numbers were compared");
+    // Every way to find deployments has some to be compared, and every part changes of its own.
+    let mut changes = Vec::new();
+    for name in ["app-ios", "gateway", "identity", "etl", "website", "cart", "login", "feed", "chat"] {
+        let (_, values) = snapshot.components.iter().find(|((_, one), _)| one.as_str() == name).unwrap();
+        let delivery = values.windows[2].delivery.as_ref().unwrap();
+        assert!(delivery.deployments > 5 && delivery.changes > 5, "{name}: {delivery:?}");
+        changes.push(delivery.changes);
+    }
+    assert!(changes[6..].windows(2).any(|pair| pair[0] != pair[1]), "{changes:?}");
 }
 
 #[tokio::test]
@@ -184,13 +203,15 @@ async fn news_reach_the_numbers_poll_by_poll() {
     let toml = example_toml(&world);
     let mut rig = Rig::new(world, &toml).await;
     rig.look().await;
+    let mut seen = Seen::default();
+    rig.world.tell(|world| oracle::ask(world, &told(world, &rig), &mut seen));
     let mut live = rig.world.tell(|world| Live::new(world, 11));
     for _ in 0..12 {
         rig.later(Span::from_minutes(7));
         let now = rig.now();
         rig.world.tell(|world| live.step(world, now));
         let snapshot = rig.look().await;
-        let said = rig.world.tell(|world| oracle::ask(world, &told(world, &rig)));
+        let said = rig.world.tell(|world| oracle::ask(world, &told(world, &rig), &mut seen));
         compare(&snapshot, &said);
     }
 }

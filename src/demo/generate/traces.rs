@@ -22,8 +22,8 @@ pub const RUNNING: [&str; 3] = ["etl", "identity", "suggest"];
 pub const MONOREPO: &str = "app-backend";
 /// The directories of its parts.
 pub const PARTS: [&str; 3] = ["services/login", "services/feed", "services/chat"];
-/// What its parts share.
-const SHARED: &str = "shared";
+/// The directory that its parts share.
+pub const SHARED: &str = "shared";
 /// The file of the workflow that deploys.
 pub const WORKFLOW_FILE: &str = "deploy.yml";
 /// Every so many releases there is a candidate before, and a draft that is never published after.

@@ -224,13 +224,13 @@ async fn killed_again_and_again_it_ends_with_the_same_numbers_and_counts_once() 
 
     // News are counted once, whoever is killed when.
     stage.world.tell(|world| {
-        let gateway = world.find("acme/gateway").unwrap();
-        let (commit, now) = (world.head(gateway).unwrap(), Timestamp::from(SystemClock.now()));
+        let flags = world.find("acme/feature-flags").unwrap();
+        let (commit, now) = (world.head(flags).unwrap(), Timestamp::from(SystemClock.now()));
         world.advance(now);
-        let deployment = world.deploy(gateway, commit, "production", now);
+        let deployment = world.deploy(flags, commit, "production", now);
         world.status(deployment, State::Success, now);
     });
-    let counter = "dora_deployments_total{team=\"platform\",component=\"gateway\",outcome=\"success\"}";
+    let counter = "dora_deployments_total{team=\"platform\",component=\"feature-flags\",outcome=\"success\"}";
     for round in 0..2 {
         until("the news is counted", async || {
             value(&stage.metrics().await.unwrap_or_default(), counter) == Some(1.0)

@@ -17,7 +17,7 @@ use crate::daemon::Stage;
 use crate::process::{get, until, value};
 use crate::webhooks::{SECRET, TOKEN, signature};
 
-/// Polls once and then for an hour no more; takes webhooks, and pushes of what `acme/gateway` deploys if `rule` is so.
+/// Polls once and then for an hour no more; takes webhooks, and pushes of what `acme/feature-flags` deploys if `rule` is so.
 async fn started(stage: &Stage, from: Option<DeploymentsFrom>) -> Daemon {
     stage.edit(|toml| toml.replace("poll_interval = \"1s\"", "poll_interval = \"1h\""));
     let mut config = Config::load(stage.config().as_ref()).unwrap_or_else(|errors| panic!("{errors}"));
@@ -25,16 +25,16 @@ async fn started(stage: &Stage, from: Option<DeploymentsFrom>) -> Daemon {
     config.server.push = Some(Push { token: secret(TOKEN), github_webhook_secret: Some(secret(SECRET)) });
     let rules = from.map(|from| DeploymentRule {
         source: "demo-github".into(),
-        repositories: RepositoryPatterns::parse(["acme/gateway"]).unwrap(),
+        repositories: RepositoryPatterns::parse(["acme/feature-flags"]).unwrap(),
         from,
     });
     config.ownership.deployments.splice(0..0, rules);
     Daemon::start(config, Arc::new(SystemClock)).await.unwrap()
 }
 
-/// A signed webhook about `acme/gateway`; the status.
+/// A signed webhook about `acme/feature-flags`; the status.
 async fn tell(stage: &Stage, event: &str, delivery: &str) -> u16 {
-    let id = stage.world.tell(|world| world.at(world.find("acme/gateway").unwrap()).database_id);
+    let id = stage.world.tell(|world| world.at(world.find("acme/feature-flags").unwrap()).database_id);
     let body = format!("{{\"repository\": {{\"id\": {id}}}}}");
     let request = client().post(format!("{}/webhooks/github", stage.url));
     let request = request.header("x-github-event", event).header("x-github-delivery", delivery);
@@ -48,15 +48,16 @@ fn client() -> Client {
 
 fn deploy(stage: &Stage) {
     stage.world.tell(|world| {
-        let gateway = world.find("acme/gateway").unwrap();
-        let (commit, now) = (world.head(gateway).unwrap(), Timestamp::from(SystemClock.now()));
+        let flags = world.find("acme/feature-flags").unwrap();
+        let (commit, now) = (world.head(flags).unwrap(), Timestamp::from(SystemClock.now()));
         world.advance(now);
-        let deployment = world.deploy(gateway, commit, "production", now);
+        let deployment = world.deploy(flags, commit, "production", now);
         world.status(deployment, State::Success, now);
     });
 }
 
-const DEPLOYED: &str = "dora_deployments_total{team=\"platform\",component=\"gateway\",outcome=\"success\"}";
+const DEPLOYED: &str =
+    "dora_deployments_total{team=\"platform\",component=\"feature-flags\",outcome=\"success\"}";
 const UP: &str = "sextant_source_up{source=\"demo-github\",kind=\"github\"}";
 
 #[tokio::test]
@@ -99,7 +100,7 @@ async fn what_is_pushed_is_counted_and_what_is_withdrawn_is_not() {
     let stage = Stage::new().await;
     let daemon = started(&stage, Some(DeploymentsFrom::Push)).await;
     stage.read().await;
-    let commit = stage.world.tell(|world| world.head(world.find("acme/gateway").unwrap()).unwrap());
+    let commit = stage.world.tell(|world| world.head(world.find("acme/feature-flags").unwrap()).unwrap());
     let now = Timestamp::from(SystemClock.now());
     let put = async |component: &str, environment: &str| {
         let body = serde_json::json!({
@@ -114,7 +115,8 @@ async fn what_is_pushed_is_counted_and_what_is_withdrawn_is_not() {
         let request = client().delete(format!("{}/api/v1/deployments/jenkins/7", stage.url));
         request.bearer_auth(TOKEN).send().await.unwrap().status().as_u16()
     };
-    let deployments = "dora_component_deployments{team=\"platform\",component=\"gateway\",window=\"7d\"}";
+    let deployments =
+        "dora_component_deployments{team=\"platform\",component=\"feature-flags\",window=\"7d\"}";
     let shown = async |expected: Option<f64>| {
         until("the push is in the numbers", async || {
             value(&stage.metrics().await.unwrap_or_default(), deployments) == expected
@@ -123,19 +125,19 @@ async fn what_is_pushed_is_counted_and_what_is_withdrawn_is_not() {
     };
     assert_eq!(delete().await, 404);
     for (component, environment, expected) in
-        [("no-such", "production", "no component"), ("gateway", "staging", "not production")]
+        [("no-such", "production", "no component"), ("feature-flags", "staging", "not production")]
     {
         let (status, text) = put(component, environment).await;
         assert_eq!(status, 422, "{text}");
         assert!(text.contains(expected), "{text}");
     }
     for _ in 0..2 {
-        assert_eq!(put("gateway", "production").await, (200, "stored\n".to_owned()));
+        assert_eq!(put("feature-flags", "production").await, (200, "stored\n".to_owned()));
         shown(Some(1.0)).await;
     }
     assert_eq!(delete().await, 200);
     shown(None).await;
-    assert_eq!(put("gateway", "production").await.0, 200);
+    assert_eq!(put("feature-flags", "production").await.0, 200);
     shown(Some(1.0)).await;
     let (_, page) = get(&format!("{}/sources", stage.url)).await.unwrap();
     assert!(page.contains("what is pushed – 1 found"), "{page}");

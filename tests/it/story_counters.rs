@@ -46,9 +46,9 @@ fn moved(expected: &[(&str, f64)]) -> Vec<(String, f64)> {
 /// it.
 fn quiet_example() -> World {
     let mut world = generate(7, Timestamp::parse(NOW).unwrap());
-    let gateway = world.find("acme/gateway").unwrap();
-    let head = world.head(gateway).unwrap();
-    rolled_out(&mut world, gateway, head, State::Success);
+    let flags = world.find("acme/feature-flags").unwrap();
+    let head = world.head(flags).unwrap();
+    rolled_out(&mut world, flags, head, State::Success);
     world
 }
 
@@ -78,29 +78,29 @@ async fn counters_count_what_is_new_once_and_history_never() {
     assert_eq!(known, Values::new(), "the first read is history");
     assert_eq!(news(&mut rig, &mut known).await, []);
 
-    let (gateway, website) = rig.world.tell(|world| {
-        let found = ["acme/gateway", "acme/website"].map(|name| world.find(name).unwrap());
+    let (flags, website) = rig.world.tell(|world| {
+        let found = ["acme/feature-flags", "acme/website"].map(|name| world.find(name).unwrap());
         (found[0], found[1])
     });
 
     // A change of 2 h 10 min: an hour to its merge, an hour to the deployment, ten minutes of that.
     rig.world.tell(|world| {
-        let landing = merged_now(world, gateway, "Route by region");
-        rolled_out(world, gateway, landing, State::Failure);
+        let landing = merged_now(world, flags, "Route by region");
+        rolled_out(world, flags, landing, State::Failure);
     });
     assert_eq!(
         news(&mut rig, &mut known).await,
-        moved(&[("dora_deployments_total{platform,gateway,failure}", 1.0)])
+        moved(&[("dora_deployments_total{platform,feature-flags,failure}", 1.0)])
     );
     rig.world.tell(|world| {
-        let head = world.head(gateway).unwrap();
-        rolled_out(world, gateway, head, State::Success);
+        let head = world.head(flags).unwrap();
+        rolled_out(world, flags, head, State::Success);
     });
     let lead_time = 3_600.0 * 3.0 + 600.0 * 2.0 + 1.0;
     assert_eq!(
         news(&mut rig, &mut known).await,
         moved(&[
-            ("dora_deployments_total{platform,gateway,success}", 1.0),
+            ("dora_deployments_total{platform,feature-flags,success}", 1.0),
             ("dora_change_lead_time_seconds_count{platform}", 1.0),
             ("dora_change_lead_time_seconds_sum{platform}", lead_time),
         ])
@@ -119,7 +119,7 @@ async fn counters_count_what_is_new_once_and_history_never() {
 
     // The last deployment turns out to be a bad one, for half an hour.
     let incident = rig.world.tell(|world| {
-        let service = world.service_named("gateway (production)").unwrap();
+        let service = world.service_named("feature flags (production)").unwrap();
         world.open_incident(service, "Requests go nowhere", world.now)
     });
     assert_eq!(news(&mut rig, &mut known).await, moved(&[("dora_incidents_total{platform,none}", 1.0)]));
@@ -132,11 +132,11 @@ async fn counters_count_what_is_new_once_and_history_never() {
             ("dora_deployment_recovery_time_seconds_sum{platform}", 1_801.0),
         ])
     );
-    Box::pin(what_was_counted_stays_counted(rig, known, gateway)).await;
+    Box::pin(what_was_counted_stays_counted(rig, known, flags)).await;
 }
 
 /// A restart counts nothing again, nor does another owner; what is new after that is the new owner's.
-async fn what_was_counted_stays_counted(rig: Rig, mut known: Values, gateway: RepositoryKey) {
+async fn what_was_counted_stays_counted(rig: Rig, mut known: Values, flags: RepositoryKey) {
     let mut rig = rig.restart().await;
     assert_eq!(values(&mut rig).await, known);
     assert_eq!(news(&mut rig, &mut known).await, []);
@@ -146,11 +146,11 @@ async fn what_was_counted_stays_counted(rig: Rig, mut known: Values, gateway: Re
     let mut rig = rig.restart().await;
     assert_eq!(values(&mut rig).await, known);
     rig.world.tell(|world| {
-        let head = world.head(gateway).unwrap();
-        rolled_out(world, gateway, head, State::Success);
+        let head = world.head(flags).unwrap();
+        rolled_out(world, flags, head, State::Success);
     });
     assert_eq!(
         news(&mut rig, &mut known).await,
-        moved(&[("dora_deployments_total{foundation,gateway,success}", 1.0)])
+        moved(&[("dora_deployments_total{foundation,feature-flags,success}", 1.0)])
     );
 }

@@ -294,7 +294,7 @@ impl Github {
             return Ok(());
         };
         state.answered(streams.iter().map(|stream| word(*stream)));
-        let mut batch = Batch { contact: state.contact(), ..Batch::default() };
+        let mut batch = Batch { contact: state.contact(ask.phase), ..Batch::default() };
         let mut endless = Ok(());
         batch.facts.extend(changes.into_iter().map(Fact::Change));
         if let (Some(pass), Some(walked)) = (ask.pulls, pulls) {

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::batch::Contact;
 use crate::model::time::{Span, Timestamp};
 
 /// News reach back before what was read last: GitHub's times have seconds, and its lists lag a little.
@@ -32,6 +33,8 @@ pub(super) struct Walk {
     watermark: Option<i64>,
     /// Whether history has been read.
     pub(super) complete: bool,
+    /// Whether it had been read before it is read now.
+    again: bool,
     /// The pass through history, while it lasts.
     pass: Option<Pass>,
     /// The pass through news, while it lasts.
@@ -128,6 +131,12 @@ impl Walk {
         if endless { Err(Endless) } else { Ok(()) }
     }
 
+    /// Whether what is read now is news: while history is read again, what comes meanwhile is.
+    pub(super) fn contact(&self, phase: Phase) -> Contact {
+        let live = self.complete || (self.again && phase == Phase::News);
+        if live { Contact::Live } else { Contact::First }
+    }
+
     /// Back to when everything has been read; `None`: nothing has.
     pub(super) fn reached(&self, horizon: Timestamp) -> Option<Timestamp> {
         if self.complete {
@@ -145,6 +154,7 @@ impl Walk {
 
     /// Reads history again: it goes further back now, or is read in another way.
     pub(super) fn deepen(&mut self) {
+        self.again |= self.complete;
         self.complete = false;
         self.pass = None;
     }

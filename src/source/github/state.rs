@@ -14,7 +14,7 @@ use crate::model::time::{Span, Timestamp};
 
 use super::heavy::Shrunk;
 use super::open::Open;
-use super::passes::Walk;
+use super::passes::{Phase, Walk};
 use super::progress::{Commits, Issues};
 use super::streams::StreamCursors;
 
@@ -170,9 +170,11 @@ impl State {
     }
 
     /// Whether changes and deployments read now are news.
-    pub(super) fn contact(&self) -> Contact {
-        let read = self.pulls.complete && (self.deployments.complete || !self.wants_deployments());
-        if read { Contact::Live } else { Contact::First }
+    pub(super) fn contact(&self, phase: Phase) -> Contact {
+        match self.pulls.contact(phase) {
+            Contact::Live if self.wants_deployments() => self.deployments.contact(phase),
+            contact => contact,
+        }
     }
 
     /// The default branch is another one now. If it is the same commit by another name it was renamed, and changes
@@ -339,7 +341,7 @@ mod tests {
         state.deployments = Walk::default();
         assert!(state.complete());
         state.wanted.wanted.insert(Stream::Deployments);
-        assert!(!state.complete() && state.contact() == Contact::First);
+        assert!(!state.complete() && state.contact(Phase::News) == Contact::First);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::http::Failure;
-use crate::model::batch::{Batch, Contact};
+use crate::model::batch::Batch;
 use crate::model::fact::{Attempt, Fact};
 use crate::model::time::{Span, Timestamp};
 use crate::source::{PollError, Sink};
@@ -310,7 +310,7 @@ impl Github {
         self.client().count_malformed(unread, "releases or tags");
         let mut advanced = Ok(());
         if let Some(cursor) = state.streams.list_mut(list) {
-            batch.contact = if cursor.walk.complete { Contact::Live } else { Contact::First };
+            batch.contact = cursor.walk.contact(ask.phase);
             if cursor.sweep_is_due(now) {
                 cursor.swept_at = Some(now.millis());
             }

@@ -13,7 +13,6 @@ use super::commits::{self, Listed};
 use super::operations::{self, WALK_IDS_MAX};
 use super::progress::Pending;
 use super::reply::Node;
-use super::state::State;
 use super::wire::HistoryWire;
 use super::{Github, Problems};
 
@@ -144,11 +143,7 @@ impl Github {
             let Some(facts) = self.with_files(number, facts, &line, problems).await? else {
                 continue;
             };
-            let batch = Batch {
-                facts: facts.into_iter().map(Fact::Commit).collect(),
-                contact: State::contact(&state),
-                ..Batch::default()
-            };
+            let batch = Batch { facts: facts.into_iter().map(Fact::Commit).collect(), ..Batch::default() };
             self.store(number, state, batch, candidates, sink).await?;
         }
         Ok(())

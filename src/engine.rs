@@ -32,6 +32,7 @@ pub mod completeness;
 pub mod count;
 pub mod countable;
 pub mod dispersion;
+pub mod exposure;
 pub mod failure;
 pub mod history;
 pub mod interval;

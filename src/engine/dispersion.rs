@@ -98,8 +98,8 @@ pub fn of_shares(weeks: &[WeekShare]) -> f64 {
 
 /// How alike the values of one group are: the intraclass correlation, by a one-way analysis of variance, in `[0, 1]`.
 /// `None` where there are too few groups or values to say.
-pub fn likeness(groups: &[Vec<f64>]) -> Option<f64> {
-    let filled: Vec<&Vec<f64>> = groups.iter().filter(|group| !group.is_empty()).collect();
+pub fn likeness<G: AsRef<[f64]>>(groups: &[G]) -> Option<f64> {
+    let filled: Vec<&[f64]> = groups.iter().map(AsRef::as_ref).filter(|group| !group.is_empty()).collect();
     let values: u64 = filled.iter().map(|group| size(group)).sum();
     if filled.len() < LIKENESS_GROUPS_MIN || values < LIKENESS_VALUES_MIN || values <= size(&filled) {
         return None;
@@ -139,12 +139,12 @@ impl WeekLikeness {
     pub const INTERVAL: Self = Self { usual: 0.02, trust: 1.0 };
 
     /// The correlation ρ within a week: what is found over `weeks`, shrunk towards what is usual.
-    pub fn shrunk(self, weeks: &[Vec<f64>]) -> f64 {
+    pub fn shrunk<G: AsRef<[f64]>>(self, weeks: &[G]) -> f64 {
         match likeness(weeks) {
             None => self.usual,
             Some(found) => {
-                let groups =
-                    real(size(weeks)) - real(weeks.iter().map(|week| u64::from(week.is_empty())).sum());
+                let groups = real(size(weeks))
+                    - real(weeks.iter().map(|week| u64::from(week.as_ref().is_empty())).sum());
                 PRIOR_WEEKS.mul_add(self.usual, groups * found * self.trust) / (PRIOR_WEEKS + groups)
             }
         }

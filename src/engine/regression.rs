@@ -6,6 +6,13 @@
 //! large enough to matter. A state changes only if two looks on end agree, and a regression is measured against the
 //! baseline that it began from until it is over.
 
+pub mod compare;
+pub mod detect;
+pub mod explain;
+pub mod headline;
+pub mod machine;
+pub mod organization;
 pub mod rank;
 pub mod score;
+pub mod series;
 pub mod threshold;

@@ -36,6 +36,7 @@ mod pagerduty;
 mod process;
 mod real_prometheus;
 mod regression_statistics;
+mod replay;
 mod rig;
 mod server;
 mod stage;

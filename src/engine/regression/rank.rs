@@ -27,14 +27,21 @@ pub fn mann_whitney(larger: f64, n1: u64, n0: u64) -> Option<MannWhitney> {
     Some(MannWhitney { z: off / deviation, superiority: larger / pairs })
 }
 
-/// In how many pairs the recent value is the larger one, ties as half. Both samples are sorted.
+/// In how many pairs the recent value is the larger one, ties as half. Both samples are sorted, so that one walk along
+/// both suffices.
 pub fn larger_pairs(recent: &[f64], others: &[f64]) -> f64 {
-    let pairs = recent.iter().map(|value| {
-        let below = others.partition_point(|other| other < value);
-        let up_to = others.partition_point(|other| other <= value);
-        real(u64::try_from(below + up_to).unwrap_or(u64::MAX)) / 2.0
-    });
-    pairs.sum()
+    let (mut below, mut up_to) = (0, 0);
+    let further = |from: usize, is_before: &dyn Fn(f64) -> bool| {
+        let rest = others.get(from..).unwrap_or_default();
+        from + rest.iter().take_while(|other| is_before(**other)).count()
+    };
+    let mut halves: u64 = 0;
+    for value in recent {
+        below = further(below, &|other| other < *value);
+        up_to = further(up_to.max(below), &|other| other <= *value);
+        halves += u64::try_from(below + up_to).unwrap_or(u64::MAX);
+    }
+    real(halves) / 2.0
 }
 
 /// All differences of two sorted samples, as a list in order that nobody writes down.

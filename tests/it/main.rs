@@ -35,6 +35,7 @@ mod ownership;
 mod pagerduty;
 mod process;
 mod real_prometheus;
+mod regression_detector;
 mod regression_statistics;
 mod replay;
 mod rig;

@@ -10,7 +10,7 @@ use crate::engine::exposure::{Day, WEEK, weekdays};
 use crate::engine::interval::{over_weeks, smoothed_ratio};
 use crate::engine::regression::rank::{MannWhitney, larger_pairs, mann_whitney};
 use crate::engine::regression::score::{binomial, hypergeometric};
-use crate::engine::regression::series::{Counted, Timeline, middle, weeks};
+use crate::engine::regression::series::{Timeline, calendar_weeks, middle, weeks};
 use crate::engine::regression::threshold::Measure;
 use crate::model::time::Timestamp;
 
@@ -97,12 +97,9 @@ pub(crate) fn compare(timeline: &Timeline, measure: Measure, scope: &Scope) -> O
         Measure::DeploymentsPerDay => deployments(timeline, scope),
         Measure::IncidentsPerDay => incidents(timeline, scope),
         Measure::ChangeFailRatio => {
-            let failed = |deployment: &Counted| {
-                deployment.failure.is_some_and(|failure| failure.started_at < scope.at)
-            };
-            shares(timeline, scope, failed, scope.mature_until)
+            shares(timeline, scope, |days| timeline.failed(days, scope.mature_until, scope.at))
         }
-        Measure::ReworkRatio => shares(timeline, scope, |deployment| deployment.unplanned, scope.at),
+        Measure::ReworkRatio => shares(timeline, scope, |days| timeline.reworked(days)),
         Measure::LeadTime => lead_times(timeline, scope),
         Measure::RecoveryTime => recoveries(timeline, scope),
     }?;
@@ -190,28 +187,16 @@ fn incidents(timeline: &Timeline, scope: &Scope) -> Option<Found> {
     })
 }
 
-/// How many deployments of a range have a property.
-pub(crate) fn share(deployments: &[Counted], is_part: impl Fn(&Counted) -> bool) -> WeekShare {
-    let part = deployments.iter().filter(|deployment| is_part(deployment)).count();
-    WeekShare { part: u64::try_from(part).unwrap_or(u64::MAX), whole: size(deployments) }
-}
-
-fn shares(
-    timeline: &Timeline,
-    scope: &Scope,
-    is_part: impl Fn(&Counted) -> bool,
-    until: Timestamp,
-) -> Option<Found> {
+fn shares(timeline: &Timeline, scope: &Scope, of: impl Fn(&Range<Day>) -> WeekShare) -> Option<Found> {
     let sample = |days: &Range<Day>| {
-        let WeekShare { part, whole } = share(timeline.mature(days, until), &is_part);
+        let WeekShare { part, whole } = of(days);
         Sample { n: whole, part, exposure: timeline.exposure.working(days, scope.day) }
     };
     let (now, before) = (sample(&scope.recent), sample(&scope.baseline));
     if now.n < SAMPLES_MIN.0 || before.n < SAMPLES_MIN.1 {
         return None;
     }
-    let weeks: Vec<_> =
-        weeks(&scope.baseline).map(|week| share(timeline.deployments.of(&week), &is_part)).collect();
+    let weeks: Vec<_> = weeks(&scope.baseline).map(|week| of(&week)).collect();
     let dispersion = of_shares(&weeks);
     let tails = hypergeometric((now.part, now.n), (before.part, before.n));
     Some(Found {
@@ -262,7 +247,8 @@ fn lead_times(timeline: &Timeline, scope: &Scope) -> Option<Found> {
         return None;
     }
     let ranked = walk(timeline, scope)?;
-    let weeks: Vec<&[f64]> = weeks(&scope.baseline).map(|week| timeline.lead_times.of(&week)).collect();
+    let weeks: Vec<&[f64]> =
+        calendar_weeks(&scope.baseline).map(|week| timeline.lead_times.of(&week)).collect();
     let correlation = WeekLikeness::LEAD_TIME.shrunk(&weeks);
     Some(times(timeline, scope, (n1, n0), correlation, &ranked))
 }
@@ -300,7 +286,8 @@ fn recoveries(timeline: &Timeline, scope: &Scope) -> Option<Found> {
     }
     now.sort_by(f64::total_cmp);
     before.sort_by(f64::total_cmp);
-    let weeks: Vec<_> = weeks(&scope.baseline).map(|week| timeline.recoveries(&week, scope.at)).collect();
+    let weeks: Vec<_> =
+        calendar_weeks(&scope.baseline).map(|week| timeline.recoveries(&week, scope.at)).collect();
     let correlation = WeekLikeness::RECOVERY_TIME.shrunk(&weeks);
     Some(times(timeline, scope, (n1, n0), correlation, &ranked(&now, &before)?))
 }

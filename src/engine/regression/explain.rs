@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::engine::count::{real, size};
 use crate::engine::exposure::{Calendar, Day, SharedShift};
 use crate::engine::interval::{Interval, over_weeks, ratio_of_rates, ratio_of_shares};
-use crate::engine::regression::compare::{Comparison, share};
+use crate::engine::regression::compare::Comparison;
 use crate::engine::regression::detect::{Look, Settings};
 use crate::engine::regression::machine::LOOKS_TO_LEAVE;
 use crate::engine::regression::rank::{Differences, larger_pairs};
@@ -154,14 +154,11 @@ impl Sight<'_> {
             }
             Measure::ChangeFailRatio => {
                 let at = self.comparison.recent.end.begin(self.calendar.timezone);
-                let mature = self.timeline.mature(&week, at.minus(self.settings.attribution_window));
-                let failed = share(mature, |deployment| {
-                    deployment.failure.is_some_and(|failure| failure.started_at < at)
-                });
+                let failed = self.timeline.failed(&week, at.minus(self.settings.attribution_window), at);
                 (failed.whole, usual.mul_add(-real(failed.whole), real(failed.part)))
             }
             Measure::ReworkRatio => {
-                let reworked = share(self.timeline.deployments.of(&week), |deployment| deployment.unplanned);
+                let reworked = self.timeline.reworked(&week);
                 (reworked.whole, usual.mul_add(-real(reworked.whole), real(reworked.part)))
             }
             Measure::LeadTime | Measure::RecoveryTime => {

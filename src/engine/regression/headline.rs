@@ -8,8 +8,8 @@ use crate::engine::dispersion::{
 };
 use crate::engine::exposure::{Calendar, Day, SharedShift, WEEK};
 use crate::engine::interval::{self, Interval};
-use crate::engine::regression::compare::{deployment_weeks, incident_weeks, share};
-use crate::engine::regression::series::{Counted, TeamSeries, Timeline, logarithm, weeks};
+use crate::engine::regression::compare::{deployment_weeks, incident_weeks};
+use crate::engine::regression::series::{TeamSeries, Timeline, calendar_weeks, logarithm, weeks};
 use crate::engine::regression::threshold::Measure;
 use crate::model::time::Timestamp;
 
@@ -49,8 +49,7 @@ impl Headlines {
     pub fn new(series: &TeamSeries, calendar: &Calendar, end: Day) -> Self {
         let timeline = Timeline::new(series, calendar, &SharedShift::new(), end);
         let all = timeline.since..end;
-        let failures = timeline.deployments.of(&all).iter().filter_map(|deployment| deployment.failure);
-        let recovered = failures.filter_map(|failure| {
+        let recovered = timeline.failures(&all).filter_map(|failure| {
             let at = failure.recovered_at?;
             Some((at, logarithm(at.since(failure.started_at))))
         });
@@ -78,12 +77,9 @@ impl Headlines {
             }
             Measure::ChangeFailRatio => {
                 let at = day.begin(self.calendar.timezone);
-                let failed = move |deployment: &Counted| {
-                    deployment.failure.is_some_and(|failure| failure.started_at < at)
-                };
-                self.proportion(&days, past.as_ref(), failed)
+                proportion(&days, past.as_ref(), |days| self.timeline.failed(days, at, at))
             }
-            Measure::ReworkRatio => self.proportion(&days, past.as_ref(), |deployment| deployment.unplanned),
+            Measure::ReworkRatio => proportion(&days, past.as_ref(), |days| self.timeline.reworked(days)),
             Measure::LeadTime => self.lead_time(&days, past.as_ref()),
             Measure::RecoveryTime => self.recovery_time(&days),
         }
@@ -98,22 +94,6 @@ impl Headlines {
         (complete >= DISPERSION_WEEKS_MIN).then_some(past)
     }
 
-    fn proportion(
-        &self,
-        days: &Range<Day>,
-        past: Option<&Range<Day>>,
-        is_part: impl Fn(&Counted) -> bool,
-    ) -> Headline {
-        let deployments = &self.timeline.deployments;
-        let WeekShare { part, whole } = share(deployments.of(days), &is_part);
-        let interval = past.filter(|_| whole >= DEPLOYMENTS_MIN).and_then(|past| {
-            let weeks: Vec<_> = weeks(past).map(|week| share(deployments.of(&week), &is_part)).collect();
-            interval::proportion(part, whole, of_shares(&weeks))
-        });
-        let value = (whole > 0).then(|| real(part) / real(whole));
-        Headline { value, interval, n: whole }
-    }
-
     fn lead_time(&self, days: &Range<Day>, past: Option<&Range<Day>>) -> Headline {
         let deployments = self.timeline.changes.of(days);
         let mut values: Vec<f64> = deployments.iter().flatten().copied().collect();
@@ -124,7 +104,8 @@ impl Headlines {
             // changes.
             let squares: f64 = deployments.iter().map(|changes| real(size(changes)).powi(2)).sum();
             let alike = likeness(self.timeline.changes.of(past)).unwrap_or(1.0);
-            let in_weeks: Vec<&[f64]> = weeks(past).map(|week| self.timeline.lead_times.of(&week)).collect();
+            let in_weeks: Vec<&[f64]> =
+                calendar_weeks(past).map(|week| self.timeline.lead_times.of(&week)).collect();
             let per_week = real(size(deployments) * WEEK.unsigned_abs())
                 / real(days.end.since(days.start).max(1).unsigned_abs());
             let effective = interval::effective_size(
@@ -148,6 +129,20 @@ impl Headlines {
         let interval = if n >= TIMES_MIN { interval::median(&values, real(n)) } else { None };
         hours(&values, interval)
     }
+}
+
+fn proportion(
+    days: &Range<Day>,
+    past: Option<&Range<Day>>,
+    of: impl Fn(&Range<Day>) -> WeekShare,
+) -> Headline {
+    let WeekShare { part, whole } = of(days);
+    let interval = past.filter(|_| whole >= DEPLOYMENTS_MIN).and_then(|past| {
+        let weeks: Vec<_> = weeks(past).map(|week| of(&week)).collect();
+        interval::proportion(part, whole, of_shares(&weeks))
+    });
+    let value = (whole > 0).then(|| real(part) / real(whole));
+    Headline { value, interval, n: whole }
 }
 
 /// A median of logarithms of hours: the element ⌈n/2⌉.

@@ -83,7 +83,6 @@ struct Streaks {
     watch: u32,
     better: u32,
     calm: u32,
-    unwatched: u32,
     unchanged: u32,
     unanswered: u32,
 }
@@ -172,7 +171,7 @@ impl Machine {
     /// Whether a state that lingers has done so for long enough.
     fn is_over(&self) -> bool {
         match self.state {
-            State::Watch => self.streaks.unwatched >= LOOKS_TO_LEAVE,
+            State::Watch => self.streaks.calm >= LOOKS_TO_LEAVE,
             State::Improved => self.streaks.unchanged >= LOOKS_TO_LEAVE,
             State::Regressed | State::Recovering => false,
             State::Insufficient | State::Ok | State::DataSuspect | State::Accepted => true,
@@ -189,8 +188,7 @@ impl Machine {
             watch: next(streaks.watch, alone && score.worse >= watch),
             better: next(streaks.better, score.better >= regressed),
             calm: next(streaks.calm, score.worse < clear),
-            unwatched: next(streaks.unwatched, score.worse < watch),
-            unchanged: next(streaks.unchanged, score.better < watch),
+            unchanged: next(streaks.unchanged, score.better < clear),
             unanswered: 0,
         };
     }

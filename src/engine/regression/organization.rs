@@ -76,35 +76,35 @@ pub fn looks(
     };
     // A shift that is shared is seen in what each team's looks would be alone.
     let alone = all(&BTreeSet::new(), &(begin..days.end));
-    let shares = shares(&alone, settings);
-    let together: BTreeSet<_> = shares.keys().copied().collect();
+    let alike = alike(&alone, settings);
+    let together: BTreeSet<_> = alike.keys().copied().collect();
     let teams = if together.is_empty() {
         let wanted = |looks: Vec<Look>| looks.into_iter().filter(|look| days.contains(&look.day)).collect();
         alone.into_iter().map(wanted).collect()
     } else {
         all(&together, days)
     };
-    OrganizationLooks { teams, notes: notes(&shares) }
+    OrganizationLooks { teams, notes: notes(&alike) }
 }
 
 /// On which days, in which measures, how many teams of how many are at least to be watched: where that is half.
-fn shares(alone: &[Vec<Look>], settings: &Settings) -> BTreeMap<(Measure, Day), (usize, usize)> {
-    let mut shares: BTreeMap<(Measure, Day), (usize, usize)> = BTreeMap::new();
+fn alike(alone: &[Vec<Look>], settings: &Settings) -> BTreeMap<(Measure, Day), (usize, usize)> {
+    let mut alike: BTreeMap<(Measure, Day), (usize, usize)> = BTreeMap::new();
     for look in alone.iter().flatten() {
         if let Some(score) = look.score {
-            let (worse, of) = shares.entry((look.measure, look.day)).or_default();
+            let (worse, of) = alike.entry((look.measure, look.day)).or_default();
             *of += 1;
             *worse += usize::from(score.worse >= look.measure.thresholds(settings.sensitivity).watch);
         }
     }
-    shares.retain(|_, (worse, of)| *of >= TEAMS_MIN && *worse * 2 >= *of);
-    shares
+    alike.retain(|_, (worse, of)| *of >= TEAMS_MIN && *worse * 2 >= *of);
+    alike
 }
 
 /// Days on end become one note.
-fn notes(shares: &BTreeMap<(Measure, Day), (usize, usize)>) -> Vec<Note> {
+fn notes(alike: &BTreeMap<(Measure, Day), (usize, usize)>) -> Vec<Note> {
     let mut notes: Vec<Note> = Vec::new();
-    for ((measure, day), (teams, of)) in shares {
+    for ((measure, day), (teams, of)) in alike {
         match notes.last_mut().filter(|note| note.measure == *measure && note.to.plus(1) == *day) {
             None => notes.push(Note { measure: *measure, from: *day, to: *day, teams: *teams, of: *of }),
             Some(note) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use crate::engine::dispersion::WeekShare;
 use crate::engine::exposure::{Calendar, DAYS_MAX, Day, Exposure, SharedShift, WEEK};
 use crate::model::time::{Span, Timestamp};
 
@@ -10,7 +11,7 @@ use crate::model::time::{Span, Timestamp};
 const SPAN_MIN: Span = Span::from_minutes(3);
 
 /// One deployment of a team.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deployed {
     /// When.
     pub at: Timestamp,
@@ -23,7 +24,7 @@ pub struct Deployed {
 }
 
 /// That a deployment failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Failed {
     /// Since when: it is not failed at earlier instants.
     pub started_at: Timestamp,
@@ -105,20 +106,15 @@ impl<T> ByDay<T> {
     }
 }
 
-/// A deployment, as far as it is counted.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Counted {
-    pub(crate) at: Timestamp,
-    pub(crate) unplanned: bool,
-    pub(crate) failure: Option<Failed>,
-}
-
 /// A team's history, laid out.
 #[derive(Debug, Clone)]
 pub(crate) struct Timeline {
     pub(crate) since: Day,
     pub(crate) exposure: Exposure,
-    pub(crate) deployments: ByDay<Counted>,
+    pub(crate) deployments: ByDay<Timestamp>,
+    /// The failures, each with its deployment's time and by its day.
+    failures: ByDay<(Timestamp, Failed)>,
+    unplanned: ByDay<()>,
     pub(crate) incidents: ByDay<()>,
     /// For each deployment with changes, the middle of their lead times' logarithms.
     pub(crate) lead_times: ByDay<f64>,
@@ -137,7 +133,8 @@ impl Timeline {
             (!series.blind.contains(&day)).then_some(day)
         };
         let mut deployments: Vec<&Deployed> = series.deployments.iter().collect();
-        deployments.sort_by_key(|deployment| deployment.at);
+        // By everything: sums of floats depend on the order, also of those at the same instant.
+        deployments.sort_unstable();
         let mut incidents = series.incidents.clone();
         incidents.sort_unstable();
         let dated = || deployments.iter().filter_map(|deployment| Some((seen(deployment.at)?, *deployment)));
@@ -155,14 +152,15 @@ impl Timeline {
             let of = |place: &usize| lead_times.items.get(*place).copied().unwrap_or(0.0);
             of(a).total_cmp(&of(b))
         });
-        let counted = dated().map(|(day, deployment)| {
-            let Deployed { at, lead_times: _, unplanned, failure } = deployment;
-            (day, Counted { at: *at, unplanned: *unplanned, failure: *failure })
-        });
+        let failures =
+            dated().filter_map(|(day, deployment)| Some((day, (deployment.at, deployment.failure?))));
+        let unplanned = dated().filter(|(_, deployment)| deployment.unplanned).map(|(day, _)| (day, ()));
         Self {
             since: series.since,
             exposure: Exposure::new(calendar, &days, &series.blind, shared),
-            deployments: ByDay::new(&days, counted),
+            deployments: ByDay::new(&days, dated().map(|(day, deployment)| (day, deployment.at))),
+            failures: ByDay::new(&days, failures),
+            unplanned: ByDay::new(&days, unplanned),
             incidents: ByDay::new(&days, incidents.iter().filter_map(|at| Some((seen(*at)?, ())))),
             changes: ByDay::new(&days, changes()),
             lead_times,
@@ -175,18 +173,30 @@ impl Timeline {
         self.lead_times.items.get(place).copied()
     }
 
-    /// The deployments of a range that are old enough for their failures to be known.
-    pub(crate) fn mature(&self, days: &Range<Day>, until: Timestamp) -> &[Counted] {
-        let all = self.deployments.of(days);
-        let end = all.partition_point(|deployment| deployment.at <= until);
-        all.get(..end).unwrap_or_default()
+    /// How many deployments of a range had failed at `at`, of those until `mature`: of later ones it may yet show.
+    pub(crate) fn failed(&self, days: &Range<Day>, mature: Timestamp, at: Timestamp) -> WeekShare {
+        let is_failed =
+            |(deployed_at, failure): &&(Timestamp, Failed)| *deployed_at <= mature && failure.started_at < at;
+        let part = self.failures.of(days).iter().filter(is_failed).count();
+        let whole = self.deployments.of(days).partition_point(|deployed_at| *deployed_at <= mature);
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        WeekShare { part: count(part), whole: count(whole) }
     }
 
-    /// How long the failed deployments of a range took to recover, as logarithms in order of time, each with its day's
-    /// place among the days. Those that have not, with their age at `at`: it can only grow.
+    /// How many deployments of a range were unplanned.
+    pub(crate) fn reworked(&self, days: &Range<Day>) -> WeekShare {
+        WeekShare { part: self.unplanned.count(days), whole: self.deployments.count(days) }
+    }
+
+    /// All failures of a range.
+    pub(crate) fn failures(&self, days: &Range<Day>) -> impl Iterator<Item = Failed> {
+        self.failures.of(days).iter().map(|(_, failure)| *failure)
+    }
+
+    /// How long the failed deployments of a range took to recover, as logarithms in order of time. Those that have not,
+    /// with their age at `at`: it can only grow.
     pub(crate) fn recoveries(&self, days: &Range<Day>, at: Timestamp) -> Vec<f64> {
-        let failures = self.deployments.of(days).iter().filter_map(|deployment| deployment.failure);
-        let known = failures.filter(|failure| failure.started_at < at);
+        let known = self.failures(days).filter(|failure| failure.started_at < at);
         known.map(|failure| logarithm(recovered_or_age(failure, at))).collect()
     }
 }
@@ -197,7 +207,7 @@ fn recovered_or_age(failure: Failed, at: Timestamp) -> Span {
     recovered_at.unwrap_or(at).since(failure.started_at)
 }
 
-/// The whole weeks of a range, from its end backwards: neither the first nor the last is cut.
+/// Seven days each, from the end of a range backwards: for counts, which need all of its weeks.
 pub(crate) fn weeks(days: &Range<Day>) -> impl Iterator<Item = Range<Day>> + use<> {
     let (start, end) = (days.start, days.end);
     let count = (end.since(start) / WEEK).clamp(0, DAYS_MAX);
@@ -205,4 +215,11 @@ pub(crate) fn weeks(days: &Range<Day>) -> impl Iterator<Item = Range<Day>> + use
         let end = end.minus(back * WEEK);
         end.minus(WEEK)..end
     })
+}
+
+/// The whole weeks of a range, each from its Monday: for what is alike within a week, which a week that is cut in two
+/// would hide.
+pub(crate) fn calendar_weeks(days: &Range<Day>) -> impl Iterator<Item = Range<Day>> + use<> {
+    let first = days.start.plus(WEEK - 1).monday();
+    weeks(&(first..days.end.monday().max(first)))
 }

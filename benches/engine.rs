@@ -18,7 +18,9 @@ use sextant::model::name::{
     CommitId, ComponentName, Environment, ExternalId, RepositoryId, RepositoryName, Severity, SourceName,
     TeamSlug,
 };
-use sextant::model::settings::{DEFAULT_PRODUCTION, DeploymentsFrom, MetricSettings, environment_pattern};
+use sextant::model::settings::{
+    DEFAULT_PRODUCTION, DeploymentsFrom, MetricSettings, PathPatterns, environment_pattern,
+};
 use sextant::model::time::{Span, Timestamp};
 
 /// A merge of a branch of four commits: one pull request each.
@@ -55,6 +57,30 @@ fn component(number: u64) -> Component {
         from: DeploymentsFrom::Deployments(pattern),
         paths: None,
     }
+}
+
+/// Components of the one large repository.
+const PARTS: u64 = 10;
+/// Files of a pull request.
+const FILES: u64 = 8;
+
+/// A component that is a part of another one's repository.
+fn part(of: &Component, number: u64) -> Component {
+    let pattern = format!("services/s{number}/**");
+    Component {
+        name: ComponentName::new(format!("s{number}")),
+        paths: Some(PathPatterns::parse([pattern.as_str()]).expect("our own pattern compiles")),
+        ..of.clone()
+    }
+}
+
+/// Each pull request touches the files of one part.
+fn touching(mut facts: RepositoryFacts) -> RepositoryFacts {
+    for Seen { fact, .. } in &mut facts.changes {
+        let folder = format!("services/s{}/src", fact.number % PARTS);
+        fact.paths = Some((0..FILES).map(|file| format!("{folder}/file-{file}.rs")).collect());
+    }
+    facts
 }
 
 /// A branch of four commits and its merge.
@@ -185,9 +211,14 @@ fn million_commits(bench: &mut Criterion) {
     group.bench_function("history", |bench| {
         bench.iter_batched(
             || (),
-            |()| engine::history(&component, &facts, &settings),
+            |()| engine::histories([&component], &facts, &settings),
             BatchSize::PerIteration,
         );
+    });
+    let parts: Vec<_> = (0..PARTS).map(|number| part(&component, number)).collect();
+    let facts = touching(facts.clone());
+    group.bench_function("histories_of_ten_parts", |bench| {
+        bench.iter_batched(|| (), |()| engine::histories(&parts, &facts, &settings), BatchSize::PerIteration);
     });
     let graph = CommitGraph::new(&sorted);
     let node = |number: u64| graph.find(sha(1, number)).expect("it is in the graph");
@@ -213,13 +244,14 @@ fn organisation(bench: &mut Criterion) {
     let components: Vec<_> = (1..=1000).map(component).collect();
     let histories: Vec<Arc<ComponentHistory>> = components
         .iter()
-        .map(|component| Arc::new(engine::history(component, &facts(component, 1000), &settings)))
+        .flat_map(|component| engine::histories([component], &facts(component, 1000), &settings))
+        .map(Arc::new)
         .collect();
     let incidents: Vec<_> =
         components.iter().flat_map(|component| (0..3).map(|number| incident(component, number))).collect();
     let one = facts(&components[0], 1000);
     group.bench_function("history_of_one", |bench| {
-        bench.iter(|| engine::history(&components[0], &one, &settings));
+        bench.iter(|| engine::histories([&components[0]], &one, &settings));
     });
     group.bench_function("link", |bench| {
         bench.iter(|| engine::link(&histories, &incidents, &settings));

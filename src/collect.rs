@@ -1,8 +1,12 @@
-//! One task per source: due? → poll → store → tell recompute; back off when it fails.
+//! One task per source: due? → poll → store → tell recompute; back off when it fails. Between two polls it reads at
+//! once what a webhook says has changed.
 //!
 //! The task owns its source's back-off and nothing else: facts and cursors are the store's, so it may be stopped at
 //! any await and goes on where it was. It must never compute a number, and never retry inside a poll: that is what
 //! `http.rs` does, once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -10,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
 use crate::model::batch::Changes;
+use crate::model::dirty::Dirty;
+use crate::model::name::SourceName;
 use crate::model::time::{Span, Timestamp};
 use crate::source::{Backfill, PollError, Polled, Request, Sink, Source};
 use crate::store::FactStore;
@@ -19,6 +25,11 @@ use crate::telemetry::SourceTelemetry;
 const BACKOFF_MAX: Span = Span::from_minutes(15);
 /// Problems of single repositories that one poll logs; the rest is in their count.
 const PROBLEMS_LOGGED_MAX: usize = 10;
+/// Problems of the last poll that are kept for the page of sources; the rest is in their count.
+const PROBLEMS_KEPT_MAX: usize = 20;
+/// How long to wait for more once something is told: a merge is three or four webhooks within a moment, and one read.
+/// A tenth of what may pass until an event is visible.
+const GATHERING: Duration = Duration::from_millis(200);
 
 /// Everything a collect task needs besides its source.
 #[derive(Debug)]
@@ -36,10 +47,14 @@ pub struct Collector<F> {
 }
 
 impl<F: FactStore> Collector<F> {
-    /// Polls until it is cancelled.
-    pub async fn run(self, mut source: impl Source, shutdown: CancellationToken) {
-        let mut failures = 0;
-        let mut backfill = Backfill::Running;
+    /// Polls until it is cancelled; meanwhile reads at once what it is `told`.
+    pub async fn run(
+        self,
+        mut source: impl Source,
+        mut told: mpsc::Receiver<Vec<Dirty>>,
+        shutdown: CancellationToken,
+    ) {
+        let mut pace = Pace { failures: 0, backfill: Backfill::Running };
         loop {
             let started = Instant::now();
             let now: Timestamp = self.clock.now().into();
@@ -50,27 +65,42 @@ impl<F: FactStore> Collector<F> {
             };
             let pause = match outcome {
                 Ok(polled) => {
-                    let name = &source.identity().name;
-                    if failures > 0 {
-                        tracing::info!(source = %name, "the source answers again");
-                    }
-                    if backfill != polled.backfill && polled.backfill == Backfill::Complete {
-                        tracing::info!(source = %name, "the whole configured history is read");
-                    }
-                    failures = 0;
-                    backfill = polled.backfill;
+                    pace.succeeded(&source.identity().name, polled.backfill);
                     self.poll_interval
                 }
                 Err(error) => {
-                    failures += 1;
-                    self.pause_after(&error, failures)
+                    pace.failures = pace.failures.saturating_add(1);
+                    self.pause_after(&error, pace.failures)
                 }
             };
             let due = started + pause.duration();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                () = tokio::time::sleep_until(due) => {}
+                () = self.wait(&mut source, &mut told, &mut pace, due) => {}
+            }
+        }
+    }
+
+    /// Waits until the next poll is due, and reads meanwhile what it is told. After a failure nothing is read before
+    /// its pause is over: what is told then stays queued.
+    async fn wait(
+        &self,
+        source: &mut impl Source,
+        told: &mut mpsc::Receiver<Vec<Dirty>>,
+        pace: &mut Pace,
+        mut due: Instant,
+    ) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(due) => return,
+                Some(first) = told.recv(), if pace.failures == 0 => first,
+            };
+            let dirty = gather(first, told).await;
+            if let Err(error) = self.read_once(source, &dirty).await {
+                pace.failures = pace.failures.saturating_add(1);
+                due = due.max(Instant::now() + self.pause_after(&error, pace.failures).duration());
             }
         }
     }
@@ -79,18 +109,19 @@ impl<F: FactStore> Collector<F> {
     pub async fn poll_once(&self, source: &mut impl Source, now: Timestamp) -> Result<Polled, PollError> {
         let identity = source.identity().clone();
         let started = Instant::now();
-        let outcome = self.drive(source, now).await;
+        let outcome = self.drive(source, None, now).await;
         let ended_at: Timestamp = self.clock.now().into();
         self.telemetry.polled(outcome.is_ok(), ended_at.seconds(), started.elapsed().as_secs_f64());
         match &outcome {
             Ok(polled) => {
                 self.telemetry.backfill(polled.backfill == Backfill::Complete);
-                for problem in polled.problems.iter().take(PROBLEMS_LOGGED_MAX) {
-                    tracing::warn!(source = %identity.name, "a part of the poll failed: {problem}");
-                }
+                let kept = polled.problems.iter().take(PROBLEMS_KEPT_MAX).map(ToString::to_string);
+                self.telemetry.problems(kept.collect(), polled.problems.len());
+                log_problems(&identity.name, polled);
                 tracing::debug!(source = %identity.name, problems = polled.problems.len(), "polled");
             }
             Err(error) => {
+                self.telemetry.problems(vec![error.to_string()], 1);
                 tracing::warn!(source = %identity.name, "the poll failed, the last values stay: {error}");
             }
         }
@@ -98,11 +129,44 @@ impl<F: FactStore> Collector<F> {
         outcome
     }
 
-    /// Runs the poll and answers its requests until it is through.
-    async fn drive(&self, source: &mut impl Source, now: Timestamp) -> Result<Polled, PollError> {
+    /// Reads what has changed, and nothing more. Only a failure is shown as a poll's: that of the parts that were read
+    /// says nothing of the rest.
+    async fn read_once(&self, source: &mut impl Source, dirty: &[Dirty]) -> Result<Polled, PollError> {
+        let name = source.identity().name.clone();
+        let started = Instant::now();
+        let now: Timestamp = self.clock.now().into();
+        let outcome = self.drive(source, Some(dirty), now).await;
+        match &outcome {
+            Ok(polled) => {
+                log_problems(&name, polled);
+                tracing::debug!(source = %name, parts = dirty.len(), "read what was told");
+            }
+            Err(error) => {
+                let ended_at: Timestamp = self.clock.now().into();
+                self.telemetry.polled(false, ended_at.seconds(), started.elapsed().as_secs_f64());
+                self.telemetry.problems(vec![error.to_string()], 1);
+                tracing::warn!(source = %name, "what was told could not be read, the next poll will: {error}");
+                self.tell(Changes { polled: true, ..Changes::default() }).await;
+            }
+        }
+        outcome
+    }
+
+    /// Runs a poll, or reads what is dirty, and answers its requests until it is through.
+    async fn drive(
+        &self,
+        source: &mut impl Source,
+        dirty: Option<&[Dirty]>,
+        now: Timestamp,
+    ) -> Result<Polled, PollError> {
         let name = source.identity().name.clone();
         let (sink, mut requests) = Sink::channel();
-        let poll = source.poll(&sink, now);
+        let poll = async {
+            match dirty {
+                None => source.poll(&sink, now).await,
+                Some(dirty) => source.read_now(dirty, &sink, now).await,
+            }
+        };
         tokio::pin!(poll);
         loop {
             let request = tokio::select! {
@@ -157,6 +221,41 @@ impl<F: FactStore> Collector<F> {
         }
         pause
     }
+}
+
+fn log_problems(name: &SourceName, polled: &Polled) {
+    for problem in polled.problems.iter().take(PROBLEMS_LOGGED_MAX) {
+        tracing::warn!(source = %name, "a part of the poll failed: {problem}");
+    }
+}
+
+/// How a source has been doing.
+struct Pace {
+    /// Polls and reads that failed in a row.
+    failures: u32,
+    backfill: Backfill,
+}
+
+impl Pace {
+    fn succeeded(&mut self, name: &SourceName, backfill: Backfill) {
+        if self.failures > 0 {
+            tracing::info!(source = %name, "the source answers again");
+        }
+        if self.backfill != backfill && backfill == Backfill::Complete {
+            tracing::info!(source = %name, "the whole configured history is read");
+        }
+        *self = Self { failures: 0, backfill };
+    }
+}
+
+/// All that is told within a moment, each part once.
+async fn gather(first: Vec<Dirty>, told: &mut mpsc::Receiver<Vec<Dirty>>) -> Vec<Dirty> {
+    let mut dirty = BTreeSet::from_iter(first);
+    let end = Instant::now() + GATHERING;
+    while let Ok(Some(more)) = tokio::time::timeout_at(end, told.recv()).await {
+        dirty.extend(more);
+    }
+    dirty.into_iter().collect()
 }
 
 /// Doubles with every failure from the poll interval up to [`BACKOFF_MAX`]; not before the source allows it again.

@@ -11,17 +11,22 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use crate::model::secret::Credential;
 use crate::model::settings::{IncidentFilter, MetricSettings, OwnershipRules, TeamsFrom};
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
 use reader::{Once, Problems, Table};
 
+mod components;
 mod error;
 mod general;
 mod github;
 mod pagerduty;
 mod reader;
+mod rules;
 mod secret;
+mod server;
+mod sign_in;
 mod source;
 mod summary;
 mod teams;
@@ -88,12 +93,23 @@ impl fmt::Display for Store {
 }
 
 /// Where metrics are served.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Server {
     /// The address to listen on.
     pub listen: SocketAddr,
     /// How others reach it, for links; without a slash at the end.
     pub external_url: String,
+    /// What others may tell us; `None`: nothing.
+    pub push: Option<Push>,
+}
+
+/// What others may tell us, and how they sign in: `[server.push]`.
+#[derive(Debug, Clone)]
+pub struct Push {
+    /// The bearer token of the push API and of `/-/reload`.
+    pub token: Credential,
+    /// What GitHub signs its webhooks with; `None`: they are not accepted.
+    pub github_webhook_secret: Option<Credential>,
 }
 
 impl Config {
@@ -145,7 +161,7 @@ fn note_syntax(problems: &Problems<'_>, text: &str, errors: &[toml::de::Error]) 
 fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config> {
     let organization = general::organization(&mut document);
     let store = general::store(&mut document);
-    let server = general::server(&mut document);
+    let server::Read { server, has_push } = server::server(&mut document, variables);
     let mut metrics = general::metrics(&mut document);
     let mut names = Once::default();
     let github = document.tables("github");
@@ -157,15 +173,17 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
             Some("add `[[github]]` with `name`, `token_env` and `organizations`"),
         );
     }
-    let github: Vec<_> =
-        github.into_iter().map(|table| github::github(table, &mut names, &metrics.bots, variables)).collect();
+    let github: Vec<_> = github
+        .into_iter()
+        .map(|table| github::github(table, &mut names, &metrics.bots, has_push, variables))
+        .collect();
     let pagerduty: Vec<_> =
         pagerduty.into_iter().map(|table| pagerduty::pagerduty(table, &mut names, variables)).collect();
     // A source that is wrong may be the one that reads GitHub's teams; nothing is said of it twice.
     let reads_teams = |source: &github::Github| source.config.teams_from == TeamsFrom::GithubTeams;
     let github_teams_are_read = github.iter().any(|source| source.as_ref().is_none_or(reads_teams));
     let teams = teams::teams(&mut document, github_teams_are_read);
-    let components = teams::components(&mut document, teams.as_deref());
+    let components = components::components(&mut document, teams.as_deref());
     document.finish();
 
     let (organization, timezone) = organization?;

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Store};
+use crate::http::Governors;
 use crate::recompute::Computed;
 use crate::source::Provider;
 use crate::store::sqlite::SqliteStore;
@@ -21,12 +22,13 @@ use crate::telemetry::Telemetry;
 
 mod demo;
 mod generation;
+mod push;
 mod render;
 mod serving;
 mod signals;
 
 pub use self::demo::run as demo;
-use self::generation::Generation;
+use self::generation::{Generation, WayIn};
 use self::render::Rendering;
 use self::serving::Serving;
 use self::signals::{Asked, Signals};
@@ -36,15 +38,28 @@ pub fn system_clock() -> SharedClock {
     Arc::new(SystemClock)
 }
 
-/// Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+/// Reloads that wait for one another: whoever asks gets the answer to his own.
+const RELOADS_QUEUED: usize = 8;
+
+/// What a person who asked for a reload is told: why it did not work.
+type ReloadAnswer = oneshot::Sender<Result<(), String>>;
+
+/// Runs until SIGTERM or SIGINT; SIGHUP, or whoever holds the push token, has the configuration read again.
 pub async fn run(config: Config, path: &Path, clock: SharedClock) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let mut daemon = Daemon::start(config, clock).await?;
     tracing::info!("serving on http://{}", daemon.address());
     loop {
-        match signals.next().await {
-            Asked::Stop => break,
-            Asked::Reload => daemon.reload_file(path).await,
+        let answer = tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => None,
+            },
+            Some(answer) = daemon.reloads.recv() => Some(answer),
+        };
+        let outcome = daemon.reload_file(path).await;
+        if answer.is_some_and(|answer| answer.send(outcome).is_err()) {
+            tracing::debug!("whoever asked for the reload did not wait for the answer");
         }
     }
     tracing::info!("stopping");
@@ -58,9 +73,13 @@ pub struct Daemon {
     clock: SharedClock,
     store: SqliteStore,
     telemetry: Telemetry,
+    /// They outlive a generation: a reload must not forget what is used already.
+    governors: Governors,
     computed: watch::Sender<Option<Arc<Computed>>>,
     rendering: watch::Sender<Rendering>,
     generation: Generation,
+    way_in: WayIn,
+    reloads: mpsc::Receiver<ReloadAnswer>,
     serving: Serving,
     address: SocketAddr,
 }
@@ -78,15 +97,34 @@ impl Daemon {
         telemetry.config_reloaded(true, now_seconds(&clock));
         let (computed, newest) = watch::channel(None);
         let (rendering, how) = watch::channel(rendering_of(&config));
-        let serving = Serving::start(listener, telemetry.clone(), newest, how)?;
-        let generation = match Generation::start(&config, &store, &clock, &telemetry, &computed).await {
+        let governors = Governors::default();
+        let (inbound, may_come_in) = watch::channel(None);
+        let (reload, reloads) = mpsc::channel(RELOADS_QUEUED);
+        let way_in = WayIn { inbound, reload };
+        let serving = Serving::start(listener, telemetry.clone(), newest, how, may_come_in)?;
+        let started =
+            Generation::start(&config, &store, &clock, &telemetry, &governors, &computed, &way_in).await;
+        let generation = match started {
             Ok(generation) => generation,
             Err(error) => {
                 serving.end().await?;
                 return Err(error);
             }
         };
-        Ok(Self { config, clock, store, telemetry, computed, rendering, generation, serving, address })
+        Ok(Self {
+            config,
+            clock,
+            store,
+            telemetry,
+            governors,
+            computed,
+            rendering,
+            generation,
+            way_in,
+            reloads,
+            serving,
+            address,
+        })
     }
 
     /// Where it serves.
@@ -99,8 +137,8 @@ impl Daemon {
         self.computed.subscribe()
     }
 
-    /// Reads the configuration again; a bad file keeps the running one and says so.
-    pub async fn reload_file(&mut self, path: &Path) {
+    /// Reads the configuration again; a bad file keeps the running one and says so. The error says why.
+    pub async fn reload_file(&mut self, path: &Path) -> Result<(), String> {
         let outcome = match Config::load(path) {
             Ok(config) => self.reload(config).await.map_err(|error| format!("{error:#}")),
             Err(errors) => Err(errors.to_string()),
@@ -108,10 +146,11 @@ impl Daemon {
         self.telemetry.config_reloaded(outcome.is_ok(), now_seconds(&self.clock));
         // Whoever reloads looks whether it worked: that is shown now, and not with the next snapshot.
         self.rendering.send_modify(|_| ());
-        match outcome {
+        match &outcome {
             Ok(()) => tracing::info!("the configuration was read again"),
             Err(error) => tracing::error!("the running configuration stays:\n{error}"),
         }
+        outcome
     }
 
     /// Goes on with another configuration. The store and the address stay what they are until a restart.
@@ -138,9 +177,9 @@ impl Daemon {
         }
         self.rendering.send_replace(after);
         self.config = config;
+        let Self { config, store, clock, telemetry, governors, computed, way_in, .. } = &*self;
         self.generation =
-            Generation::start(&self.config, &self.store, &self.clock, &self.telemetry, &self.computed)
-                .await?;
+            Generation::start(config, store, clock, telemetry, governors, computed, way_in).await?;
         Ok(())
     }
 

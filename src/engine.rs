@@ -2,7 +2,7 @@
 //!
 //! In three steps, each a function of what it is given and nothing else:
 //!
-//! 1. [`history()`] – what one repository's facts say about one component: attempts become deployments ([`rollout`]),
+//! 1. [`histories()`] – what one repository's facts say about each of its components ([`part`]): attempts become deployments ([`rollout`]),
 //!    deployments get a kind ([`kind`], by [`ancestry`]) and their changes ([`change`], [`revert`]), and failures that
 //!    deployments alone show are noted ([`failure`]). To be kept for as long as the facts stay the same.
 //! 2. [`link()`] – all components with all incidents: which count ([`sift`]) and which deployment each belongs to
@@ -39,6 +39,7 @@ pub mod interval;
 pub mod kind;
 pub mod link;
 pub mod measure;
+pub mod part;
 pub mod quantile;
 pub mod regression;
 pub mod revert;
@@ -47,13 +48,13 @@ pub mod sift;
 pub mod snapshot;
 pub mod tally;
 
-/// What the facts of a component's repository say about it.
-pub fn history(
-    component: &Component,
+/// What the facts of a repository say about components of it, in the components' order.
+pub fn histories<'c>(
+    components: impl IntoIterator<Item = &'c Component>,
     facts: &RepositoryFacts,
     settings: &MetricSettings,
-) -> ComponentHistory {
-    history::derive(component, facts, settings)
+) -> Vec<ComponentHistory> {
+    history::derive(components, facts, settings)
 }
 
 /// All components with all incidents, in any order.

@@ -15,6 +15,7 @@ use flate2::write::GzEncoder;
 use crate::catalogue::{self, Closing, Family, Id, Metric, Sample, Tier};
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::CounterKey;
+use crate::model::component::Subjects;
 
 mod counters;
 mod derived;
@@ -23,7 +24,7 @@ mod sources;
 mod write;
 
 use self::counters::Persisted;
-pub use self::sources::SourceState;
+pub use self::sources::{RateLimit, SourceState, source_states};
 use self::write::Writer;
 
 /// How much is exposed at most.
@@ -65,6 +66,8 @@ pub struct Published {
     pub snapshot: Arc<Snapshot>,
     /// The sources, by name.
     pub sources: Vec<SourceState>,
+    /// By which rule the incidents of each source got their owner.
+    pub subjects: Arc<Subjects>,
     /// `/metrics`.
     pub rendered: Rendered,
 }
@@ -79,7 +82,13 @@ impl Published {
         limits: Limits,
     ) -> io::Result<Self> {
         let rendered = render(&snapshot, counters, own, limits)?;
-        Ok(Self { organization, snapshot, sources: sources::states(own), rendered })
+        Ok(Self { organization, snapshot, sources: source_states(own), subjects: Arc::default(), rendered })
+    }
+
+    /// With by which rule incidents got their owner.
+    #[must_use]
+    pub fn with_subjects(self, subjects: Arc<Subjects>) -> Self {
+        Self { subjects, ..self }
     }
 }
 

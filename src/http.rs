@@ -2,11 +2,11 @@
 //!
 //! It must never follow an address on another host with our token, retry what is refused for good, send more than
 //! the configured share of a limit, or put a secret or a query into an error. Here is what is asked again, and when;
-//! one request and its answer are in `exchange`. What an answer means is read in `verdict`, what a limit allows in
-//! `limits`, what may be asked in `address`: all three pure.
+//! one request and its answer are in `exchange`, and who shares limits with whom in `governor`. What an answer means
+//! is read in `verdict`, what a limit allows in `limits`, how fast in `pace`, what may be asked in `address`: all pure.
 
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -16,16 +16,22 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::SharedClock;
 use crate::model::secret::Credential;
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Timestamp};
 use crate::telemetry::SourceTelemetry;
 
 use exchange::{Question, Refused, causes};
-use limits::{Limit, Limits};
+use limits::{Claim, Limit};
 
 mod address;
 mod exchange;
+mod foreign;
+mod governor;
 mod limits;
+mod pace;
 mod verdict;
+
+pub use self::governor::{Governor, Governors, Permit};
+pub use self::limits::Priority;
 
 /// How we introduce ourselves; GitHub refuses requests that do not.
 const USER_AGENT: &str = concat!("sextant/", env!("CARGO_PKG_VERSION"));
@@ -102,10 +108,14 @@ pub struct Options {
     pub scheme: &'static str,
     /// The secret.
     pub credential: Credential,
+    /// Who that is: a label, never the secret. Clients of one host with the same identity share its limits.
+    pub identity: String,
     /// Headers of every request.
     pub headers: Vec<(&'static str, &'static str)>,
     /// The share of the rate limit that may be used, in (0, 1].
     pub budget: f64,
+    /// Certificates (PEM) that are trusted besides those of the system.
+    pub ca_pem: Option<Vec<u8>>,
 }
 
 /// How long a client waits, how often it tries again, and how much it reads.
@@ -150,13 +160,13 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// A client for one source. Cheap to clone; clones share the budget.
+/// A client for one identity of a source. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Http {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Shared {
     options: Options,
     bounds: Bounds,
@@ -165,19 +175,25 @@ struct Shared {
     client: reqwest::Client,
     clock: SharedClock,
     telemetry: SourceTelemetry,
-    limits: Mutex<Limits>,
+    governor: Governor,
 }
 
 impl Http {
-    /// A client; fails if the base URL is none.
-    pub fn new(options: Options, clock: SharedClock, telemetry: SourceTelemetry) -> Result<Self, Failure> {
-        Self::with_bounds(options, Bounds::default(), clock, telemetry)
+    /// A client; fails if the base URL is none, or a certificate.
+    pub fn new(
+        options: Options,
+        governors: &Governors,
+        clock: SharedClock,
+        telemetry: SourceTelemetry,
+    ) -> Result<Self, Failure> {
+        Self::with_bounds(options, Bounds::default(), governors, clock, telemetry)
     }
 
     /// A client with other bounds than the usual ones.
     pub fn with_bounds(
         options: Options,
         bounds: Bounds,
+        governors: &Governors,
         clock: SharedClock,
         telemetry: SourceTelemetry,
     ) -> Result<Self, Failure> {
@@ -194,34 +210,39 @@ impl Http {
                 HeaderValue::from_str(value).map_err(|_| unusable(format!("the header {name} is none")))?;
             headers.insert(HeaderName::from_static(name), value);
         }
-        let client = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(bounds.connect)
-            .timeout(bounds.whole)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .gzip(true)
-            .build()
-            .map_err(|error| unusable(format!("no client can be made: {}", causes(&error))))?;
-        let limits = Mutex::new(Limits::new(options.budget));
+        let client = client(bounds, options.ca_pem.as_deref()).map_err(unusable)?;
+        let governor = governors.of(&base.origin().ascii_serialization(), &options.identity);
         Ok(Self {
-            shared: Arc::new(Shared { options, bounds, base, headers, client, clock, telemetry, limits }),
+            shared: Arc::new(Shared { options, bounds, base, headers, client, clock, telemetry, governor }),
         })
+    }
+
+    /// The same client as somebody else: over the same connections, with limits of its own.
+    #[must_use]
+    pub fn signed_in_as(&self, identity: String, credential: Credential, governors: &Governors) -> Self {
+        let shared = Shared::clone(&self.shared);
+        let governor = governors.of(&shared.base.origin().ascii_serialization(), &identity);
+        let options = Options { credential, identity, ..shared.options };
+        Self { shared: Arc::new(Shared { options, governor, ..shared }) }
     }
 
     /// `GET base_url + path?query`. Retries what may be retried within the poll; counts every request.
     ///
     /// `path` is plain text, not percent-encoded; a segment of it that is empty, `.` or `..` is refused, so that an
     /// id out of an answer cannot lead elsewhere.
-    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, Failure> {
-        self.ask(Method::GET, path, query, None).await
+    pub async fn get(&self, permit: Permit, path: &str, query: &[(&str, &str)]) -> Result<Answer, Failure> {
+        self.ask(permit, Method::GET, path, query, None).await
     }
 
     /// `POST base_url + path` with a JSON body that only reads (GraphQL), so that it may be retried like a GET.
-    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
+    pub async fn post(
+        &self,
+        permit: Permit,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<Answer, Failure> {
         let body = body.to_string();
-        self.ask(Method::POST, path, &[], Some(body.as_bytes())).await
+        self.ask(permit, Method::POST, path, &[], Some(body.as_bytes())).await
     }
 
     /// Reads the JSON of an answer to `what`; counted as malformed if it is none.
@@ -242,7 +263,7 @@ impl Http {
     /// Takes note of a rate limit that the source states in a body (GraphQL's `rateLimit`); headers are read here.
     pub fn observe_limit(&self, resource: &str, limit: u64, remaining: u64, reset_at: DateTime<Utc>) {
         let limit = Limit { total: limit, remaining, reset_at };
-        let kept = self.limits().observe(resource, limit, self.now());
+        let kept = self.shared.governor.observe(resource, limit, self.now());
         if let Some(kept) = kept {
             self.shared.telemetry.rate_limit(
                 resource,
@@ -253,19 +274,72 @@ impl Http {
         }
     }
 
-    /// Fails with `RateLimited` if `cost` more would exceed our share of `resource` before it is renewed. GitHub
-    /// names its resources (`core`, `graphql`); PagerDuty has one, here `rest`. What is not known is not limited.
-    pub fn admit(&self, resource: &str, cost: u64) -> Result<(), Failure> {
-        let now = self.now();
-        let Some(reset_at) = self.limits().exhausted(resource, cost, now) else {
+    /// Waits for a place among the requests that are under way, and fails with `RateLimited` if `cost` more would
+    /// exceed what may be used of `resource` before it is renewed. GitHub names its resources (`core`, `graphql`);
+    /// PagerDuty has one, here `rest`. What is not known is not limited. The cost counts as used until the answer
+    /// says what was. Whoever holds a permit must not wait for another: there are few.
+    pub async fn admit(&self, resource: &str, cost: u64, priority: Priority) -> Result<Permit, Failure> {
+        let mut permit = self.shared.governor.enter(resource, cost, self.claim(priority)).await;
+        self.rest(resource).await?;
+        self.reserve(&mut permit)?;
+        Ok(permit)
+    }
+
+    /// How many points or requests of `resource` may be spent in the next `over`, so that what is left of our share
+    /// lasts until it is renewed; `None`: nothing is known of a limit.
+    pub fn allowance(&self, resource: &str, over: Span) -> Option<u64> {
+        let claim = self.claim(Priority::Live);
+        self.shared.governor.allowance(resource, claim, over.seconds(), self.now())
+    }
+
+    /// A limit that an answer spoke of in its body (GraphQL's secondary one): nothing is asked as this identity for a
+    /// while, at least a minute, longer if it was limited just before. The failure says until when.
+    pub fn limited(&self, failure: Failure) -> Failure {
+        let until = self.shared.governor.pause(failure.retry_at, self.now());
+        Failure { retry_at: Some(until), ..failure }
+    }
+
+    fn claim(&self, priority: Priority) -> Claim {
+        Claim { share: self.shared.options.budget, priority }
+    }
+
+    /// Sits out a short pause; a longer one is a failure.
+    async fn rest(&self, resource: &str) -> Result<(), Failure> {
+        let paused = || self.shared.governor.paused(self.now());
+        let wait = paused().and_then(|until| self.short(until));
+        if let Some(wait) = wait {
+            self.throttle(wait).await;
+        }
+        let Some(until) = paused() else {
             return Ok(());
         };
-        let what = format!("our share of the limit of {resource} is used up");
-        Err(Failure { retry_at: Some(reset_at), ..self.failure(Reason::RateLimited, &what) })
+        let what = format!("{resource}: not asked, the source wants a pause");
+        Err(Failure { retry_at: Some(until), ..self.failure(Reason::RateLimited, &what) })
+    }
+
+    fn reserve(&self, permit: &mut Permit) -> Result<(), Failure> {
+        permit.reserve(self.now()).map_err(|at| {
+            let what = format!("our share of the limit of {} is used up", permit.resource());
+            Failure { retry_at: Some(at), ..self.failure(Reason::RateLimited, &what) }
+        })
+    }
+
+    async fn throttle(&self, wait: Duration) {
+        if !wait.is_zero() {
+            self.shared.telemetry.throttled(wait.as_secs_f64());
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// How long it is until then, if that may be waited for.
+    fn short(&self, until: DateTime<Utc>) -> Option<Duration> {
+        let wait = (until - self.now()).to_std().unwrap_or_default();
+        (wait <= self.shared.bounds.short_wait).then_some(wait)
     }
 
     async fn ask(
         &self,
+        mut permit: Permit,
         method: Method,
         path: &str,
         query: &[(&str, &str)],
@@ -275,35 +349,32 @@ impl Http {
             self.malformed(&format!("no path to ask for: {}", verdict::snippet(path, None)))
         })?;
         let question = Question { method, url, body };
-        if let Some(until) = self.limits().paused(self.now()) {
-            let what = format!("{}: not asked, the source wants a pause", question.name());
-            return Err(Failure { retry_at: Some(until), ..self.failure(Reason::RateLimited, &what) });
-        }
         let mut tried = 0;
         loop {
-            let Refused { failure, everything } = match self.exchange(&question).await {
+            let Refused { mut failure, everything } = match self.exchange(&question, &mut permit).await {
                 Ok(answer) => return Ok(answer),
                 Err(refused) => refused,
             };
             self.shared.telemetry.failure(failure.reason.as_str());
+            if everything {
+                failure = self.limited(failure);
+            }
             let Some(wait) = self.wait(&failure, tried) else {
-                if let Some(until) = failure.retry_at.filter(|_| everything) {
-                    self.limits().pause(until);
-                }
                 return Err(failure);
             };
             tracing::debug!(%failure, ?wait, "asking again");
             if failure.reason == Reason::RateLimited {
-                self.shared.telemetry.throttled(wait.as_secs_f64());
+                self.throttle(wait).await;
+            } else {
+                tokio::time::sleep(wait).await;
             }
-            tokio::time::sleep(wait).await;
             tried += 1;
         }
     }
 
     /// How long to wait before asking again; `None`: not at all in this poll.
     fn wait(&self, failure: &Failure, tried: u32) -> Option<Duration> {
-        let Bounds { retries, backoff, short_wait, .. } = self.shared.bounds;
+        let Bounds { retries, backoff, .. } = self.shared.bounds;
         let may_be_repeated = match failure.reason {
             Reason::RateLimited | Reason::Timeout | Reason::Server | Reason::Network => true,
             Reason::Auth | Reason::Forbidden | Reason::NotFound | Reason::Malformed => false,
@@ -312,10 +383,7 @@ impl Http {
             return None;
         }
         match failure.retry_at {
-            Some(at) => {
-                let wait = (at - self.now()).to_std().unwrap_or_default();
-                (wait <= short_wait).then_some(wait)
-            }
+            Some(at) => self.short(at),
             None => Some(jittered(backoff.saturating_mul(1 << tried.min(16)))),
         }
     }
@@ -324,20 +392,34 @@ impl Http {
         Failure { reason, what: format!("{}: {what}", self.shared.options.source), retry_at: None }
     }
 
-    fn observe_headers(&self, headers: &HeaderMap) {
-        if let Some((resource, stated)) = limits::stated(headers, self.now()) {
-            self.observe_limit(resource, stated.total, stated.remaining, stated.reset_at);
-        }
-    }
-
     fn now(&self) -> DateTime<Utc> {
         self.shared.clock.now()
     }
+}
 
-    /// Whoever panicked with the lock left numbers behind, which are numbers all the same.
-    fn limits(&self) -> MutexGuard<'_, Limits> {
-        self.shared.limits.lock().unwrap_or_else(PoisonError::into_inner)
+/// What requests go out through. Proxies come from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+fn client(bounds: Bounds, ca_pem: Option<&[u8]>) -> Result<reqwest::Client, String> {
+    let unusable = |error: &reqwest::Error| match ca_pem {
+        Some(_) => format!("no client can be made with these CA certificates: {}", causes(error)),
+        None => format!("no client can be made: {}", causes(error)),
+    };
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(bounds.connect)
+        .timeout(bounds.whole)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .gzip(true);
+    if let Some(pem) = ca_pem {
+        let certificates = reqwest::Certificate::from_pem_bundle(pem)
+            .map_err(|error| format!("the CA certificates cannot be read: {}", causes(&error)))?;
+        if certificates.is_empty() {
+            return Err("the CA certificates cannot be read: there is none in PEM".to_owned());
+        }
+        builder = builder.tls_certs_merge(certificates);
     }
+    builder.build().map_err(|error| unusable(&error))
 }
 
 /// At least half of `wait`, and the rest by chance, so that clients who failed together do not return together.

@@ -146,10 +146,16 @@ impl Ownership {
     }
 
     fn by_repository(&self, subjects: &[Subject]) -> Option<Owner> {
-        let mut repositories = subjects.iter().filter_map(as_repository);
-        let component = repositories
-            .find_map(|id| self.components.iter().find(|component| component.repository == *id))?;
-        Some((Some(component.name.clone()), component.team.clone(), SubjectRule::Repository))
+        let repository = subjects.iter().find_map(as_repository)?;
+        let mut components = self.components.iter().filter(|component| component.repository == *repository);
+        let first = components.next()?;
+        let others: Vec<_> = components.collect();
+        if others.iter().any(|other| other.team != first.team) {
+            return None;
+        }
+        // Of several parts of a repository nobody knows which one an issue is about.
+        let component = others.is_empty().then(|| first.name.clone());
+        Some((component, first.team.clone(), SubjectRule::Repository))
     }
 
     fn by_team(&self, subjects: &[Subject]) -> Option<Owner> {

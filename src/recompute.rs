@@ -19,6 +19,7 @@ use crate::engine::history::ComponentHistory;
 use crate::engine::link::Linked;
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::{Changes, CounterKey, Coverage, Inventory, RepositoryFacts, StoredIncident};
+use crate::model::component::Subjects;
 use crate::model::name::{RepositoryId, SourceName};
 use crate::model::settings::{MetricSettings, OwnershipRules};
 use crate::model::time::Timestamp;
@@ -27,6 +28,7 @@ use crate::store::{FactStore, StoreError};
 
 mod counters;
 mod newest;
+mod subjects;
 
 use counters::PersistentCounters;
 
@@ -48,6 +50,8 @@ pub struct Computed {
     pub facts: Vec<(&'static str, u64)>,
     /// The newest instant that a fact of each source speaks of.
     pub newest_fact: BTreeMap<SourceName, Timestamp>,
+    /// By which rule the incidents of each source got their owner.
+    pub subjects: Arc<Subjects>,
     /// How long reading and computing took.
     pub took: Duration,
 }
@@ -157,6 +161,7 @@ impl<F: FactStore> Recompute<F> {
             counters: self.counters.values(),
             facts: self.store.counts().await?,
             newest_fact: newest::by_source(&self.newest, &self.incidents),
+            subjects: Arc::new(subjects::by_source(&incidents)),
             took: started.elapsed(),
         })
     }
@@ -200,7 +205,7 @@ impl<F: FactStore> Recompute<F> {
     fn histories_of(&self, facts: &RepositoryFacts) -> Vec<Arc<ComponentHistory>> {
         let components = &self.ownership.components;
         let own = components.iter().filter(|component| component.repository == facts.repository.id);
-        own.map(|component| Arc::new(engine::history(component, facts, &self.settings))).collect()
+        engine::histories(own, facts, &self.settings).into_iter().map(Arc::new).collect()
     }
 
     fn owned_repositories(&self) -> BTreeSet<RepositoryId> {

@@ -1,7 +1,9 @@
-//! The server: what was published, over HTTP. It computes nothing, writes nothing and never calls a source.
+//! The server: what was published, over HTTP, and the way in for webhooks and pushes. It computes nothing, stores
+//! nothing itself and never calls a source: what comes in goes to the daemon's tasks.
 //!
-//! Nothing that a client sends is a 5xx: the only one is 503 before the first snapshot. Requests carry no body that
-//! is read. What a connection may cost is limited in `connection`.
+//! Nothing that a client sends is a 5xx: 503 says that the first snapshot is not there yet, or that the daemon cannot
+//! do now what it was asked. What a connection may cost is limited in `connection`, and bodies, which are read by
+//! `/webhooks/` and `/api/v1/` alone, in `body`.
 
 use std::sync::Arc;
 
@@ -14,39 +16,84 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse as _, Response};
-use axum::routing::{any, get};
+use axum::routing::{get, post, put};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::exposition::Published;
+use crate::telemetry::Telemetry;
 
+mod body;
 mod connection;
+mod deliveries;
+mod deployments;
+mod events;
+mod inbound;
 mod negotiate;
 mod page;
 mod problem;
+mod reload;
+mod signature;
+mod sources;
+mod webhook;
 mod words;
 
+use self::body::Bodies;
 pub use self::connection::ConnectionLimits;
+use self::deliveries::Deliveries;
+pub use self::inbound::{Inbound, PushedDeployment, Refused, Told};
 use self::negotiate::{Encoding, Format};
 use self::problem::Problem;
 
 /// What the server serves; `None` until the first snapshot is published.
 pub type PublishedReceiver = watch::Receiver<Option<Arc<Published>>>;
 
+/// What may come in; `None` without `[server.push]`.
+pub type InboundReceiver = watch::Receiver<Option<Arc<Inbound>>>;
+
 /// What the server needs.
 #[derive(Debug, Clone)]
 pub struct ServerState {
     /// The newest publication. The configuration has been loaded when there is one.
-    pub published: PublishedReceiver,
+    published: PublishedReceiver,
     /// What a client may cost.
-    pub limits: ConnectionLimits,
+    limits: ConnectionLimits,
+    /// The daemon's own numbers, in which webhooks are counted.
+    telemetry: Telemetry,
+    inbound: InboundReceiver,
+    bodies: Bodies,
+    deliveries: Deliveries,
 }
 
 impl ServerState {
-    /// A state with the usual limits.
+    /// A state with the usual limits, in which nothing may come in.
     pub fn new(published: PublishedReceiver) -> Self {
-        Self { published, limits: ConnectionLimits::default() }
+        let (_, nothing) = watch::channel(None);
+        Self {
+            published,
+            limits: ConnectionLimits::default(),
+            telemetry: Telemetry::new(),
+            inbound: nothing,
+            bodies: Bodies::new(),
+            deliveries: Deliveries::default(),
+        }
+    }
+
+    /// With other limits of what a client may cost.
+    #[must_use]
+    pub fn limited(self, limits: ConnectionLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// With what may come in, and the numbers in which that is counted.
+    #[must_use]
+    pub fn open(self, inbound: InboundReceiver, telemetry: Telemetry) -> Self {
+        Self { telemetry, inbound, ..self }
+    }
+
+    fn inbound(&self) -> Option<Arc<Inbound>> {
+        self.inbound.borrow().clone()
     }
 
     fn newest(&self) -> Option<Arc<Published>> {
@@ -64,9 +111,12 @@ fn router(state: ServerState) -> Router {
     Router::new()
         .route("/", get(landing))
         .route("/metrics", get(metrics))
+        .route("/sources", get(sources_page))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
-        .route("/-/reload", any(reload))
+        .route("/-/reload", post(reload::reload))
+        .route("/webhooks/github", post(webhook::github))
+        .route("/api/v1/deployments/{source}/{id}", put(deployments::put).delete(deployments::delete))
         .fallback(async || Problem::NotFound.into_response())
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed.into_response())
         .layer(map_response(secured))
@@ -107,19 +157,28 @@ async fn ready(State(state): State<ServerState>) -> Response {
     }
 }
 
-/// Needs the push token; without `[server.push]` there is none, and nothing here.
-async fn reload() -> Response {
-    Problem::NoPush.into_response()
+async fn landing(State(state): State<ServerState>) -> Response {
+    shown(page::landing(state.newest().as_deref()))
 }
 
-async fn landing(State(state): State<ServerState>) -> Response {
-    match page::landing(state.newest().as_deref()) {
+async fn sources_page(State(state): State<ServerState>) -> Response {
+    shown(sources::sources(&state, state.newest().as_deref()))
+}
+
+fn shown(page: Result<String, askama::Error>) -> Response {
+    match page {
         Ok(page) => Html(page).into_response(),
         Err(error) => {
-            tracing::error!(%error, "the landing page was not rendered");
-            Problem::PageFailed.into_response()
+            tracing::error!(%error, "a page was not rendered");
+            Problem::Failed.into_response()
         }
     }
+}
+
+/// Counts webhooks of every event from 0 on, so that `increase()` sees the first.
+pub fn expect_webhooks(telemetry: &Telemetry) {
+    telemetry.webhooks_expected(events::EVENTS, webhook::EXPECTED);
+    telemetry.webhooks_expected(&[events::OTHER], webhook::EXPECTED);
 }
 
 /// All values of a header that may occur several times, as one list.

@@ -68,8 +68,29 @@ pub enum PollError {
 pub struct Polled {
     /// Whether the first read of everything is complete.
     pub backfill: Backfill,
+    /// How far it is.
+    pub progress: Progress,
     /// Parts which failed while the rest went on: a repository that cannot be read.
     pub problems: Vec<Failure>,
+}
+
+/// How far the first read is: `sextant_source_backfill_progress_ratio`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Repositories that are read.
+    pub repositories: u64,
+    /// Of these, those whose whole history has been.
+    pub repositories_complete: u64,
+    /// The share of the history that has been read, by time, on average over the repositories, in thousandths.
+    pub permille: u64,
+}
+
+impl Progress {
+    /// The share of the history that has been read, from 0 to 1.
+    #[must_use]
+    pub fn ratio(self) -> f64 {
+        f64::from(u16::try_from(self.permille).unwrap_or(1_000)) / 1_000.0
+    }
 }
 
 /// Whether the first read is complete: `sextant_source_backfill_complete`.

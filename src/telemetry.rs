@@ -12,20 +12,25 @@ use crate::catalogue::{FAILURE_REASONS, Family};
 
 mod logs;
 mod numbers;
+mod problems;
 
 pub use self::logs::{LogError, LogFormat, init_logs};
 use self::numbers::Numbers;
+pub use self::problems::LastProblems;
+use self::problems::Problems;
 
 /// The daemon's own metrics. Cheap to clone; clones share the numbers.
 #[derive(Clone)]
 pub struct Telemetry {
     numbers: Arc<Numbers>,
+    problems: Arc<Problems>,
 }
 
 /// One source's part of them.
 #[derive(Clone)]
 pub struct SourceTelemetry {
     numbers: Arc<Numbers>,
+    problems: Arc<Problems>,
     name: Arc<str>,
     kind: &'static str,
 }
@@ -37,12 +42,13 @@ impl Telemetry {
         let version = env!("CARGO_PKG_VERSION");
         let revision = option_env!("SEXTANT_REVISION").unwrap_or("unknown");
         numbers.build_info.with_label_values(&[version, revision]).set(1.0);
-        Self { numbers: Arc::new(numbers) }
+        Self { numbers: Arc::new(numbers), problems: Arc::default() }
     }
 
     /// The part of one source; `kind` is its provider's.
     pub fn source(&self, name: &str, kind: &'static str) -> SourceTelemetry {
-        let source = SourceTelemetry { numbers: Arc::clone(&self.numbers), name: name.into(), kind };
+        let (numbers, problems) = (Arc::clone(&self.numbers), Arc::clone(&self.problems));
+        let source = SourceTelemetry { numbers, problems, name: name.into(), kind };
         add(&source.numbers.source_requests, &[name, kind], 0.0);
         add(&source.numbers.source_throttled, &[name], 0.0);
         for reason in FAILURE_REASONS {
@@ -72,6 +78,25 @@ impl Telemetry {
             #[expect(clippy::cast_precision_loss, reason = "no store has 2^53 rows")]
             self.numbers.facts.with_label_values(&[fact]).set(*rows as f64);
         }
+    }
+
+    /// A webhook of GitHub came. Both words are of closed sets.
+    pub fn webhook(&self, event: &'static str, outcome: &'static str) {
+        add(&self.numbers.webhooks, &["github", event, outcome], 1.0);
+    }
+
+    /// Webhooks of these events may come and end like this: their counters begin at 0.
+    pub fn webhooks_expected(&self, events: &[&'static str], outcomes: &[&'static str]) {
+        for (event, outcome) in
+            events.iter().flat_map(|event| outcomes.iter().map(move |outcome| (event, outcome)))
+        {
+            add(&self.numbers.webhooks, &["github", event, outcome], 0.0);
+        }
+    }
+
+    /// What was wrong with the last poll of each source, by name; sources that have not been polled are not in it.
+    pub fn last_problems(&self) -> Vec<(String, LastProblems)> {
+        self.problems.all()
     }
 
     /// All numbers as they are now.
@@ -139,14 +164,25 @@ impl SourceTelemetry {
         gauge.set(gauge.get().max(at_seconds));
     }
 
+    /// What was wrong with the last poll, in words without secrets: `kept` of `count` problems.
+    pub fn problems(&self, kept: Vec<String>, count: usize) {
+        self.problems.replace(&self.name, LastProblems { words: kept, count });
+    }
+
     /// Whether the first read is complete.
     pub fn backfill(&self, complete: bool) {
         set(&self.numbers.source_backfill, &[&self.name], flag(complete));
     }
 
+    /// The share of the history that the first read has been through, from 0 to 1.
+    pub fn backfill_progress(&self, ratio: f64) {
+        set(&self.numbers.source_backfill_progress, &[&self.name], ratio);
+    }
+
     /// The source left the configuration: its series go.
     pub fn retire(&self) {
         self.numbers.retire(&self.name);
+        self.problems.forget(&self.name);
     }
 }
 

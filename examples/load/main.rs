@@ -20,6 +20,7 @@ use side::Took;
 use stage::{Asked, Side, Stage, present};
 
 mod side;
+mod sized;
 mod stage;
 
 type Failure = Box<dyn std::error::Error>;
@@ -43,6 +44,15 @@ struct Arguments {
     /// Idle cycles to take the processor time of.
     #[arg(long, default_value_t = 100)]
     cycles: u32,
+    /// Instead of the example organisation: a world of so many repositories, on a clock that is moved.
+    #[arg(long)]
+    repositories: Option<usize>,
+    /// With `--repositories`: in so many organisations.
+    #[arg(long, default_value_t = 1)]
+    organisations: usize,
+    /// With `--repositories`: the share of them that is worked on; 0: hardly any history at all.
+    #[arg(long, default_value_t = 0.3)]
+    active_share: f64,
     /// Internal: be the daemon's side, `steps` or `daemon`, with the configuration that follows.
     #[arg(long, num_args = 2, hide = true)]
     side: Option<Vec<PathBuf>>,
@@ -54,7 +64,16 @@ fn main() -> Result<(), Failure> {
         return side::run(&side.to_string_lossy(), config);
     }
     let load = Load { runtime: Runtime::new()?, world: generate(arguments.seed, present()), arguments };
-    load.tell()
+    let Some(repositories) = load.arguments.repositories else {
+        return load.tell();
+    };
+    let per_mille = (load.arguments.active_share.clamp(0.0, 1.0) * 1_000.0).round();
+    load.tell_sized(&sized::Asking {
+        repositories,
+        organizations: load.arguments.organisations.max(1),
+        active_per_mille: format!("{per_mille}").parse()?,
+        latency: Duration::from_millis(load.arguments.latency_ms),
+    })
 }
 
 fn row(what: impl Display, target: impl Display, measured: impl Display) {

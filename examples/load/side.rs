@@ -6,13 +6,16 @@
 use std::io::stdin;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sextant::clock::SharedClock;
+use sextant::clock::{Clock, SharedClock, SystemClock};
 use sextant::collect::Collector;
 use sextant::config::{Config, Store};
 use sextant::daemon::{Daemon, system_clock};
+use sextant::http::Governors;
 use sextant::model::batch::Changes;
 use sextant::model::time::Span;
 use sextant::recompute::{Computed, Recompute};
@@ -104,7 +107,10 @@ async fn daemon(config: Config) -> Result<(), Failure> {
 fn steps(runtime: &Runtime, config: Config) -> Result<(), Failure> {
     let mut steps = runtime.block_on(Steps::start(config))?;
     for line in stdin().lines() {
-        line?;
+        // `cycle`, or by how many milliseconds the clock moves on before it.
+        if let Ok(by) = line?.parse::<i64>() {
+            steps.moved.by.fetch_add(by, Ordering::Relaxed);
+        }
         runtime.block_on(steps.cycle())?.tell()?;
     }
     drop(steps.recompute);
@@ -112,10 +118,24 @@ fn steps(runtime: &Runtime, config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The machine's clock, moved on.
+#[derive(Debug, Default)]
+struct MovedClock {
+    /// Milliseconds.
+    by: AtomicI64,
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + TimeDelta::milliseconds(self.by.load(Ordering::Relaxed))
+    }
+}
+
 /// The parts of the daemon, moved by hand.
 struct Steps {
     store: SqliteStore,
     clock: SharedClock,
+    moved: Arc<MovedClock>,
     recompute: Recompute<SqliteStore>,
     github: (Github, SourceTelemetry),
     pagerduty: (Pagerduty, SourceTelemetry),
@@ -127,23 +147,26 @@ impl Steps {
         let begun = Instant::now();
         let Store::Sqlite(path) = &config.store;
         let store = SqliteStore::open(path).await?;
-        let clock = system_clock();
+        let moved = Arc::new(MovedClock::default());
+        let clock: SharedClock = Arc::<MovedClock>::clone(&moved);
         let (settings, rules) = (config.metrics, config.ownership);
         let mut recompute = Recompute::load(store.clone(), Arc::clone(&clock), settings, rules).await?;
         let computed = recompute.compute(&Changes::default()).await?;
         let took = Took { snapshot: begun.elapsed(), ..Took::default() };
         took.knowing(&computed).tell()?;
         let telemetry = Telemetry::new();
+        let governors = Governors::default();
         let github = config.github.into_iter().next().ok_or("no GitHub is configured")?;
         let of_github = telemetry.source(github.name.as_str(), "github");
-        let github = Github::new(github, Arc::clone(&clock), of_github.clone())?;
+        let github = Github::new(github, &governors, Arc::clone(&clock), of_github.clone())?;
         let pagerduty = config.pagerduty.into_iter().next();
         let pagerduty = pagerduty.ok_or("no PagerDuty is configured")?;
         let of_pagerduty = telemetry.source(pagerduty.name.as_str(), "pagerduty");
-        let pagerduty = Pagerduty::new(pagerduty, Arc::clone(&clock), of_pagerduty.clone())?;
+        let pagerduty = Pagerduty::new(pagerduty, &governors, Arc::clone(&clock), of_pagerduty.clone())?;
         Ok(Self {
             store,
             clock,
+            moved,
             recompute,
             github: (github, of_github),
             pagerduty: (pagerduty, of_pagerduty),
@@ -151,7 +174,7 @@ impl Steps {
     }
 
     async fn cycle(&mut self) -> Result<Took, Failure> {
-        let Self { store, clock, recompute, github, pagerduty } = self;
+        let Self { store, clock, moved: _, recompute, github, pagerduty } = self;
         let (on_github, mut changes) = poll(store, clock, github).await?;
         let (on_pagerduty, more) = poll(store, clock, pagerduty).await?;
         changes.merge(more);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sextant::clock::{Clock, SystemClock};
 use sextant::demo::config::{Paths, config_toml};
+use sextant::demo::generate::sized::{Size, organization_name};
 use sextant::demo::serve::{Options, Servers, serve};
 use sextant::demo::world::deployment::State;
 use sextant::demo::world::pull::{Method, Proposal};
@@ -21,6 +22,8 @@ use tokio_util::task::TaskTracker;
 use crate::Failure;
 use crate::side::Took;
 
+/// A budget that counts and never ends.
+const POINTS_NEVER_SPENT: u64 = 1_000_000_000;
 /// Ticks of the kernel's clock in a second, as it says in `/proc`.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -77,10 +80,53 @@ impl Stage {
         Ok(Self { world, servers, directory, _stop: stop.drop_guard() })
     }
 
+    /// The same for a world of any size, which nothing limits but what it is asked.
+    pub(crate) async fn set_sized(world: World, size: &Size, latency: Duration) -> Result<Self, Failure> {
+        let owners: Vec<String> =
+            (0..size.organizations).map(|it| format!("{:?}", organization_name(it))).collect();
+        let world = SharedWorld::new(world);
+        let directory = tempfile::tempdir()?;
+        let options = Options { latency, github_points_per_hour: POINTS_NEVER_SPENT, ..Options::default() };
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        std::fs::write(path("github"), &options.github_token)?;
+        std::fs::write(path("pagerduty"), &options.pagerduty_token)?;
+        let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+        let servers = serve(world.clone(), options, &tracker, stop.clone()).await?;
+        let toml = format!(
+            "[organization]\nname = \"acme\"\n[store]\nurl = \"sqlite:{}\"\n[server]\nlisten = \"127.0.0.1:0\"\n\
+             [[github]]\nname = \"github\"\napi_url = {:?}\ntoken_file = {:?}\norganizations = [{}]\n\
+             poll_interval = \"5m\"\nhistory = \"{}d\"\nteams_from = \"github_teams\"\n\
+             [[pagerduty]]\nname = \"pagerduty\"\napi_url = {:?}\ntoken_file = {:?}\npoll_interval = \"5m\"\n",
+            path("sextant.db"),
+            servers.github.url,
+            path("github"),
+            owners.join(", "),
+            size.days,
+            servers.pagerduty.url,
+            path("pagerduty"),
+        );
+        std::fs::write(path("sextant.toml"), toml)?;
+        Ok(Self { world, servers, directory, _stop: stop.drop_guard() })
+    }
+
+    /// One cycle after both clocks moved on by so much.
+    pub(crate) fn moved(&self, side: &mut Side, by: Span) -> Result<(Asked, Took), Failure> {
+        let before = self.asked();
+        let to = self.world.lock().now.plus(by);
+        self.world.tell(|world| world.advance(to));
+        let took = side.cycle_after(by)?;
+        Ok((self.asked().since(before), took))
+    }
+
     /// Starts a side of [`crate::side`] on the stage's store.
     pub(crate) fn side(&self, side: &str) -> Result<Side, Failure> {
         let config = self.directory.path().join("sextant.toml");
         Side::start(side, &config)
+    }
+
+    /// The present, or where the world's clock was moved to.
+    fn now(&self) -> Timestamp {
+        present().max(self.world.lock().now)
     }
 
     /// What the servers have been asked so far.
@@ -101,7 +147,7 @@ impl Stage {
 
     /// Merges a pull request of today in each of these repositories.
     pub(crate) fn merge(&self, keys: &[RepositoryKey]) -> Vec<CommitId> {
-        let now = present();
+        let now = self.now();
         self.world.tell(|world| {
             world.advance(now);
             let merged = keys.iter().map(|key| {
@@ -116,7 +162,7 @@ impl Stage {
 
     /// Deploys a commit to production, now.
     pub(crate) fn deploy(&self, key: RepositoryKey, commit: CommitId) {
-        let now = present();
+        let now = self.now();
         self.world.tell(|world| {
             world.advance(now);
             let deployment = world.deploy(key, commit, "production", now);
@@ -161,6 +207,13 @@ impl Side {
     pub(crate) fn cycle(&mut self) -> Result<Took, Failure> {
         let input = self.input.as_mut().ok_or("a side without an input")?;
         input.write_all(b"cycle\n")?;
+        self.hear()
+    }
+
+    /// One cycle, so much later.
+    fn cycle_after(&mut self, by: Span) -> Result<Took, Failure> {
+        let input = self.input.as_mut().ok_or("a side without an input")?;
+        writeln!(input, "{}", by.millis())?;
         self.hear()
     }
 

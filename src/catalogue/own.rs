@@ -91,6 +91,12 @@ metrics! {
     SourceThrottled = Counter "sextant_source_throttled_seconds_total", Seconds, ["source"], Always;
     /// Whether the first read of the source's history is complete: 1 or 0, absent before the first poll.
     SourceBackfill = Gauge "sextant_source_backfill_complete", One, ["source"], Always;
+    /// The share of the source's history that the first read has been through, by time, on average over what it reads:
+    /// 0 to 1, absent for sources that do not read it step by step.
+    SourceBackfillProgress = Gauge "sextant_source_backfill_progress_ratio", Ratio, ["source"], Always;
+    /// Webhooks received since the daemon started, by event and by what became of them: accepted, duplicate, ignored,
+    /// dropped (the queue was full), rejected (no valid signature), malformed, refused (too large, slow or many).
+    Webhooks = Counter "sextant_webhooks_total", One, ["source", "event", "outcome"], Always;
     /// Rows in the store, by fact.
     Facts = Gauge "sextant_facts", One, ["fact"], Always;
     /// How long the last snapshot took to compute and render, in seconds; shown from the one after it.

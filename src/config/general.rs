@@ -1,14 +1,13 @@
-//! `[organization]`, `[store]`, `[server]` and `[metrics]`.
+//! `[organization]`, `[store]` and `[metrics]`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 use regex::Regex;
 
+use super::Store;
 use super::reader::{Once, Table, Value, closest, quoted};
-use super::value::{base, duration_text, every, parse_duration};
-use super::{Server, Store};
+use super::value::{duration_text, every, parse_duration};
 use crate::model::settings::{
     BotChanges, ComponentDetail, FailOn, LeadTimeFrom, MetricSettings, RollbackBlames, TeamAttribution,
     Window,
@@ -17,8 +16,6 @@ use crate::model::time::Span;
 
 /// Default of `store.url`.
 const DEFAULT_STORE: &str = "data/sextant.db";
-/// Default of `server.listen`: this machine only.
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9469);
 /// Default of `metrics.max_series`.
 const DEFAULT_MAX_SERIES: usize = 200_000;
 /// Every window multiplies the series; more than these nobody looks at.
@@ -107,35 +104,6 @@ fn store_url(value: &Value<'_>) -> Option<Store> {
         return Some(Store::Sqlite(PathBuf::from(path)));
     }
     None
-}
-
-/// Reads `[server]`.
-pub(super) fn server(document: &mut Table<'_>) -> Option<Server> {
-    let (mut listen, mut external_url) = (Some(DEFAULT_LISTEN), None);
-    if let Some(mut table) = document.table("server") {
-        if let Some(value) = table.optional("listen") {
-            listen = listen_address(&value);
-        }
-        if let Some(value) = table.optional("external_url") {
-            external_url = value.url().map(|url| base(&url));
-        }
-        table.later(&["web_config_file", "push"]);
-        table.finish();
-    }
-    let listen = listen?;
-    Some(Server { listen, external_url: external_url.unwrap_or_else(|| format!("http://{listen}")) })
-}
-
-fn listen_address(value: &Value<'_>) -> Option<SocketAddr> {
-    let text = value.text("an address such as \"127.0.0.1:9469\"")?;
-    let address = text.parse().ok();
-    if address.is_none() {
-        value.refuse_with(
-            format!("{} is no address to listen on", quoted(text)),
-            "an IP address and a port: \"127.0.0.1:9469\", \"[::1]:9469\", or \"0.0.0.0:9469\" for all of IPv4",
-        );
-    }
-    address
 }
 
 /// What `[metrics]` says.

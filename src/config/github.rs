@@ -1,4 +1,4 @@
-//! `[[github]]` with `[[github.deployments]]` and `[github.incidents]`.
+//! `[[github]]` with `[github.incidents]`.
 
 use std::sync::Arc;
 
@@ -7,13 +7,12 @@ use reqwest::Url;
 
 use super::Variables;
 use super::reader::{Once, Table, Value, quoted};
-use super::secret::credential;
-use super::source::{api_url, history, poll_interval, source_name};
+use super::rules::{rule, rules};
+use super::sign_in::sign_in;
+use super::source::{api_url, ca_pem, history, poll_interval, source_name};
 use super::value::{every, has_wildcards, is_exact};
-use crate::model::name::{RepositoryName, SourceName};
-use crate::model::settings::{
-    DEFAULT_PRODUCTION, DeploymentRule, DeploymentsFrom, RepositoryPatterns, TeamsFrom, environment_pattern,
-};
+use crate::model::name::RepositoryName;
+use crate::model::settings::{DeploymentRule, RepositoryPatterns, TeamsFrom};
 use crate::source::github::config::{Config, IssueRules};
 
 /// Default of `api_url`.
@@ -22,8 +21,6 @@ const DEFAULT_API_URL: &str = "https://api.github.com";
 const DEFAULT_BUDGET: f64 = 0.8;
 /// The group that `severity_label` captures.
 const SEVERITY_GROUP: &str = "severity";
-/// Everything.
-const ALL_REPOSITORIES: &str = "*/*";
 
 /// A GitHub source, and which of its repositories' deployments count.
 pub(super) struct Github {
@@ -31,16 +28,18 @@ pub(super) struct Github {
     pub(super) deployments: Vec<DeploymentRule>,
 }
 
-/// Reads one `[[github]]`.
+/// Reads one `[[github]]`; `has_push` tells whether deployments can be pushed.
 pub(super) fn github(
     mut table: Table<'_>,
     names: &mut Once,
     bots: &[Regex],
+    has_push: bool,
     variables: &Variables<'_>,
 ) -> Option<Github> {
     let name = source_name(&mut table, names);
     let api_url = api_url(&mut table, DEFAULT_API_URL, rest_problem);
-    let credential = credential(&mut table, variables);
+    let sign_in = sign_in(&mut table, variables);
+    let ca_pem = ca_pem(&mut table);
     let scope = scope(&mut table);
     let poll_interval = poll_interval(&mut table);
     let history = history(&mut table);
@@ -49,7 +48,8 @@ pub(super) fn github(
     let teams_from = table.optional("teams_from").map_or(Some(TeamsFrom::Config), |value| teams_from(&value));
     team_config_file(&mut table);
     let budget = table.optional("budget").map_or(Some(DEFAULT_BUDGET), |value| budget(&value));
-    let rules: Vec<_> = table.tables("deployments").into_iter().map(deployment_rule).collect();
+    let deployments = table.tables("deployments").into_iter();
+    let deployments: Vec<_> = deployments.map(|table| rule(table, has_push)).collect();
     let incidents = match table.table("incidents") {
         Some(incidents) => issue_rules(incidents).map(Some),
         None => Some(None),
@@ -57,11 +57,12 @@ pub(super) fn github(
     table.finish();
     let (name, scope) = (name?, scope?);
     Some(Github {
-        deployments: deployments(&name, every(rules.into_iter())?)?,
+        deployments: rules(&name, every(deployments.into_iter())?)?,
         config: Config {
             name,
             api_url: api_url?,
-            credential: credential?,
+            sign_in: sign_in?,
+            ca_pem,
             organizations: scope.organizations,
             repositories: scope.repositories,
             exact_repositories: scope.exact,
@@ -222,63 +223,6 @@ fn budget(value: &Value<'_>) -> Option<f64> {
         );
     }
     budget
-}
-
-/// A rule of `[[github.deployments]]`, without its source.
-struct Rule {
-    repositories: RepositoryPatterns,
-    from: DeploymentsFrom,
-}
-
-/// What `from` may say.
-#[derive(Clone, Copy)]
-enum From {
-    Deployments,
-    Merges,
-}
-
-fn deployment_rule(mut table: Table<'_>) -> Option<Rule> {
-    let repositories = match table.optional("repositories") {
-        Some(value) => value.repositories(),
-        None => RepositoryPatterns::parse([ALL_REPOSITORIES]).ok(),
-    };
-    let choices = [("deployments", From::Deployments), ("merges", From::Merges)];
-    let later = ["releases", "tags", "workflow_runs", "push"];
-    let from = table.optional("from").map_or(Some(From::Deployments), |value| value.choice(&choices, &later));
-    let environment = table.optional("environment");
-    let from = match (from, environment) {
-        (Some(From::Deployments), Some(value)) => value.environment().map(DeploymentsFrom::Deployments),
-        (Some(From::Deployments), None) => production(),
-        (Some(From::Merges), Some(value)) => {
-            value.refuse("merges have no environments: only for from = \"deployments\"");
-            None
-        }
-        (Some(From::Merges), None) => Some(DeploymentsFrom::Merges),
-        (None, value) => {
-            value.and_then(|value| value.environment());
-            None
-        }
-    };
-    table.later(&["workflow", "branch", "tag", "prereleases"]);
-    table.finish();
-    Some(Rule { repositories: repositories?, from: from? })
-}
-
-/// GitHub Deployments to production: what counts where nothing is said.
-fn production() -> Option<DeploymentsFrom> {
-    environment_pattern(DEFAULT_PRODUCTION).ok().map(DeploymentsFrom::Deployments)
-}
-
-/// The rules of a source, the last of which is for every repository that no other is for.
-fn deployments(source: &SourceName, rules: Vec<Rule>) -> Option<Vec<DeploymentRule>> {
-    let rest =
-        Rule { repositories: RepositoryPatterns::parse([ALL_REPOSITORIES]).ok()?, from: production()? };
-    let rules = rules.into_iter().chain([rest]);
-    Some(
-        rules
-            .map(|Rule { repositories, from }| DeploymentRule { source: source.clone(), repositories, from })
-            .collect(),
-    )
 }
 
 fn issue_rules(mut table: Table<'_>) -> Option<IssueRules> {

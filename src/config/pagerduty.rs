@@ -2,8 +2,8 @@
 
 use super::Variables;
 use super::reader::{Once, Table};
-use super::secret::credential;
-use super::source::{api_url, history, poll_interval, source_name};
+use super::secret::{TOKEN, required};
+use super::source::{api_url, ca_pem, history, poll_interval, source_name};
 use crate::model::settings::{IncidentFilter, Standing};
 use crate::source::pagerduty::config::Config;
 
@@ -20,7 +20,8 @@ pub(super) fn pagerduty(
 ) -> Option<(Config, IncidentFilter)> {
     let name = source_name(&mut table, names);
     let api_url = api_url(&mut table, DEFAULT_API_URL, |_| None);
-    let credential = credential(&mut table, variables);
+    let credential = required(&mut table, &TOKEN, variables);
+    let ca_pem = ca_pem(&mut table);
     let poll_interval = poll_interval(&mut table);
     let history = history(&mut table);
     let filter = filter(&mut table);
@@ -29,6 +30,7 @@ pub(super) fn pagerduty(
         name: name?,
         api_url: api_url?,
         credential: credential?,
+        ca_pem,
         poll_interval: poll_interval?,
         history: history?,
     };

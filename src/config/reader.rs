@@ -12,7 +12,17 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, ConfigErrors, Place};
 
 /// Keys under which people write secrets; they are refused, whatever their value, and it is not shown.
-const WRITTEN_SECRETS: [&str; 6] = ["token", "api_token", "api_key", "password", "secret", "private_key"];
+const WRITTEN_SECRETS: [&str; 9] = [
+    "token",
+    "api_token",
+    "api_key",
+    "password",
+    "secret",
+    "private_key",
+    "client_secret",
+    "webhook_secret",
+    "github_webhook_secret",
+];
 
 /// So many errors are kept; the rest are counted. To find the place of one takes as long as the file is.
 const ERRORS_KEPT_MAX: usize = 1_000;
@@ -151,11 +161,7 @@ impl<'a> Table<'a> {
                 continue;
             }
             if WRITTEN_SECRETS.contains(&name.to_ascii_lowercase().as_str()) {
-                let help = self.known.contains(&"token_env").then(|| {
-                    "give the name of an environment variable, `token_env = \"NAME\"`, or of a file, \
-                     `token_file = \"/path\"`"
-                        .to_owned()
-                });
+                let help = self.naming(name);
                 self.note(key.span().start, name, "secrets are named here, never written", help);
                 continue;
             }
@@ -165,6 +171,25 @@ impl<'a> Table<'a> {
             };
             self.note(key.span().start, name, "unknown key", Some(help));
         }
+    }
+
+    /// How a secret that was written is named instead; for one that has no keys of its own it is the token's.
+    fn naming(&self, secret: &str) -> Option<String> {
+        let secret = secret.to_ascii_lowercase();
+        let known = |key: &String| self.known.contains(&key.as_str());
+        let keys = |secret: &str| {
+            let variable = Some(format!("{secret}_env")).filter(known);
+            let file = Some(format!("{secret}_file")).filter(known);
+            match (variable, file) {
+                (Some(variable), Some(file)) => Some(format!(
+                    "give the name of an environment variable, `{variable} = \"NAME\"`, or of a file, \
+                     `{file} = \"/path\"`"
+                )),
+                (None, Some(file)) => Some(format!("give the path of a file, `{file} = \"/path\"`")),
+                (Some(_) | None, None) => None,
+            }
+        };
+        keys(&secret).or_else(|| keys(&format!("github_{secret}"))).or_else(|| keys("token"))
     }
 
     fn value(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Value<'a> {
@@ -197,6 +222,11 @@ impl<'a> Value<'a> {
             self.refuse_type(expected);
         }
         text
+    }
+
+    /// A string; `None`, unsaid, if it is none.
+    pub(super) fn as_text(&self) -> Option<&'a str> {
+        self.tree.as_str()
     }
 
     /// `true` or `false`.
@@ -309,13 +339,22 @@ pub(super) struct Once {
 impl Once {
     /// Takes `id`, which `value` says; if it is taken, says where, and is false.
     pub(super) fn claim(&mut self, value: &Value<'_>, id: &str) -> bool {
-        if let Some((path, offset)) = self.given.get(id) {
-            let line = Place::of(value.problems.text, *offset).line;
+        let former = self.former(value, id);
+        if let Some((line, path)) = &former {
             value.refuse(format!("{} is given at line {line} already, by {path}", quoted(id)));
-            return false;
         }
-        self.given.insert(id.to_owned(), (value.path.clone(), value.offset));
-        true
+        former.is_none()
+    }
+
+    /// Takes `id`, which `value` says; if it is taken, returns the line and the key, unsaid.
+    pub(super) fn former(&mut self, value: &Value<'_>, id: &str) -> Option<(usize, String)> {
+        let former = self.given.get(id);
+        let former =
+            former.map(|(path, offset)| (Place::of(value.problems.text, *offset).line, path.clone()));
+        if former.is_none() {
+            self.given.insert(id.to_owned(), (value.path.clone(), value.offset));
+        }
+        former
     }
 }
 

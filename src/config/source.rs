@@ -1,8 +1,11 @@
 //! Keys that every source has.
 
-use reqwest::Url;
+use std::path::Path;
 
-use super::reader::{Once, Table, quoted};
+use reqwest::{Certificate, Url};
+
+use super::reader::{Once, Table, Value, quoted};
+use super::secret::read_limited;
 use super::value::base;
 use crate::model::name::SourceName;
 use crate::model::time::Span;
@@ -17,6 +20,8 @@ const POLL_INTERVAL_MAX: Span = Span::from_days(1);
 const DEFAULT_HISTORY: Span = Span::from_days(180);
 /// Less fills no window.
 const HISTORY_MIN: Span = Span::from_days(1);
+/// The certificates of all the world's authorities take a quarter of it.
+const CA_BYTES_MAX: u64 = 1024 * 1024;
 /// Ten years; what is older says nothing about today, and takes days to read.
 const HISTORY_MAX: Span = Span::from_days(3_653);
 
@@ -51,6 +56,41 @@ pub(super) fn api_url(
         return None;
     }
     Some(base(&url))
+}
+
+/// Reads `ca_file`: the certificates of authorities that are trusted besides those of the system, in PEM. What is
+/// wrong counts as none, since the errors are told and nothing starts.
+pub(super) fn ca_pem(table: &mut Table<'_>) -> Option<Vec<u8>> {
+    table.optional("ca_file").and_then(|value| certificates(&value))
+}
+
+fn certificates(value: &Value<'_>) -> Option<Vec<u8>> {
+    let path = value.text("the path of a file")?;
+    let pem = match read_limited(Path::new(path), CA_BYTES_MAX) {
+        Ok(pem) => pem,
+        Err(error) => {
+            value.refuse(format!("the file that is named here cannot be read: {}", error.kind()));
+            return None;
+        }
+    };
+    // What is kept of it is no secret.
+    if pem.contains("PRIVATE KEY-----") {
+        value.refuse_with(
+            "the file that is named here holds a private key",
+            "only certificates belong there; a key that others may read is to be replaced",
+        );
+        return None;
+    }
+    let certificates = Certificate::from_pem_bundle(pem.as_bytes()).unwrap_or_default();
+    let is_usable = || reqwest::Client::builder().tls_certs_only(certificates.clone()).build().is_ok();
+    if certificates.is_empty() || !is_usable() {
+        value.refuse_with(
+            "the file that is named here holds no certificate in PEM",
+            "the certificate of the authority begins with -----BEGIN CERTIFICATE-----",
+        );
+        return None;
+    }
+    Some(pem.into_bytes())
 }
 
 /// Reads `poll_interval`.

@@ -2,16 +2,12 @@
 
 use std::fmt::{self, Write};
 
-use regex::Regex;
-
-use super::Config;
 use super::value::duration_text;
+use super::{Config, Push, Server};
 use crate::model::name::ServiceId;
-use crate::model::settings::{
-    ComponentRule, DeployedBy, DeploymentRule, DeploymentsFrom, Prereleases, ReleaseRule, RunRule, Standing,
-    TeamRule, TeamsFrom,
-};
-use crate::source::github::config::Config as GithubConfig;
+use crate::model::secret::Credential;
+use crate::model::settings::{ComponentRule, DeployedBy, DeploymentRule, Standing, TeamRule, TeamsFrom};
+use crate::source::github::config::{App, Config as GithubConfig, SignIn};
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
 
 /// A few lines of text: organisation, sources, windows, teams, components, rules. No secret is in it.
@@ -27,7 +23,7 @@ fn write_summary(out: &mut String, config: &Config) -> fmt::Result {
     let Config { organization, metrics, max_series, ownership, store, server, github, pagerduty } = config;
     writeln!(out, "organization {organization}, calendar days in {}", metrics.timezone)?;
     writeln!(out, "store        {store}")?;
-    writeln!(out, "server       {}, reached as {}", server.listen, server.external_url)?;
+    write_server(out, server)?;
     let windows: Vec<&str> = metrics.windows.iter().map(|window| window.label.as_str()).collect();
     writeln!(out, "windows      {}; at most {max_series} series", windows.join(", "))?;
     for source in github {
@@ -49,6 +45,40 @@ fn write_summary(out: &mut String, config: &Config) -> fmt::Result {
     Ok(())
 }
 
+fn write_server(out: &mut String, server: &Server) -> fmt::Result {
+    let Server { listen, external_url, push } = server;
+    writeln!(out, "server       {listen}, reached as {external_url}")?;
+    let Some(Push { token, github_webhook_secret }) = push else {
+        return Ok(());
+    };
+    writeln!(out, "  push         with {}", token_words(token))?;
+    match github_webhook_secret {
+        Some(secret) => {
+            writeln!(out, "  webhooks     of GitHub, signed by the secret from {}", secret.identity())
+        }
+        None => writeln!(out, "  webhooks     none"),
+    }
+}
+
+fn token_words(token: &Credential) -> String {
+    format!("a token from {}", token.identity())
+}
+
+fn app_words(app: &App) -> String {
+    let App { id, private_key, installation } = app;
+    let installed = installation.map_or("every installation".to_owned(), |id| format!("installation {id}"));
+    format!("the App {id}, {installed}, key from {}", private_key.identity())
+}
+
+/// How many authorities are trusted besides those of the system, if any.
+fn write_ca(out: &mut String, ca_pem: Option<&[u8]>) -> fmt::Result {
+    let Some(pem) = ca_pem else {
+        return Ok(());
+    };
+    let count = String::from_utf8_lossy(pem).matches("-----BEGIN CERTIFICATE-----").count();
+    writeln!(out, "  trusts       the system's authorities, and {count} of ca_file")
+}
+
 fn write_github(out: &mut String, source: &GithubConfig) -> fmt::Result {
     writeln!(
         out,
@@ -58,6 +88,11 @@ fn write_github(out: &mut String, source: &GithubConfig) -> fmt::Result {
         duration_text(source.poll_interval),
         duration_text(source.history),
     )?;
+    match &source.sign_in {
+        SignIn::Token(token) => writeln!(out, "  signs in     with {}", token_words(token))?,
+        SignIn::App(app) => writeln!(out, "  signs in     as {}", app_words(app))?,
+    }
+    write_ca(out, source.ca_pem.as_deref())?;
     writeln!(out, "  repositories {}", source.repositories)?;
     let teams = match source.teams_from {
         TeamsFrom::Config => "this configuration alone",
@@ -77,33 +112,7 @@ fn write_github(out: &mut String, source: &GithubConfig) -> fmt::Result {
 
 fn write_rule(out: &mut String, rule: &DeploymentRule) -> fmt::Result {
     let DeploymentRule { source: _, repositories, from } = rule;
-    writeln!(out, "  deployments  {repositories}: {}", from_words(from))
-}
-
-fn from_words(from: &DeploymentsFrom) -> String {
-    let tags = |tag: &Option<Regex>| tag.as_ref().map_or(String::new(), |tag| format!(" tagged {tag}"));
-    match from {
-        DeploymentsFrom::Deployments(environment) => format!("to environments {environment}"),
-        DeploymentsFrom::Releases(ReleaseRule { tag, prereleases: Prereleases::LeftOut }) => {
-            format!("releases{}", tags(tag))
-        }
-        DeploymentsFrom::Releases(ReleaseRule { tag, prereleases: Prereleases::Included }) => {
-            format!("releases and prereleases{}", tags(tag))
-        }
-        DeploymentsFrom::Tags(None) => "every tag".to_owned(),
-        DeploymentsFrom::Tags(Some(tag)) => format!("tags {tag}"),
-        DeploymentsFrom::WorkflowRuns(rule) => run_words(rule),
-        DeploymentsFrom::Merges => "every merge".to_owned(),
-        DeploymentsFrom::Push => "what is pushed".to_owned(),
-    }
-}
-
-fn run_words(rule: &RunRule) -> String {
-    let RunRule { workflow, branch, event } = rule;
-    let part = |word: &str, value: &Option<String>| {
-        value.as_ref().map_or(String::new(), |value| format!(" {word} {value}"))
-    };
-    format!("runs of {workflow}{}{}", part("on", branch), part("by", event))
+    writeln!(out, "  deployments  {repositories}: {from}")
 }
 
 fn write_pagerduty(out: &mut String, source: &PagerdutyConfig, config: &Config) -> fmt::Result {
@@ -115,6 +124,8 @@ fn write_pagerduty(out: &mut String, source: &PagerdutyConfig, config: &Config) 
         duration_text(source.poll_interval),
         duration_text(source.history),
     )?;
+    writeln!(out, "  signs in     with {}", token_words(&source.credential))?;
+    write_ca(out, source.ca_pem.as_deref())?;
     let Some(filter) = config.metrics.incident_filters.get(&source.name) else {
         return Ok(());
     };
@@ -152,12 +163,15 @@ fn write_team(out: &mut String, team: &TeamRule) -> fmt::Result {
 
 fn write_component(out: &mut String, component: &ComponentRule) -> fmt::Result {
     write!(out, "component    {}: {}", component.name, component.repository)?;
+    if let Some(paths) = &component.paths {
+        write!(out, " in {}", paths.patterns().join(" and "))?;
+    }
     if let Some(team) = &component.team {
         write!(out, ", team {team}")?;
     }
     match &component.deployed_by {
         Some(DeployedBy::Environment(environment)) => write!(out, ", environments {environment}")?,
-        Some(DeployedBy::Workflow(rule)) => write!(out, ", {}", run_words(rule))?,
+        Some(DeployedBy::Workflow(rule)) => write!(out, ", runs of {rule}")?,
         Some(DeployedBy::Tag(tag)) => write!(out, ", tags {tag}")?,
         None => {}
     }

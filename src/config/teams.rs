@@ -1,11 +1,11 @@
-//! `[[teams]]` and `[[components]]`.
+//! `[[teams]]`.
 
 use std::collections::BTreeMap;
 
-use super::reader::{Once, Table, Value, closest, quoted};
+use super::reader::{Once, Table, Value, quoted};
 use super::value::every;
-use crate::model::name::{ComponentName, TeamSlug};
-use crate::model::settings::{ComponentRule, DeployedBy, RepositoryPatterns, TeamRule};
+use crate::model::name::TeamSlug;
+use crate::model::settings::{RepositoryPatterns, TeamRule};
 
 /// Every link is a label of `dora_team_info`; a team with more needs a page of its own.
 const LINKS_MAX: usize = 20;
@@ -17,11 +17,10 @@ pub(super) fn teams(document: &mut Table<'_>, github_teams_are_read: bool) -> Op
     every(tables.into_iter().map(|table| team(table, &mut once, github_teams_are_read)))
 }
 
-/// What two teams, or two components, cannot both have.
+/// What two teams cannot both have.
 #[derive(Default)]
 struct Claims {
     names: Once,
-    repositories: Once,
     github_teams: Once,
     pagerduty_services: Once,
 }
@@ -87,7 +86,7 @@ fn team_name<'a>(value: &Value<'a>, names: &mut Once) -> Option<(&'a str, TeamSl
 }
 
 /// A name as it stands in URLs and labels: lower case, and a hyphen for everything that is neither letter nor digit.
-fn slug(name: &str) -> String {
+pub(super) fn slug(name: &str) -> String {
     let lower = name.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
@@ -112,57 +111,4 @@ fn read_links(table: &Table<'_>) -> Vec<(String, String)> {
         Some((format!("link_{key}"), value.url()?.into()))
     };
     entries.into_iter().filter_map(read).collect()
-}
-
-/// Reads all of `[[components]]`.
-pub(super) fn components(document: &mut Table<'_>, teams: Option<&[TeamRule]>) -> Option<Vec<ComponentRule>> {
-    let mut once = Claims::default();
-    let tables = document.tables("components");
-    every(tables.into_iter().map(|table| component(table, &mut once, teams)))
-}
-
-/// A component. Where the teams themselves are wrong, which one is meant is not asked.
-fn component(mut table: Table<'_>, once: &mut Claims, teams: Option<&[TeamRule]>) -> Option<ComponentRule> {
-    let name = table.required("name", "name = \"checkout\"").and_then(|value| {
-        let name = value.name()?;
-        once.names.claim(&value, name).then(|| ComponentName::from(name))
-    });
-    let repository = table.required("repository", "repository = \"acme/shop\"").and_then(|value| {
-        let repository = value.repository()?;
-        let folded = repository.as_str().to_ascii_lowercase();
-        once.repositories.claim(&value, &folded).then_some(repository)
-    });
-    let environment = match table.optional("environment") {
-        Some(value) => value.environment().map(Some),
-        None => Some(None),
-    };
-    let team = match table.optional("team") {
-        Some(value) => owner(&value, teams).map(Some),
-        None => Some(None),
-    };
-    let pagerduty_services = table.pagerduty_services(&mut once.pagerduty_services);
-    table.later(&["paths", "workflow", "tag", "branch"]);
-    table.finish();
-    Some(ComponentRule {
-        name: name?,
-        repository: repository?,
-        paths: None,
-        deployed_by: environment?.map(DeployedBy::Environment),
-        team: team?,
-        pagerduty_services,
-    })
-}
-
-fn owner(value: &Value<'_>, teams: Option<&[TeamRule]>) -> Option<TeamSlug> {
-    let name = value.name()?;
-    let slug = TeamSlug::new(slug(name));
-    let teams = teams?;
-    if teams.iter().any(|team| team.slug == slug) {
-        return Some(slug);
-    }
-    let meant = closest(name, teams.iter().map(|team| team.name.as_str()));
-    let help =
-        meant.map_or("add it as one of `[[teams]]`".to_owned(), |team| format!("did you mean {team:?}?"));
-    value.refuse_with(format!("unknown team {}", quoted(name)), help);
-    None
 }

@@ -4,25 +4,64 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::push::Pushed;
 use crate::clock::SharedClock;
 use crate::collect::Collector;
-use crate::config::Config;
+use crate::config::{Config, Push};
+use crate::http::Governors;
+use crate::model::dirty::Dirty;
 use crate::model::time::Span;
 use crate::recompute::{Computed, Recompute};
+use crate::server::{Inbound, Told, expect_webhooks};
 use crate::source::Provider;
 use crate::source::github::Github;
 use crate::source::pagerduty::Pagerduty;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::{SourceTelemetry, Telemetry};
 
+/// Webhooks that a source has not looked at yet, while it polls or pauses. When there are more, they are counted as
+/// dropped and the next poll finds what they were about.
+const TOLD_QUEUED: usize = 1_024;
+/// Pushed deployments that are not stored yet: whoever pushes waits for the answer, so there are few.
+const PUSHED_QUEUED: usize = 64;
 /// Applied batches that recompute has not looked at yet. It drains them even while it waits, so a few suffice.
 const CHANGES_QUEUED: usize = 64;
 /// Tasks end at their next await after they are told to; this is only for one that hangs in the operating system.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What may come in, for whichever generation is running.
+#[derive(Debug)]
+pub(super) struct WayIn {
+    pub(super) inbound: watch::Sender<Option<Arc<Inbound>>>,
+    /// Whoever reads the configuration again.
+    pub(super) reload: mpsc::Sender<oneshot::Sender<Result<(), String>>>,
+}
+
+impl WayIn {
+    fn open(
+        &self,
+        push: Option<&Push>,
+        telemetry: &Telemetry,
+        github: Vec<mpsc::Sender<Vec<Dirty>>>,
+        deployments: mpsc::Sender<Told>,
+    ) {
+        let inbound = push.map(|push| Inbound {
+            token: push.token.clone(),
+            github_webhook_secret: push.github_webhook_secret.clone(),
+            github,
+            reload: self.reload.clone(),
+            deployments,
+        });
+        if inbound.as_ref().is_some_and(|inbound| inbound.github_webhook_secret.is_some()) {
+            expect_webhooks(telemetry);
+        }
+        self.inbound.send_replace(inbound.map(Arc::new));
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Generation {
@@ -37,7 +76,9 @@ impl Generation {
         store: &SqliteStore,
         clock: &SharedClock,
         telemetry: &Telemetry,
+        governors: &Governors,
         computed: &watch::Sender<Option<Arc<Computed>>>,
+        way_in: &WayIn,
     ) -> anyhow::Result<Self> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         // Tasks that run already when a later one cannot start must not go on by themselves.
@@ -52,18 +93,32 @@ impl Generation {
             poll_interval,
             changes: sender.clone(),
         };
+        let mut github = Vec::new();
         for config in &config.github {
             let own = telemetry.source(config.name.as_str(), Provider::Github.kind());
-            let source = Github::new(config.clone(), Arc::clone(clock), own.clone());
+            let source = Github::new(config.clone(), governors, Arc::clone(clock), own.clone());
             let source = source.with_context(|| format!("cannot set up {}", config.name))?;
-            tasks.spawn(collector(own, config.poll_interval).run(source, stop.clone()));
+            let (tell, told) = mpsc::channel(TOLD_QUEUED);
+            github.push(tell);
+            tasks.spawn(collector(own, config.poll_interval).run(source, told, stop.clone()));
         }
         for config in &config.pagerduty {
             let own = telemetry.source(config.name.as_str(), Provider::Pagerduty.kind());
-            let source = Pagerduty::new(config.clone(), Arc::clone(clock), own.clone());
+            let source = Pagerduty::new(config.clone(), governors, Arc::clone(clock), own.clone());
             let source = source.with_context(|| format!("cannot set up {}", config.name))?;
-            tasks.spawn(collector(own, config.poll_interval).run(source, stop.clone()));
+            // Nobody tells it anything.
+            let (_, told) = mpsc::channel(1);
+            tasks.spawn(collector(own, config.poll_interval).run(source, told, stop.clone()));
         }
+        let (deployments, told) = mpsc::channel(PUSHED_QUEUED);
+        let pushed = Pushed {
+            store: store.clone(),
+            clock: Arc::clone(clock),
+            rules: Arc::new(config.ownership.clone()),
+            changes: sender,
+        };
+        tasks.spawn(pushed.run(told, stop.clone()));
+        way_in.open(config.server.push.as_ref(), telemetry, github, deployments);
         tasks.spawn(recompute.run(changes, computed.clone(), stop.clone()));
         tasks.close();
         guard.disarm();

@@ -62,7 +62,7 @@ fn render(
     rendering: &Rendering,
     computed: &Computed,
 ) -> Result<Published, std::io::Error> {
-    let Computed { snapshot, linked: _, counters, facts, newest_fact, took } = computed;
+    let Computed { snapshot, linked: _, counters, facts, newest_fact, subjects, took } = computed;
     telemetry.snapshot(took.as_secs_f64());
     telemetry.facts(facts);
     for (name, kind) in &rendering.sources {
@@ -72,5 +72,7 @@ fn render(
         }
     }
     let organization = rendering.organization.clone();
-    Published::new(organization, Arc::clone(snapshot), counters, &telemetry.gather(), rendering.limits)
+    let own = telemetry.gather();
+    let published = Published::new(organization, Arc::clone(snapshot), counters, &own, rendering.limits)?;
+    Ok(published.with_subjects(Arc::clone(subjects)))
 }

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::render::{self, Rendering};
 use crate::recompute::Computed;
-use crate::server::{self, ServerState};
+use crate::server::{self, InboundReceiver, ServerState};
 use crate::telemetry::Telemetry;
 
 #[derive(Debug)]
@@ -28,9 +28,11 @@ impl Serving {
         telemetry: Telemetry,
         computed: watch::Receiver<Option<Arc<Computed>>>,
         rendering: watch::Receiver<Rendering>,
+        inbound: InboundReceiver,
     ) -> anyhow::Result<Self> {
         let (stop, renderer) = (CancellationToken::new(), TaskTracker::new());
         let (published, newest) = watch::channel(None);
+        let state = ServerState::new(newest).open(inbound, telemetry.clone());
         renderer.spawn(render::run(telemetry, computed, rendering, published, stop.clone()));
         renderer.close();
         // The listener belongs to the runtime that made it, so the other one takes its socket over.
@@ -40,7 +42,7 @@ impl Serving {
         let server = std::thread::Builder::new().name("server".to_owned()).spawn(move || {
             runtime.block_on(async move {
                 match TcpListener::from_std(socket) {
-                    Ok(listener) => server::serve(listener, ServerState::new(newest), stopped).await,
+                    Ok(listener) => server::serve(listener, state, stopped).await,
                     Err(error) => tracing::error!("cannot serve: {error}"),
                 }
             });

@@ -17,8 +17,12 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     /// The header `Authorization`.
     pub authorization: Option<String>,
+    /// The header `Host`.
+    pub host: Option<String>,
     /// The header `User-Agent`.
     pub user_agent: Option<String>,
+    /// How many requests are being answered at this moment, this one included.
+    pub concurrent: usize,
     /// The body.
     pub body: Vec<u8>,
     /// The name of the GraphQL operation, if it is one and has one.

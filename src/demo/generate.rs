@@ -8,6 +8,8 @@
 mod changes;
 mod plan;
 mod rollouts;
+pub mod sized;
+mod traces;
 mod trouble;
 mod words;
 
@@ -18,6 +20,7 @@ use chrono::{Datelike, NaiveTime, Weekday};
 pub use self::plan::{DAYS, ORGANIZATION, REPOSITORY_COUNT, TEAM_COUNT};
 use self::plan::{Habits, Role};
 pub(super) use self::plan::{SERVICE_OF_NOBODY, TEAMS, service_name};
+pub use self::traces::{MONOREPO, PARTS, RELEASING, RUNNING, TAGGING, WORKFLOW_FILE};
 use super::random::Random;
 use super::world::World;
 use super::world::deployment::DeploymentKey;
@@ -44,6 +47,7 @@ pub fn generate(seed: u64, now: Timestamp) -> World {
     teller.outline(&world, begin, now);
     teller.run(&mut world, now);
     world.advance(now);
+    teller.leave_traces(&mut world);
     world
 }
 
@@ -55,6 +59,9 @@ fn found(world: &mut World, begin: Timestamp) {
     }
     for place in plan::places() {
         let key = world.repository(&format!("{ORGANIZATION}/{}", place.name), founded);
+        if RUNNING.contains(&place.name) {
+            world.workflow(key, WORKFLOW_FILE, "Deploy", founded);
+        }
         world.at_mut(key).fork = place.role == Role::Fork;
         world.at_mut(key).topics = vec!["service".to_owned(), place.habits.team.to_owned()];
         if place.role != Role::Unowned && place.role != Role::Empty {
@@ -143,11 +150,14 @@ pub(super) struct Teller {
     incidents: usize,
     remedies: usize,
     closings: usize,
+    /// How far deployments were followed to what they leave.
+    trails: Vec<traces::Trail>,
 }
 
 impl Teller {
     /// A teller who knows the example organisation.
     pub(super) fn new(world: &World, seed: u64, hurry: i64) -> Self {
+        let trails = Self::find_trails(world);
         let told = plan::places().filter_map(|place| {
             let key = world.find(&format!("{ORGANIZATION}/{}", place.name))?;
             let repository = world.at(key);
@@ -174,6 +184,7 @@ impl Teller {
             incidents: 0,
             remedies: 0,
             closings: 0,
+            trails,
         }
     }
 

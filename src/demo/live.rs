@@ -32,5 +32,6 @@ impl Live {
         if self.random.chance(ONE_MORE) {
             self.teller.stir(world, now);
         }
+        self.teller.leave_traces(world);
     }
 }

@@ -4,12 +4,13 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{Query, State};
-use axum::http::header::{AUTHORIZATION, USER_AGENT};
+use axum::http::header::{AUTHORIZATION, HOST, USER_AGENT};
 use axum::http::{HeaderName, HeaderValue, Request as HttpRequest, StatusCode};
 use axum::response::Response;
 use axum::{Router, serve as serve_on};
@@ -20,7 +21,9 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange::{Answer, Request, Tally};
 use super::faults::{Delivery, Faults, Spoiled, spoil};
-use super::github::GitHub;
+use super::github::{Enterprise, Heaviness, Secondary};
+use super::github::{GitHub, Rules};
+use super::identity::{Identities, SharedIdentities, Token};
 use super::pagerduty::PagerDutyApi;
 use super::world::SharedWorld;
 
@@ -28,17 +31,28 @@ use super::world::SharedWorld;
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// What the documentation grants a personal token of GitHub in an hour.
 const GITHUB_POINTS_PER_HOUR: u64 = 5_000;
+/// Whose the token of GitHub is, and what it may do.
+const GITHUB_LOGIN: &str = "acme-sextant";
+const GITHUB_SCOPES: [&str; 2] = ["repo", "read:org"];
 /// What the documentation grants a key of `PagerDuty` in a minute.
 const PAGERDUTY_REQUESTS_PER_MINUTE: u64 = 960;
 
 /// What the servers accept and how they behave. The tokens are invented, and no secrets.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The token of GitHub.
+    /// The token of GitHub: a classic one that sees everything.
     pub github_token: String,
+    /// Everybody else whom GitHub knows.
+    pub github_identities: Identities,
     /// The token of `PagerDuty`.
     pub pagerduty_token: String,
-    /// GraphQL points in an hour.
+    /// GitHub's secondary limits; `None`: there are none, for worlds whose clock stands still.
+    pub github_secondary: Option<Secondary>,
+    /// How heavy a GraphQL query may be.
+    pub github_heaviness: Heaviness,
+    /// GitHub is an enterprise server.
+    pub github_enterprise: Option<Enterprise>,
+    /// GraphQL points in an hour of that token.
     pub github_points_per_hour: u64,
     /// `PagerDuty` requests in a minute.
     pub pagerduty_requests_per_minute: u64,
@@ -50,7 +64,11 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             github_token: "demo-github-token".to_owned(),
+            github_identities: Identities::default(),
             pagerduty_token: "demo-pagerduty-token".to_owned(),
+            github_secondary: None,
+            github_heaviness: Heaviness::default(),
+            github_enterprise: None,
             github_points_per_hour: GITHUB_POINTS_PER_HOUR,
             pagerduty_requests_per_minute: PAGERDUTY_REQUESTS_PER_MINUTE,
             latency: Duration::ZERO,
@@ -76,6 +94,8 @@ pub struct Servers {
     pub github: Arc<Server>,
     /// `PagerDuty`.
     pub pagerduty: Arc<Server>,
+    /// Whom GitHub knows.
+    pub identities: SharedIdentities,
 }
 
 /// Starts both servers on free loopback ports. They run on the tracker until `stop`, and hold no request back then.
@@ -87,17 +107,28 @@ pub async fn serve(
 ) -> io::Result<Servers> {
     let Options {
         github_token,
+        mut github_identities,
+        github_secondary,
+        github_heaviness,
+        github_enterprise,
         pagerduty_token,
         github_points_per_hour,
         pagerduty_requests_per_minute,
         latency,
     } = options;
-    let github = GitHub::new(&github_token, github_points_per_hour).map_err(io::Error::other)?;
+    let mut token = Token::classic(&github_token, GITHUB_LOGIN, &GITHUB_SCOPES);
+    token.points_per_hour = github_points_per_hour;
+    github_identities.tokens.insert(0, token);
+    let identities = SharedIdentities::new(github_identities);
+    let rules =
+        Rules { secondary: github_secondary, heaviness: github_heaviness, enterprise: github_enterprise };
+    let github = GitHub::new(identities.clone(), rules).map_err(io::Error::other)?;
     let pagerduty = PagerDutyApi::new(&pagerduty_token, pagerduty_requests_per_minute);
     let stage = Stage { world, tracker, stop, latency };
     Ok(Servers {
         github: stage.open(Api::GitHub(Box::new(github))).await?,
         pagerduty: stage.open(Api::PagerDuty(pagerduty)).await?,
+        identities,
     })
 }
 
@@ -128,6 +159,7 @@ impl Stage<'_> {
             world: self.world.clone(),
             latency: self.latency,
             stop: self.stop.clone(),
+            concurrent: AtomicUsize::new(0),
         });
         let router = Router::new().fallback(handle).with_state(desk);
         let stop = self.stop.clone();
@@ -148,12 +180,15 @@ struct Desk {
     world: SharedWorld,
     latency: Duration,
     stop: CancellationToken,
+    concurrent: AtomicUsize,
 }
 
 async fn handle(State(desk): State<Arc<Desk>>, request: HttpRequest<Body>) -> Response {
-    let Some(request) = read(request).await else {
+    let Some(mut request) = read(request).await else {
         return Response::new(Body::empty());
     };
+    let present = Present::enter(&desk.concurrent);
+    request.concurrent = present.others + 1;
     desk.server.tally.arrived(&request);
     let faults = desk.server.faults.of(&request);
     let (answer, now) = {
@@ -178,6 +213,24 @@ async fn handle(State(desk): State<Arc<Desk>>, request: HttpRequest<Body>) -> Re
     respond(answer, delivery)
 }
 
+/// A request that is being answered, until it is dropped.
+struct Present<'a> {
+    count: &'a AtomicUsize,
+    others: usize,
+}
+
+impl<'a> Present<'a> {
+    fn enter(count: &'a AtomicUsize) -> Self {
+        Self { count, others: count.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 async fn wait(latency: Duration, delivery: Delivery) {
     if delivery == Delivery::Never {
         std::future::pending::<()>().await;
@@ -196,7 +249,9 @@ async fn read(request: HttpRequest<Body>) -> Option<Request> {
         path: parts.uri.path().to_owned(),
         query: query.unwrap_or_default(),
         authorization: header(AUTHORIZATION).map(str::to_owned),
+        host: header(HOST).map(str::to_owned),
         user_agent: header(USER_AGENT).map(str::to_owned),
+        concurrent: 0,
         body: to_bytes(body, BODY_BYTES_MAX).await.ok()?.to_vec(),
         operation: None,
     };

@@ -25,6 +25,7 @@
 //! It must never know HTTP, GraphQL, JSON or a clock.
 
 pub mod account;
+pub mod changed_file;
 pub mod commit;
 pub mod deployment;
 pub mod incident;
@@ -34,6 +35,7 @@ pub mod pull;
 pub mod pull_story;
 pub mod release;
 pub mod repository;
+pub mod workflow;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

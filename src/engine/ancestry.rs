@@ -3,6 +3,8 @@
 //! Everything here is linear in commits and their parents, needs no recursion, and ends on any input: a parent that
 //! is not known is the end of the known history, a cycle (which git cannot have) is walked once.
 
+use std::sync::Arc;
+
 use crate::engine::commit_index::{CommitIndex, Node, narrow};
 use crate::model::fact::Commit;
 use crate::model::name::CommitId;
@@ -10,7 +12,7 @@ use crate::model::name::CommitId;
 /// The graph. A commit is in it if it is known itself, not if it is only named as somebody's parent.
 #[derive(Debug)]
 pub struct CommitGraph {
-    index: CommitIndex,
+    index: Arc<CommitIndex>,
     /// Where the parents of each commit begin; one more than there are commits.
     parent_starts: Vec<u32>,
     /// Parents in their order, `Node::NONE` where one is not known.
@@ -22,7 +24,7 @@ pub struct CommitGraph {
 impl CommitGraph {
     /// Of commits sorted by id and distinct; node `n` is the `n`-th of them.
     pub fn new(commits: &[&Commit]) -> Self {
-        let index = CommitIndex::new(commits.iter().map(|commit| commit.id).collect());
+        let index = Arc::new(CommitIndex::new(commits.iter().map(|commit| commit.id).collect()));
         let mut parent_starts = Vec::with_capacity(commits.len() + 1);
         let mut parents = Vec::with_capacity(commits.len());
         for commit in commits {
@@ -46,9 +48,9 @@ impl CommitGraph {
         self.parents_of(node).first().filter(|parent| **parent != Node::NONE).map(|parent| Node::of(*parent))
     }
 
-    /// What is left of the graph when nobody asks for ancestors any more.
-    pub fn into_index(self) -> CommitIndex {
-        self.index
+    /// What is needed of the graph when nobody asks for ancestors any more, for all components of the repository.
+    pub fn index(&self) -> Arc<CommitIndex> {
+        Arc::clone(&self.index)
     }
 
     /// How many commits there are.

@@ -45,6 +45,14 @@ impl Landed<'_> {
         }
     }
 
+    /// The files that it touches, if they were read.
+    pub fn paths(&self) -> Option<&[String]> {
+        match self {
+            Self::PullRequest(change) => change.paths.as_deref(),
+            Self::Push(commit) => commit.paths.as_deref(),
+        }
+    }
+
     /// When it landed.
     pub const fn merged_at(&self) -> Timestamp {
         match self {

@@ -1,14 +1,16 @@
 //! Whether the collected history covers a window, and the state of each repository (`definitions.md` §5).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use crate::engine::history::ComponentHistory;
 use crate::engine::link::{Linked, LinkedComponent};
-use crate::engine::snapshot::{Completeness, RepositoryState};
+use crate::engine::snapshot::{Completeness, ComponentView, RepositoryState, RepositoryView};
 use crate::model::batch::{Coverage, Inventory};
 use crate::model::fact::{Reach, Repository};
 use crate::model::name::{RepositoryId, SourceName, TeamSlug};
 use crate::model::settings::MetricSettings;
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Timestamp};
 
 /// The sources of incidents: those that gave one, that are complete since some instant, or that are filtered.
 pub fn incident_sources(
@@ -82,25 +84,57 @@ impl From<Option<Timestamp>> for Since {
     }
 }
 
-/// Repositories by source and state, zeros included for every source that has some.
-pub fn repositories(
-    linked: &Linked,
-    inventory: &Inventory,
-    at: Timestamp,
-) -> BTreeMap<(SourceName, RepositoryState), u64> {
+/// Since when it is known whose the changes are: after the last one before `at` of which it is not.
+pub fn known_since(unknown_at: &[Timestamp], at: Timestamp) -> Since {
+    const NEXT: Span = Span::from_millis(1);
+    let before = unknown_at.partition_point(|unknown| *unknown < at);
+    let last = before.checked_sub(1).and_then(|last| unknown_at.get(last));
+    last.map_or(Since::Nothing, |last| Since::At(last.plus(NEXT)))
+}
+
+/// What is to be said of each repository, by source and name.
+pub fn repositories(linked: &Linked, inventory: &Inventory, at: Timestamp) -> Vec<RepositoryView> {
     let mut components: HashMap<&RepositoryId, Vec<&LinkedComponent>> = HashMap::new();
     for component in &linked.components {
         let of_repository = components.entry(&component.history.repository).or_default();
         of_repository.push(component);
     }
+    let views = inventory.repositories.iter().map(|repository| {
+        let components = components.get(&repository.id).map(Vec::as_slice).unwrap_or_default();
+        let mut view = RepositoryView {
+            source: repository.id.source.clone(),
+            name: repository.name.clone(),
+            state: state(repository, components, at),
+            components: components.iter().map(|component| component_view(&component.history, at)).collect(),
+        };
+        view.components.sort_by(|a, b| a.name.cmp(&b.name));
+        view
+    });
+    let mut views: Vec<_> = views.collect();
+    views.sort_by(|a, b| (&a.source, &a.name).cmp(&(&b.source, &b.name)));
+    views
+}
+
+fn component_view(history: &ComponentHistory, at: Timestamp) -> ComponentView {
+    let finished = history.attempts.partition_point(|attempt| attempt.finished_at < at);
+    let newest = finished.checked_sub(1).and_then(|newest| history.attempts.get(newest));
+    ComponentView {
+        name: history.name.clone(),
+        team: history.team.clone(),
+        attempts: u64::try_from(finished).unwrap_or(u64::MAX),
+        newest_attempt_at: newest.map(|attempt| attempt.finished_at),
+        choice: Arc::clone(&history.choice),
+    }
+}
+
+/// Repositories by source and state, zeros included for every source that has some.
+pub fn counts(views: &[RepositoryView]) -> BTreeMap<(SourceName, RepositoryState), u64> {
     let mut counts = BTreeMap::new();
-    for repository in &inventory.repositories {
+    for view in views {
         for state in RepositoryState::ALL {
-            counts.entry((repository.id.source.clone(), state)).or_insert(0);
+            let count = counts.entry((view.source.clone(), state)).or_insert(0);
+            *count += u64::from(state == view.state);
         }
-        let components = components.get(&repository.id).map(Vec::as_slice);
-        let state = state(repository, components.unwrap_or_default(), at);
-        *counts.entry((repository.id.source.clone(), state)).or_insert(0) += 1;
     }
     counts
 }

@@ -56,11 +56,15 @@ pub fn countables<'l>(
 
 fn attempts(history: &ComponentHistory) -> impl Iterator<Item = Countable> {
     history.attempts.iter().map(|attempt| Countable {
-        key: CountedKey::Attempt(
-            history.repository.clone(),
-            attempt.id.clone(),
-            attempt.outcome == Outcome::Success,
-        ),
+        key: {
+            let (repository, id) = (history.repository.clone(), attempt.id.clone());
+            let succeeded = attempt.outcome == Outcome::Success;
+            if history.is_part {
+                CountedKey::PartAttempt(history.name.as_str().to_owned(), repository, id, succeeded)
+            } else {
+                CountedKey::Attempt(repository, id, succeeded)
+            }
+        },
         team: history.team.clone(),
         count: Count::Attempt(history.name.clone(), attempt.outcome),
         contact: attempt.contact,

@@ -1,13 +1,19 @@
 //! What the facts of one repository say about one component: its deployments with their kinds, changes and
 //! failures. Computed once for as long as the facts stay the same, and holding no raw facts.
+//!
+//! What does not depend on the component, the commit graph above all, is computed once for all of a repository.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::engine::ancestry::Containment;
 use crate::engine::change::{self, Changes, Commits, DeployedChange, Landed, Unplanned};
 use crate::engine::commit_index::{CommitIndex, Node};
 use crate::engine::failure::{self, Blame};
 use crate::engine::kind::{self, Kind};
+use crate::engine::part::{self, Whose};
 use crate::engine::revert::Reverts;
-use crate::engine::rollout::{self, FinishedAttempt, Rollout};
+use crate::engine::rollout::{self, Choice, FinishedAttempt, Rollout};
 use crate::model::batch::{Contact, RepositoryFacts};
 use crate::model::component::Component;
 use crate::model::fact::{Author, Corrections, Outcome};
@@ -38,6 +44,9 @@ pub struct Deployment {
     pub kind: Kind,
     /// Whether its commit and its predecessor's are both in the commit graph (`definitions.md` §5).
     pub traced: bool,
+    /// Whether it is the first one whose commit is known: like a `first` one it contains all that is older than the
+    /// collected history.
+    begins: bool,
     /// The changes that it is the first to contain, by name.
     pub changes: Vec<DeployedChange>,
     /// Which later deployments show that it failed.
@@ -47,7 +56,7 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    fn new(rollout: Rollout, kind: Kind, traced: bool) -> Self {
+    fn new(rollout: Rollout, kind: Kind, traced: bool, begins: bool) -> Self {
         let Rollout { commit, deployed_at, created_at, id, joined, url, contact } = rollout;
         Self {
             commit,
@@ -59,10 +68,16 @@ impl Deployment {
             contact,
             kind,
             traced,
+            begins,
             changes: Vec::new(),
             blamed: Vec::new(),
             taken_back_by: None,
         }
+    }
+
+    /// Whether the changes that it is the first to contain are its own (`definitions.md` 2.5).
+    pub(super) fn can_own(&self) -> bool {
+        self.kind == Kind::Forward && !self.begins
     }
 
     /// The external ids of all its successful attempts.
@@ -138,14 +153,20 @@ pub struct ComponentHistory {
     pub deployments: Vec<Deployment>,
     /// Its finished production attempts, by time and id.
     pub attempts: Vec<CountedAttempt>,
-    /// The merged pull requests of its repository, by merge.
+    /// Whether it is a part of its repository, of which there may be others.
+    pub is_part: bool,
+    /// How its deployments are found, and what was collected besides.
+    pub choice: Arc<Choice>,
+    /// Its merged pull requests, by merge.
     pub merged: Vec<MergedPull>,
+    /// When changes landed or were deployed of which nobody knows whether they are its own: sorted.
+    pub unknown_at: Vec<Timestamp>,
     /// What is suspect about its attempts and its changes' spans, with when it counts.
     pub suspicions: Vec<(Timestamp, Suspicion)>,
     /// What is suspect about its repository's pull requests: the same for all components of that repository.
-    pub repository_suspicions: Vec<(Timestamp, Suspicion)>,
-    commits: CommitIndex,
-    containment: Containment,
+    pub repository_suspicions: Arc<[(Timestamp, Suspicion)]>,
+    commits: Arc<CommitIndex>,
+    containment: Arc<Containment>,
 }
 
 impl ComponentHistory {
@@ -186,46 +207,90 @@ impl ComponentHistory {
     }
 }
 
-/// Derives a component's past from the facts of its repository.
-pub fn derive(component: &Component, facts: &RepositoryFacts, settings: &MetricSettings) -> ComponentHistory {
+/// What all components of a repository have in common.
+struct Repository<'r, 'f> {
+    facts: &'f RepositoryFacts,
+    commits: &'r Commits<'f>,
+    changes: &'r Changes<'f>,
+    reverts: &'r Reverts<'f, 'r>,
+    suspicions: Arc<[(Timestamp, Suspicion)]>,
+    settings: &'r MetricSettings,
+}
+
+/// Derives the pasts of components from the facts of their repository, in the components' order.
+pub fn derive<'c>(
+    components: impl IntoIterator<Item = &'c Component>,
+    facts: &RepositoryFacts,
+    settings: &MetricSettings,
+) -> Vec<ComponentHistory> {
+    let commits = Commits::new(&facts.commits);
+    let changes = Changes::new(facts, &commits);
+    let reverts = Reverts::new(&changes, &commits);
+    let suspicions = repository_suspicions(facts, &changes).into();
+    let repository =
+        Repository { facts, commits: &commits, changes: &changes, reverts: &reverts, suspicions, settings };
+    let mut containments = HashMap::new();
+    components.into_iter().map(|component| of_component(component, &repository, &mut containments)).collect()
+}
+
+/// Which deployment contains what first, by the commits deployed: parts of a repository are often deployed together.
+type Containments = HashMap<Vec<Option<Node>>, Arc<Containment>>;
+
+fn of_component(
+    component: &Component,
+    repository: &Repository<'_, '_>,
+    containments: &mut Containments,
+) -> ComponentHistory {
+    let Repository { facts, commits, changes, reverts: _, suspicions: of_repository, settings } = repository;
+    let whose: Vec<_> = changes.landed.iter().map(|landed| part::whose(component, landed)).collect();
     let attempts = rollout::attempts(component, facts);
     let rollouts = rollout::rollouts(&attempts);
-    let commits = Commits::new(&facts.commits);
     let nodes: Vec<_> = rollouts.iter().map(|rollout| commits.graph.find(rollout.commit)).collect();
     let kinds = kind::kinds(&rollouts, &nodes, &commits.graph);
-    let containment = Containment::new(&commits.graph, nodes.iter().copied());
+    let containment = containments.entry(nodes.clone());
+    let containment =
+        containment.or_insert_with(|| Arc::new(Containment::new(&commits.graph, nodes.iter().copied())));
+    let containment = Arc::clone(containment);
     let mut deployments = deployments(rollouts, &kinds, &nodes);
-    let changes = Changes::new(facts, &commits);
-    assign(&mut deployments, &nodes, &changes, &commits, &containment, settings);
+    let own = whose.iter().enumerate().filter(|(_, whose)| **whose == Whose::Own);
+    for (index, _) in own.clone() {
+        assign(&mut deployments, index, repository, &containment);
+    }
     failure::find(&mut deployments, &nodes, &commits.graph, settings);
 
-    let merged = merged(&changes, &commits, &containment, &deployments);
-    let suspicions = suspicions(&attempts, &deployments, settings);
-    let mut repository_suspicions = Vec::new();
-    for landed in &changes.landed {
-        if let Landed::PullRequest(pull) = landed {
-            let noted = Suspicion::noted(pull.corrections);
-            repository_suspicions.extend(noted.map(|suspicion| (pull.merged_at, suspicion)));
-        }
-    }
-    // A status that nobody documents may be what keeps an attempt from its end, so these count without one.
-    for seen in facts.attempts.iter().filter(|seen| seen.fact.finished.is_none()) {
-        let noted = Suspicion::noted(seen.fact.corrections);
-        repository_suspicions.extend(noted.map(|suspicion| (seen.fact.created_at, suspicion)));
-    }
+    let own = own.filter_map(|(index, _)| changes.landed.get(index));
     ComponentHistory {
         name: component.name.clone(),
         team: component.team.clone(),
         repository: component.repository.clone(),
         repository_name: component.repository_name.clone(),
+        is_part: component.paths.is_some(),
+        choice: Arc::new(rollout::choice(component, facts)),
+        merged: merged(own, commits, &containment, &deployments),
+        unknown_at: part::unknown_at(&whose, changes, commits, &containment, &deployments),
+        suspicions: suspicions(&attempts, &deployments, settings),
+        repository_suspicions: Arc::clone(of_repository),
         deployments,
         attempts: attempts.into_iter().map(counted).collect(),
-        merged,
-        suspicions,
-        repository_suspicions,
-        commits: commits.graph.into_index(),
+        commits: commits.graph.index(),
         containment,
     }
+}
+
+fn repository_suspicions(facts: &RepositoryFacts, changes: &Changes<'_>) -> Vec<(Timestamp, Suspicion)> {
+    let mut suspicions = Vec::new();
+    for landed in &changes.landed {
+        if let Landed::PullRequest(pull) = landed {
+            let noted = Suspicion::noted(pull.corrections);
+            suspicions.extend(noted.map(|suspicion| (pull.merged_at, suspicion)));
+        }
+    }
+    // A status that nobody documents may be what keeps an attempt from its end, so these count without one.
+    for seen in facts.attempts.iter().filter(|seen| seen.fact.finished.is_none()) {
+        let noted = Suspicion::noted(seen.fact.corrections);
+        suspicions.extend(noted.map(|suspicion| (seen.fact.created_at, suspicion)));
+    }
+    suspicions
 }
 
 fn counted(attempt: FinishedAttempt) -> CountedAttempt {
@@ -244,54 +309,45 @@ fn counted(attempt: FinishedAttempt) -> CountedAttempt {
 }
 
 fn deployments(rollouts: Vec<Rollout>, kinds: &[Kind], nodes: &[Option<Node>]) -> Vec<Deployment> {
+    let first_known = nodes.iter().position(Option::is_some);
     let mut previous_known = false;
     let mut deployments = Vec::with_capacity(rollouts.len());
-    for ((rollout, kind), node) in rollouts.into_iter().zip(kinds).zip(nodes) {
-        deployments.push(Deployment::new(rollout, *kind, previous_known && node.is_some()));
+    for (index, ((rollout, kind), node)) in rollouts.into_iter().zip(kinds).zip(nodes).enumerate() {
+        let traced = previous_known && node.is_some();
+        deployments.push(Deployment::new(rollout, *kind, traced, first_known == Some(index)));
         previous_known = node.is_some();
     }
     deployments
 }
 
-/// Gives each change to the deployment that contains it first (`definitions.md` 2.5). Only `forward` deployments
-/// have changes of their own, and of those not the first one whose commit is known: like a `first` one it contains
-/// all that is older than the collected history.
+/// Gives a change to the deployment that contains it first (`definitions.md` 2.5), if that one has changes of its own.
 fn assign(
     deployments: &mut [Deployment],
-    nodes: &[Option<Node>],
-    changes: &Changes<'_>,
-    commits: &Commits<'_>,
+    change: usize,
+    repository: &Repository<'_, '_>,
     containment: &Containment,
-    settings: &MetricSettings,
 ) {
-    let reverts = Reverts::new(changes, commits);
-    let first_known = nodes.iter().position(Option::is_some);
-    for (index, landed) in changes.landed.iter().enumerate() {
-        let Some(landing) = landed.landing() else {
-            continue;
-        };
-        let first = commits.graph.find(landing).and_then(|node| containment.first(node));
-        let Some(first) = first.filter(|first| Some(*first) != first_known) else {
-            continue;
-        };
-        let deployment = deployments.get_mut(first);
-        if let Some(deployment) = deployment.filter(|deployment| deployment.kind == Kind::Forward) {
-            let mut change = change::deployed(*landed, landing, deployment.deployed_at, commits, settings);
-            change.unplanned = reverts.unplanned(index, settings);
-            deployment.changes.push(change);
-        }
+    let Repository { facts: _, commits, changes, reverts, suspicions: _, settings } = repository;
+    let landed = changes.landed.get(change).and_then(|landed| Some((landed, landed.landing()?)));
+    let Some((landed, landing)) = landed else {
+        return;
+    };
+    let first = commits.graph.find(landing).and_then(|node| containment.first(node));
+    let deployment = first.and_then(|first| deployments.get_mut(first));
+    if let Some(deployment) = deployment.filter(|deployment| deployment.can_own()) {
+        let mut deployed = change::deployed(*landed, landing, deployment.deployed_at, commits, settings);
+        deployed.unplanned = reverts.unplanned(change, settings);
+        deployment.changes.push(deployed);
     }
 }
 
-fn merged(
-    changes: &Changes<'_>,
+fn merged<'c, 'f: 'c>(
+    changes: impl Iterator<Item = &'c Landed<'f>>,
     commits: &Commits<'_>,
     containment: &Containment,
     deployments: &[Deployment],
 ) -> Vec<MergedPull> {
     let mut merged: Vec<_> = changes
-        .landed
-        .iter()
         .filter_map(|landed| match landed {
             Landed::Push(_) => None,
             Landed::PullRequest(pull) => {

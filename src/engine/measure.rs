@@ -115,6 +115,7 @@ pub fn snapshot(
         .filter(|(_, level)| level.last_deployment_at.is_some())
         .map(|((team, name), _)| ((*team).clone(), (*name).clone()))
         .collect();
+    let views = completeness::repositories(linked, inventory, at);
     let detail = match settings.component_detail {
         ComponentDetail::On => components,
         ComponentDetail::Off => Vec::new(),
@@ -138,7 +139,8 @@ pub fn snapshot(
             .collect(),
         deployed,
         excluded: excluded(linked, sources, at),
-        repositories: completeness::repositories(linked, inventory, at),
+        repositories: completeness::counts(&views),
+        views,
         suspects,
     }
 }
@@ -167,7 +169,8 @@ fn levels<'l>(
     for component in &linked.components {
         let history = &component.history;
         let mut level = of_component(linked, component, instant, suspects);
-        level.since = covered.get(&history.repository).copied().into();
+        let covered = Since::from(covered.get(&history.repository).copied());
+        level.since = covered.and(completeness::known_since(&history.unknown_at, instant.at));
         levels.organization.absorb(&level);
         if let Some(team) = levels.teams.get_mut(&history.team) {
             team.absorb(&level);

@@ -1,14 +1,18 @@
 //! Attempts become deployments (`definitions.md` 2.2 and 2.3).
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 use regex::Regex;
 
+use crate::engine::change::Landed;
+use crate::engine::part::{self, Whose};
 use crate::model::batch::{Contact, RepositoryFacts, Seen};
 use crate::model::component::Component;
 use crate::model::fact::{Attempt, Corrections, Origin, Outcome, Stage};
 use crate::model::name::{CommitId, Environment, ExternalId};
-use crate::model::settings::{DeploymentsFrom, Prereleases};
+use crate::model::settings::{DeploymentsFrom, Prereleases, RunRule};
 use crate::model::time::{Span, Timestamp};
 
 /// How long a rollout waits for further environments (`definitions.md` 2.3).
@@ -43,7 +47,7 @@ pub struct FinishedAttempt {
 /// The finished production attempts of a component, by finish time and id.
 pub fn attempts(component: &Component, facts: &RepositoryFacts) -> Vec<FinishedAttempt> {
     let mut found: Vec<_> = match component.from {
-        DeploymentsFrom::Merges => merges(facts),
+        DeploymentsFrom::Merges => merges(component, facts),
         DeploymentsFrom::Deployments(_)
         | DeploymentsFrom::Releases(_)
         | DeploymentsFrom::Tags(_)
@@ -107,11 +111,70 @@ fn is_chosen(component: &Component, attempt: &Attempt) -> bool {
     }
 }
 
-/// Where merges deploy: each pull request merged into the default branch.
-fn merges(facts: &RepositoryFacts) -> Vec<FinishedAttempt> {
+/// How a component's deployments are found, and what was collected of its repository that this leaves out: what a
+/// person has to see where nothing is found. As the facts are now, whatever instant the numbers are of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Choice {
+    /// The rule, in words: `GitHub Deployments to environments ^prod`.
+    pub rule: String,
+    /// How many attempts it does not choose.
+    pub left_out: u64,
+    /// Environments, tags or workflows of these, the most frequent first; not more than [`LEFT_OUT_NAMES_MAX`].
+    pub left_out_names: Vec<String>,
+}
+
+/// A line for people has room for so many names.
+pub const LEFT_OUT_NAMES_MAX: usize = 5;
+
+/// What the component's rule chooses and leaves out.
+pub fn choice(component: &Component, facts: &RepositoryFacts) -> Choice {
+    let mut names: BTreeMap<Cow<'_, str>, u64> = BTreeMap::new();
+    let mut left_out: Vec<_> = facts
+        .attempts
+        .iter()
+        .map(|seen| &seen.fact)
+        .filter(|attempt| !is_chosen(component, attempt))
+        .collect();
+    left_out.sort_by(|a, b| a.id.cmp(&b.id));
+    left_out.dedup_by(|a, b| a.id == b.id);
+    for attempt in &left_out {
+        *names.entry(name(attempt)).or_default() += 1;
+    }
+    let mut names: Vec<_> = names.into_iter().collect();
+    names.sort_by_key(|(_, count)| Reverse(*count));
+    Choice {
+        rule: component.from.to_string(),
+        left_out: u64::try_from(left_out.len()).unwrap_or(u64::MAX),
+        left_out_names: names
+            .into_iter()
+            .take(LEFT_OUT_NAMES_MAX)
+            .map(|(name, _)| name.into_owned())
+            .collect(),
+    }
+}
+
+/// What the rules could have chosen an attempt by.
+fn name(attempt: &Attempt) -> Cow<'_, str> {
+    match &attempt.origin {
+        Origin::Deployment => attempt.environment.as_str().into(),
+        Origin::Run { workflow, name: _, branch, event } => {
+            let branch = Some(branch.clone()).filter(|branch| !branch.is_empty());
+            let run = RunRule { workflow: workflow.clone(), branch, event: Some(event.clone()) };
+            run.to_string().into()
+        }
+        Origin::Release { tag, stage: Stage::Final } => tag.into(),
+        Origin::Release { tag, stage: Stage::Prerelease } => format!("{tag} (prerelease)").into(),
+        Origin::Tag { name } => name.into(),
+        Origin::Pushed { component } => component.as_str().into(),
+    }
+}
+
+/// Where merges deploy: each pull request merged into the default branch that is the component's.
+fn merges(component: &Component, facts: &RepositoryFacts) -> Vec<FinishedAttempt> {
     let into_default =
         facts.changes.iter().filter(|seen| facts.repository.default_branch.as_ref() == Some(&seen.fact.base));
     into_default
+        .filter(|seen| part::whose(component, &Landed::PullRequest(&seen.fact)) == Whose::Own)
         .filter_map(|Seen { fact: change, contact }| {
             Some(FinishedAttempt {
                 id: ExternalId::new(change.number.to_string()),

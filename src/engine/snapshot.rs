@@ -2,9 +2,11 @@
 //! (`definitions.md` §3).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::engine::rollout::Choice;
 use crate::model::fact::Exclusion;
-use crate::model::name::{ComponentName, Severity, SourceName, TeamSlug};
+use crate::model::name::{ComponentName, RepositoryName, Severity, SourceName, TeamSlug};
 use crate::model::settings::Window;
 use crate::model::time::{Span, Timestamp};
 
@@ -27,6 +29,8 @@ pub struct Snapshot {
     pub excluded: BTreeMap<(SourceName, Exclusion), u64>,
     /// Repositories by source and state.
     pub repositories: BTreeMap<(SourceName, RepositoryState), u64>,
+    /// What is to be said of each repository, by source and name.
+    pub views: Vec<RepositoryView>,
     /// Facts used with a correction.
     pub suspects: Suspects,
 }
@@ -66,6 +70,34 @@ impl RepositoryState {
             Self::Ok => "ok",
         }
     }
+}
+
+/// A collected repository: what is found in it, and why that may be nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryView {
+    /// The source that collects it.
+    pub source: SourceName,
+    /// What it is called today.
+    pub name: RepositoryName,
+    /// Whether all is well.
+    pub state: RepositoryState,
+    /// What is deployed from it, by name.
+    pub components: Vec<ComponentView>,
+}
+
+/// A component and how its deployments are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentView {
+    /// Its name.
+    pub name: ComponentName,
+    /// The team that owns it.
+    pub team: TeamSlug,
+    /// How many finished production attempts it has ever had.
+    pub attempts: u64,
+    /// When the newest of them finished.
+    pub newest_attempt_at: Option<Timestamp>,
+    /// The rule by which they are found, and what it leaves out.
+    pub choice: Arc<Choice>,
 }
 
 /// Facts used with a correction (`sextant_suspect_facts`).

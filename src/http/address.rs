@@ -68,6 +68,15 @@ pub(super) fn redirect(status: StatusCode, method: &Method, from: &Url, headers:
     }
 }
 
+/// What requests of a kind have in common, for messages: the last part of the path that is a word and not a number or
+/// an id, as far as can be told.
+pub(super) fn family(url: &Url) -> String {
+    let is_word =
+        |part: &&str| part.len() > 1 && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let mut parts = url.path_segments().into_iter().flatten();
+    parts.rfind(is_word).unwrap_or("/").to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +154,19 @@ mod tests {
                 expected,
                 "{status} {method} {location:?}"
             );
+        }
+    }
+
+    #[test]
+    fn requests_of_a_kind_have_a_name_without_ids() {
+        for (path, expected) in [
+            ("/incidents/PABC123", "incidents"),
+            ("/api/v3/repos/Acme/web-1/actions/runs", "runs"),
+            ("/graphql", "graphql"),
+            ("/1/2", "/"),
+        ] {
+            let url = Url::parse("https://api.example").unwrap().join(path).unwrap();
+            assert_eq!(family(&url), expected, "{path}");
         }
     }
 }

@@ -1,11 +1,12 @@
 //! One request and its answer: the token goes out, the answer comes in, and neither is larger or goes further than
 //! it may.
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Answer, Failure, Http, Reason, address, verdict};
+use super::governor::Permit;
+use super::{Answer, Failure, Http, Reason, address, limits, verdict};
 
 /// Same-host redirects that are followed: a renamed repository needs one.
 const REDIRECTS_MAX: usize = 3;
@@ -40,7 +41,11 @@ impl From<Failure> for Refused {
 
 impl Http {
     /// One question and its answer, redirects on the same host included.
-    pub(super) async fn exchange(&self, question: &Question<'_>) -> Result<Answer, Refused> {
+    pub(super) async fn exchange(
+        &self,
+        question: &Question<'_>,
+        permit: &mut Permit,
+    ) -> Result<Answer, Refused> {
         let (secret, authorization) = self.authorization()?;
         let mut url = question.url.clone();
         for _ in 0..=REDIRECTS_MAX {
@@ -53,9 +58,17 @@ impl Http {
             if let Some(body) = question.body {
                 request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
             }
+            self.reserve(permit)?;
+            self.throttle(permit.pace()).await;
             self.shared.telemetry.request();
-            let response = request.send().await.map_err(|error| self.broken(question, &error, &secret))?;
-            self.observe_headers(response.headers());
+            permit.sent();
+            let response = request.send().await.map_err(|error| {
+                permit.settle(!error.is_connect());
+                self.broken(question, &error, &secret)
+            })?;
+            let stated = self.observe_headers(response.headers());
+            permit.settle(stated.as_deref() != Some(permit.resource()));
+            self.warn_of_the_end(&url, response.headers());
             if response.status().is_success() {
                 return Ok(self.answer(question, response, &secret).await?);
             }
@@ -70,6 +83,27 @@ impl Http {
         }
         let what = format!("{}: redirected more than {REDIRECTS_MAX} times", question.name());
         Err(self.failure(Reason::Malformed, &what).into())
+    }
+
+    /// Takes note of the limit that the headers state, and says of which resource.
+    fn observe_headers(&self, headers: &HeaderMap) -> Option<String> {
+        let (resource, stated) = limits::stated(headers, self.now())?;
+        self.observe_limit(resource, stated.total, stated.remaining, stated.reset_at);
+        Some(resource.to_owned())
+    }
+
+    /// Tells once what will not be answered for ever.
+    fn warn_of_the_end(&self, url: &Url, headers: &HeaderMap) {
+        let said = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let (deprecated, sunset) = (said("deprecation"), said("sunset"));
+        if deprecated.is_none() && sunset.is_none() {
+            return;
+        }
+        let family = address::family(url);
+        if self.shared.governor.announce(&family) {
+            let source = &self.shared.options.source;
+            tracing::warn!(%source, family, deprecated, sunset, "the source will stop to answer such requests");
+        }
     }
 
     /// The secret as it is now, and the header that shows it to the source and hides it from `Debug`.

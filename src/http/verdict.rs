@@ -7,8 +7,6 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Reason;
 use super::limits::{RESET_SECONDS_MAX, after, epoch, number};
 
-/// The pause where a limit is met and nobody says how long: GitHub asks for at least a minute.
-const UNSTATED_PAUSE_SECONDS: u64 = 60;
 /// A date that has passed already means soon, not at once.
 const PAUSE_SECONDS_MIN: i64 = 1;
 /// A message is cut there: it is for people, and could be anything.
@@ -23,7 +21,7 @@ const LIMIT_WORDS: [&str; 3] = ["rate limit", "secondary limit", "abuse"];
 pub(super) struct Verdict {
     /// Why.
     pub(super) reason: Reason,
-    /// Not before then.
+    /// Not before then, if the source said so.
     pub(super) retry_at: Option<DateTime<Utc>>,
     /// Whether that holds for all that this identity asks for, and not for one resource.
     pub(super) everything: bool,
@@ -43,12 +41,12 @@ pub(super) fn read(status: u16, headers: &HeaderMap, text: &str, now: DateTime<U
     };
     let stated = retry_after(headers, now);
     let retry_at = match reason {
-        Reason::RateLimited => Some(stated.or_else(|| renewed_at(headers, now)))
-            .map(|at| at.unwrap_or_else(|| after(now, UNSTATED_PAUSE_SECONDS))),
+        Reason::RateLimited => stated.or_else(|| renewed_at(headers, now)),
         Reason::Server | Reason::Timeout => stated,
         Reason::Auth | Reason::Forbidden | Reason::NotFound | Reason::Network | Reason::Malformed => None,
     };
-    let one_resource = stated.is_none() && number(headers, "x-ratelimit-remaining") == Some(0);
+    let used_up = number(headers, "x-ratelimit-remaining") == Some(0);
+    let one_resource = stated.is_none() && used_up && retry_at.is_some();
     Verdict {
         reason,
         retry_at: retry_at.map(|at| {
@@ -140,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_403_is_a_limit_only_if_it_says_so() {
-        let limited = (Reason::RateLimited, Some(60), true);
+        let limited = (Reason::RateLimited, None, true);
         let forbidden = (Reason::Forbidden, None, false);
         for (headers, text, expected) in [
             (&[][..], "API rate limit exceeded for installation ID 1.", limited),
@@ -165,19 +163,19 @@ mod tests {
     #[test]
     fn the_pause_is_what_the_source_says_within_reason() {
         for (headers, seconds) in [
-            (&[][..], 60),
-            (&[("retry-after", "5")], 5),
-            (&[("retry-after", "Fri, 15 Jan 2027 08:01:30 GMT")], 90),
-            (&[("retry-after", "soon")], 60),
-            (&[("retry-after", "0")], 1),
-            (&[("retry-after", "99999999999999999999")], 60),
-            (&[("retry-after", "9999999999")], 3_600),
-            (&[("retry-after", "7"), ("ratelimit-reset", "12")], 7),
-            (&[("ratelimit-reset", "12")], 12),
-            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1799999999")], 1),
-            (&[("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", "1800000600")], 60),
+            (&[][..], None),
+            (&[("retry-after", "5")], Some(5)),
+            (&[("retry-after", "Fri, 15 Jan 2027 08:01:30 GMT")], Some(90)),
+            (&[("retry-after", "soon")], None),
+            (&[("retry-after", "0")], Some(1)),
+            (&[("retry-after", "99999999999999999999")], None),
+            (&[("retry-after", "9999999999")], Some(3_600)),
+            (&[("retry-after", "7"), ("ratelimit-reset", "12")], Some(7)),
+            (&[("ratelimit-reset", "12")], Some(12)),
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1799999999")], Some(1)),
+            (&[("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", "1800000600")], None),
         ] {
-            assert_eq!(verdict(429, headers, "").1, Some(seconds), "{headers:?}");
+            assert_eq!(verdict(429, headers, "").1, seconds, "{headers:?}");
         }
         assert_eq!(verdict(503, &[("retry-after", "5")], ""), (Reason::Server, Some(5), false));
     }

@@ -147,6 +147,8 @@ pub struct Inventory {
 pub enum CountedKey {
     /// A finished attempt, with whether it was a success.
     Attempt(RepositoryId, ExternalId, bool),
+    /// The same for a component that is a part of its repository: what deploys one may deploy others too.
+    PartAttempt(String, RepositoryId, ExternalId, bool),
     /// An incident that appeared.
     Incident(SourceName, ExternalId),
     /// A change of a component, by its landing commit, deployed for the first time.

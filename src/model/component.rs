@@ -1,7 +1,9 @@
 //! What the owner resolves: components with their teams, and whose an incident is.
 
+use std::collections::BTreeMap;
+
 use super::batch::StoredIncident;
-use super::name::{ComponentName, RepositoryId, RepositoryName, TeamSlug};
+use super::name::{ComponentName, RepositoryId, RepositoryName, SourceName, TeamSlug};
 use super::settings::{DeploymentsFrom, PathPatterns};
 
 /// A component with everything resolved: what the engine computes for.
@@ -48,3 +50,15 @@ pub struct OwnedIncident {
     /// Which rule said so.
     pub rule: SubjectRule,
 }
+
+/// What the incidents of a source are about, all together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IncidentSubjects {
+    /// Incidents by the rule that said whose they are.
+    pub by_rule: BTreeMap<SubjectRule, u64>,
+    /// Incidents by the service that no rule maps to a component or a team, by its name.
+    pub unmapped: BTreeMap<String, u64>,
+}
+
+/// [`IncidentSubjects`] by source.
+pub type Subjects = BTreeMap<SourceName, IncidentSubjects>;

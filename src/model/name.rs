@@ -83,8 +83,9 @@ pub struct RepositoryId {
     pub number: u64,
 }
 
-/// The external id of a deployment attempt or an incident. Ordered as a number where both are numbers
-/// (`definitions.md` 2.3: "by external id, as numbers where they are"), and numbers before words.
+/// The external id of a deployment attempt or an incident. Digits in it are ordered as the number that they are, and
+/// before everything else (`definitions.md` 2.3: "by external id, as numbers where they are"): 9 < 10 < `run:9/10` <
+/// `run:10/2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExternalId(Arc<str>);
 
@@ -102,13 +103,35 @@ impl ExternalId {
 
 impl Ord for ExternalId {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (self.0.parse::<u64>(), other.0.parse::<u64>()) {
-            (Ok(a), Ok(b)) => a.cmp(&b).then_with(|| self.0.cmp(&other.0)),
-            (Ok(_), Err(_)) => Ordering::Less,
-            (Err(_), Ok(_)) => Ordering::Greater,
-            (Err(_), Err(_)) => self.0.cmp(&other.0),
-        }
+        parts(&self.0).cmp(parts(&other.0)).then_with(|| self.0.cmp(&other.0))
     }
+}
+
+/// A part of an external id, in the order of its kinds.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Part<'a> {
+    /// A number of any length: how many digits it has without leading zeros, and these.
+    Number(usize, &'a [u8]),
+    /// One byte of anything else.
+    Other(u8),
+}
+
+/// An id's numbers and what is between them.
+fn parts(id: &str) -> impl Iterator<Item = Part<'_>> {
+    let mut rest = id.as_bytes();
+    std::iter::from_fn(move || {
+        let (first, after) = rest.split_first()?;
+        if !first.is_ascii_digit() {
+            rest = after;
+            return Some(Part::Other(*first));
+        }
+        let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        let (digits, after) = rest.split_at_checked(end)?;
+        rest = after;
+        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+        let digits = digits.get(zeros..).unwrap_or_default();
+        Some(Part::Number(digits.len(), digits))
+    })
 }
 
 impl PartialOrd for ExternalId {
@@ -218,9 +241,27 @@ mod tests {
 
     #[test]
     fn external_ids_are_ordered_as_numbers_where_they_are() {
-        let mut ids: Vec<_> = ["10", "9", "b", "a", "010"].map(ExternalId::new).into();
+        let sorted = [
+            "0",
+            "9",
+            "010",
+            "10",
+            "18446744073709551615",
+            "18446744073709551616",
+            "a",
+            "b",
+            "run:9/1",
+            "run:9/2",
+            "run:9/10",
+            "run:10/1",
+            "run:10/1x",
+            "tag:v1.9.0",
+            "tag:v1.10.0",
+            "tag:v1.10.0-rc1",
+        ];
+        let mut ids: Vec<_> = sorted.iter().rev().copied().map(ExternalId::new).collect();
         ids.sort();
-        assert_eq!(ids, ["9", "010", "10", "a", "b"].map(ExternalId::new));
+        assert_eq!(ids, sorted.map(ExternalId::new));
     }
 
     #[test]

@@ -7,22 +7,35 @@ use secrecy::SecretString;
 
 type Read = dyn Fn() -> Result<SecretString, String> + Send + Sync;
 
-/// Where a token comes from. The configuration makes it, since only the configuration reads the environment and
+/// Where a secret comes from. The configuration makes it, since only the configuration reads the environment and
 /// secret files; whoever signs a request asks it, so that a token that was replaced in its file is found.
 #[derive(Clone)]
 pub struct Credential {
+    identity: Arc<str>,
     read: Arc<Read>,
 }
 
 impl Credential {
     /// A credential that is read like this; the error says what and which, never the secret.
     pub fn new(read: impl Fn() -> Result<SecretString, String> + Send + Sync + 'static) -> Self {
-        Self { read: Arc::new(read) }
+        Self { identity: Arc::from("unnamed"), read: Arc::new(read) }
     }
 
     /// A credential that never changes.
     pub fn fixed(secret: SecretString) -> Self {
         Self::new(move || Ok(secret.clone()))
+    }
+
+    /// The same, with a name for where it comes from: `env GITHUB_TOKEN`. The name is no secret.
+    #[must_use]
+    pub fn named(self, identity: &str) -> Self {
+        Self { identity: Arc::from(identity), ..self }
+    }
+
+    /// Where it comes from: `env GITHUB_TOKEN`, `file /run/secrets/github`. Two of one identity are one secret, and
+    /// share its rate limit.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// The secret as it is now.
@@ -33,6 +46,6 @@ impl Credential {
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credential(<secret>)")
+        write!(f, "Credential({})", self.identity)
     }
 }

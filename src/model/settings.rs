@@ -316,6 +316,11 @@ impl PathPatterns {
         Ok(Self { set, patterns: kept })
     }
 
+    /// The patterns, as they were written.
+    pub fn patterns(&self) -> &[String] {
+        &self.patterns
+    }
+
     /// Whether one of these files is meant.
     pub fn touch(&self, paths: &[String]) -> bool {
         paths.iter().any(|path| self.set.is_match(path))
@@ -396,6 +401,39 @@ pub enum DeployedBy {
 impl PartialEq for DeploymentsFrom {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
+    }
+}
+
+impl fmt::Display for DeploymentsFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deployments(environments) => write!(f, "GitHub Deployments to environments {environments}"),
+            Self::Releases(ReleaseRule { tag, prereleases }) => {
+                f.write_str(match prereleases {
+                    Prereleases::LeftOut => "releases",
+                    Prereleases::Included => "releases and prereleases",
+                })?;
+                tag.as_ref().map_or(Ok(()), |tag| write!(f, " tagged {tag}"))
+            }
+            Self::Tags(None) => f.write_str("every tag"),
+            Self::Tags(Some(tag)) => write!(f, "tags {tag}"),
+            Self::WorkflowRuns(rule) => write!(f, "runs of {rule}"),
+            Self::Merges => f.write_str("merges"),
+            Self::Push => f.write_str("what is pushed"),
+        }
+    }
+}
+
+impl fmt::Display for RunRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { workflow, branch, event } = self;
+        f.write_str(workflow)?;
+        for (word, value) in [("on", branch), ("by", event)] {
+            if let Some(value) = value {
+                write!(f, " {word} {value}")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Numbers in words, for people. What is unknown has no words: the page shows a dash.
 
+use crate::engine::snapshot::ComponentView;
 use crate::model::time::{Span, Timestamp};
 
 const SECONDS_PER_MINUTE: i64 = 60;
@@ -41,6 +42,26 @@ pub(super) fn span(span: Span) -> String {
     } else {
         format!("{rest} s")
     }
+}
+
+/// What the rule of a component leaves out.
+pub(super) fn seen_instead(component: &ComponentView) -> String {
+    let choice = &component.choice;
+    match (choice.left_out, choice.left_out_names.as_slice()) {
+        (0, _) => "nothing else was seen".to_owned(),
+        (count, []) => format!("{count} others were seen"),
+        (count, names) => format!("seen instead: {count}, of {}", names.join(", ")),
+    }
+}
+
+/// Seconds as metrics have them, with one digit while there are few.
+pub(super) fn seconds(seconds: f64) -> String {
+    if seconds < 60.0 { format!("{seconds:.1} s") } else { span(whole(seconds)) }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "such a cast saturates; parts of a second are not shown")]
+fn whole(seconds: f64) -> Span {
+    Span::from_seconds(seconds as i64)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use crate::clock::SharedClock;
-use crate::http::{Bounds, Failure, Reason};
+use crate::http::{Bounds, Failure, Governors, Reason};
 use crate::model::batch::{Batch, Contact, Coverage, Cursor};
 use crate::model::dirty::Dirty;
 use crate::model::fact::{Fact, Incident};
@@ -56,20 +56,26 @@ struct Reading<'a> {
 
 impl Pagerduty {
     /// A source; fails if its URL is none.
-    pub fn new(config: Config, clock: SharedClock, telemetry: SourceTelemetry) -> Result<Self, Failure> {
-        Self::with_bounds(config, Bounds::default(), clock, telemetry)
+    pub fn new(
+        config: Config,
+        governors: &Governors,
+        clock: SharedClock,
+        telemetry: SourceTelemetry,
+    ) -> Result<Self, Failure> {
+        Self::with_bounds(config, Bounds::default(), governors, clock, telemetry)
     }
 
     /// A source with other bounds of its requests than the usual ones.
     pub fn with_bounds(
         config: Config,
         bounds: Bounds,
+        governors: &Governors,
         clock: SharedClock,
         telemetry: SourceTelemetry,
     ) -> Result<Self, Failure> {
         Ok(Self {
             identity: Identity { name: config.name.clone(), provider: Provider::Pagerduty },
-            client: Client::new(&config, bounds, clock, telemetry)?,
+            client: Client::new(&config, bounds, governors, clock, telemetry)?,
             config,
         })
     }
@@ -241,7 +247,8 @@ impl Source for Pagerduty {
         let mut reading = Reading::begin(sink).await?;
         self.recent(&mut reading, target, now).await?;
         self.sweep(&mut reading, target, now).await?;
-        Ok(Polled { backfill: reading.state.backfill(target), problems: reading.problems })
+        let backfill = reading.state.backfill(target);
+        Ok(Polled { backfill, problems: reading.problems, ..Polled::default() })
     }
 
     /// There is no reading less than what a poll reads.

@@ -11,7 +11,7 @@ use crate::model::batch::{
 use crate::model::fact::{Attempt, Change, Commit, Exclusion, HoldingTeam, Incident, Outcome, Repository};
 use crate::model::name::{CommitId, ExternalId, RepositoryId, SourceName};
 use crate::model::time::Timestamp;
-use crate::store::settled::{IncidentWord, RepositoryRows, Settled};
+use crate::store::settled::{self, IncidentWord, RepositoryRows, Settled};
 use crate::store::{Counters, FACTS, FactStore, StoreError};
 
 /// A store that lives as long as its handles.
@@ -199,12 +199,17 @@ impl Known {
             written += 1;
         }
         for (id, mut commit) in commits {
-            let known = self.commits.get(&id).and_then(|known| known.pull_request);
-            commit.pull_request = commit.pull_request.or(known);
+            if let Some(known) = self.commits.get(&id) {
+                settled::keep_commit(&mut commit, known);
+            }
             written += put(&mut self.commits, id, commit);
         }
-        for (number, fact) in changes {
-            let contact = self.changes.get(&number).map_or(contact, |known| known.contact);
+        for (number, mut fact) in changes {
+            let known = self.changes.get(&number);
+            let contact = known.map_or(contact, |known| known.contact);
+            if let Some(known) = known {
+                settled::keep_change(&mut fact, &known.fact);
+            }
             written += put(&mut self.changes, number, Seen { fact, contact });
         }
         for (id, fact) in attempts {

@@ -76,12 +76,17 @@ impl Settled {
             }
             Fact::Commit(mut commit) => {
                 let commits = &mut self.rows(&commit.repository).commits;
-                let earlier = commits.get(&commit.id).and_then(|known| known.pull_request);
-                commit.pull_request = commit.pull_request.or(earlier);
+                if let Some(earlier) = commits.get(&commit.id) {
+                    keep_commit(&mut commit, earlier);
+                }
                 commits.insert(commit.id, commit);
             }
-            Fact::Change(change) => {
-                self.rows(&change.repository).changes.insert(change.number, change);
+            Fact::Change(mut change) => {
+                let changes = &mut self.rows(&change.repository).changes;
+                if let Some(earlier) = changes.get(&change.number) {
+                    keep_change(&mut change, earlier);
+                }
+                changes.insert(change.number, change);
             }
             Fact::Attempt(attempt) => {
                 self.rows(&attempt.repository).attempts.insert(attempt.id.clone(), attempt);
@@ -118,6 +123,21 @@ impl RepositoryRows {
         let parents = self.commits.values().flat_map(|commit| &commit.parents);
         let deployed = self.attempts.values().map(|attempt| &attempt.commit);
         parents.chain(deployed).filter(|id| !self.commits.contains_key(id)).copied().collect()
+    }
+}
+
+/// What an earlier read of a commit knows, and a later one did not ask, stays known.
+pub(super) fn keep_commit(commit: &mut Commit, earlier: &Commit) {
+    commit.pull_request = commit.pull_request.or(earlier.pull_request);
+    if commit.paths.is_none() {
+        commit.paths.clone_from(&earlier.paths);
+    }
+}
+
+/// As [`keep_commit`], of a change.
+pub(super) fn keep_change(change: &mut Change, earlier: &Change) {
+    if change.paths.is_none() {
+        change.paths.clone_from(&earlier.paths);
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Numbers {
     pub(super) source_rate_limit_reset: GaugeVec,
     pub(super) source_throttled: CounterVec,
     pub(super) source_backfill: GaugeVec,
+    pub(super) source_backfill_progress: GaugeVec,
+    pub(super) webhooks: CounterVec,
     pub(super) facts: GaugeVec,
     pub(super) snapshot_duration: GaugeVec,
     pub(super) config_reloaded: GaugeVec,
@@ -48,6 +50,8 @@ impl Numbers {
             source_rate_limit_reset: gauge(&registry, Own::SourceRateLimitReset),
             source_throttled: counter(&registry, Own::SourceThrottled),
             source_backfill: gauge(&registry, Own::SourceBackfill),
+            source_backfill_progress: gauge(&registry, Own::SourceBackfillProgress),
+            webhooks: counter(&registry, Own::Webhooks),
             facts: gauge(&registry, Own::Facts),
             snapshot_duration: gauge(&registry, Own::SnapshotDuration),
             config_reloaded: gauge(&registry, Own::ConfigReloaded),
@@ -90,6 +94,7 @@ impl Numbers {
             &self.source_rate_limit_remaining,
             &self.source_rate_limit_reset,
             &self.source_backfill,
+            &self.source_backfill_progress,
         ] {
             remove(vector, source);
         }

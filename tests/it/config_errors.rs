@@ -26,6 +26,9 @@ pub(crate) fn environment(name: &str) -> Option<String> {
         "GITHUB_TOKEN" => Some("ghp_s3cr3t".to_owned()),
         "PAGERDUTY_TOKEN" => Some("pd+s3cr3t\n".to_owned()),
         "EMPTY" => Some(" \n".to_owned()),
+        "SEXTANT_PUSH_TOKEN" => Some("push-s3cr3t-0123456789".to_owned()),
+        "GITHUB_WEBHOOK_SECRET" => Some("hook-s3cr3t-0123456789".to_owned()),
+        "SHORT" => Some("s3cr3t-89-12345".to_owned()),
         "TWO_LINES" => Some("s3cr3t\ns3cr3t".to_owned()),
         _ => None,
     }
@@ -158,6 +161,11 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
         Ok(config) => format!("{config:?}{}", sextant::config::summary(&config)),
         Err(errors) => {
             prop_assert!(errors.errors().is_sorted_by_key(|error| error.place));
+            let lines_count = text.matches('\n').count() + 1;
+            let is_inside = |line| (1..=lines_count).contains(&line);
+            prop_assert!(
+                errors.errors().iter().all(|error| error.place.is_some_and(|at| is_inside(at.line)))
+            );
             prop_assert!(!errors.errors().is_empty());
             prop_assert!(!errors.to_string().contains("not understood"));
             format!("{errors}{errors:?}")
@@ -192,9 +200,9 @@ proptest! {
     fn whatever_is_written_where_a_secret_may_stand_is_not_repeated(
         key in prop::sample::select(vec![
             "token", "Token", "tokn", "token_env", "token_file", "api_key", "password", "secret", "app_id",
-            "private_key_file", "api_url", "github_token", "\"token\"", "token.value",
+            "private_key_file", "private_key", "ca_file", "client_secret", "github_webhook_secret", "api_url", "github_token", "\"token\"", "token.value",
         ]),
-        section in prop::sample::select(vec!["[[github]]", "[[pagerduty]]", "[server]", "[store]", "[github.x]"]),
+        section in prop::sample::select(vec!["[[github]]", "[[pagerduty]]", "[server]", "[store]", "[github.x]", "[server.push]"]),
         before in "[a-zA-Z0-9:/@?_. -]{0,20}",
         after in "[a-zA-Z0-9:/@?_. -]{0,20}",
         quotes in prop::sample::select(vec![("\"", "\""), ("'", "'"), ("\"\"\"", "\"\"\""), ("[\"", "\"]"), ("{ a = \"", "\" }"), ("\"", "")]),

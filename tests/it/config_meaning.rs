@@ -10,25 +10,43 @@ use sextant::model::name::RepositoryName;
 use sextant::model::secret::Credential;
 use sextant::model::settings::{DeployedBy, DeploymentsFrom, FailOn, Standing, TeamsFrom};
 use sextant::model::time::Span;
+use sextant::source::github::config::{Config as Github, SignIn};
 
 use crate::config_errors::environment;
 
 const SUMMARY: &str = r"organization acme, calendar days in UTC
 store        sqlite:data/sextant.db
 server       127.0.0.1:9469, reached as http://127.0.0.1:9469
+  push         with a token from env SEXTANT_PUSH_TOKEN
+  webhooks     of GitHub, signed by the secret from env GITHUB_WEBHOOK_SECRET
 windows      7d, 30d, 90d; at most 200000 series
 source       acme-github: GitHub at https://api.github.com, every 1m, 180d of history
+  signs in     with a token from env GITHUB_TOKEN
+  trusts       the system's authorities, and 1 of ca_file
   repositories acme/*, acme-labs/*, !acme/sandbox-*
   owners       this configuration, then GitHub's teams
   incidents    issues labelled incident
-  deployments  acme/*, !acme/handbook: to environments ^(prod|production|live)([-_/ ].*)?$
-  deployments  acme/handbook: every merge
-  deployments  */*: to environments ^(prod|production|live)([-_/ ].*)?$
+  deployments  acme/pay-*, acme/checkout: GitHub Deployments to environments ^(prod|production|live)([-_/ ].*)?$
+  deployments  acme/app: releases tagged ^v\d
+  deployments  acme/library: tags ^v\d
+  deployments  acme/web-*: runs of deploy.yml on main by push
+  deployments  acme/handbook: merges
+  deployments  acme/firmware: what is pushed
+  deployments  */*: GitHub Deployments to environments ^(prod|production|live)([-_/ ].*)?$
+source       labs-github: GitHub at https://api.github.com, every 1m, 180d of history
+  signs in     as the App 12345, installation 67890, key from file /etc/sextant/github-app.pem
+  repositories acme-labs/*
+  owners       this configuration alone
+  deployments  */*: GitHub Deployments to environments ^(prod|production|live)([-_/ ].*)?$
 source       acme-pagerduty: PagerDuty at https://api.pagerduty.com, every 1m, 180d of history
+  signs in     with a token from env PAGERDUTY_TOKEN
+  trusts       the system's authorities, and 1 of ca_file
   urgencies    high
   but not      titles that match (?i)\b(test|drill)\b
 team         payments: repositories acme/pay-*; GitHub teams payments; PagerDuty services PABC123
-component    checkout: acme/checkout, team payments, environments ^prod-checkout$, PagerDuty services PDEF456
+component    checkout: acme/checkout in services/checkout/** and lib/**, team payments, environments ^prod-checkout$, PagerDuty services PDEF456
+component    basket: acme/checkout in services/basket/**, runs of deploy-basket.yml on main by push
+component    checkout-client: acme/checkout in client/**, tags ^client-v
 ";
 
 const SMALLEST: &str = "[organization]\nname = \"acme\"\n\
@@ -40,6 +58,13 @@ fn parse(text: &str) -> Config {
 
 fn secret(credential: &Credential) -> String {
     credential.secret().unwrap().expose_secret().to_owned()
+}
+
+fn token(github: &Github) -> &Credential {
+    match &github.sign_in {
+        SignIn::Token(token) => token,
+        SignIn::App(app) => panic!("an App: {app:?}"),
+    }
 }
 
 #[test]
@@ -57,7 +82,7 @@ fn the_smallest_configuration_has_the_defaults_of_the_specification() {
     assert_eq!(github.teams_from, TeamsFrom::Config);
     assert!((github.budget - 0.8).abs() < f64::EPSILON);
     assert!(github.incidents.is_none());
-    assert_eq!(secret(&github.credential), "ghp_s3cr3t");
+    assert_eq!(secret(token(github)), "ghp_s3cr3t");
 }
 
 #[test]
@@ -206,7 +231,7 @@ fn a_secret_file_is_read_again_when_it_has_changed() {
     std::fs::write(&path, "one\n").unwrap();
     let line = format!("token_file = '{}'", path.display());
     let config = parse(&SMALLEST.replace("token_env = \"GITHUB_TOKEN\"", &line));
-    let credential = &config.github[0].credential;
+    let credential = token(&config.github[0]);
     assert_eq!(secret(credential), "one");
     std::fs::write(&path, "another").unwrap();
     assert_eq!(secret(credential), "another");
@@ -239,5 +264,99 @@ fn a_file_is_loaded_or_said_to_be_unreadable() {
 #[test]
 fn the_summary_tells_what_was_understood() {
     let text = summary(&parse(&crate::config_example::all_switched_on()));
-    assert_eq!(text, SUMMARY);
+    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/secrets/");
+    assert_eq!(text.replace(files, "/etc/sextant/"), SUMMARY);
+}
+
+#[test]
+fn every_kind_of_rule_arrives() {
+    type Row = (&'static str, &'static str);
+    let rows: [Row; 9] = [
+        ("from = \"tags\"", "Tags(None)"),
+        ("from = \"tags\"\ntag = '^v'", "Tags(Some(Regex(\"^v\")))"),
+        ("from = \"releases\"", "Releases(ReleaseRule { tag: None, prereleases: LeftOut })"),
+        (
+            "from = \"releases\"\ntag = '^v'\nprereleases = true",
+            "Releases(ReleaseRule { tag: Some(Regex(\"^v\")), prereleases: Included })",
+        ),
+        (
+            "from = \"workflow_runs\"\nworkflow = \".github/workflows/Deploy.yml\"\nbranch = \"refs/heads/Main\"",
+            "WorkflowRuns(RunRule { workflow: \"deploy.yml\", branch: Some(\"Main\"), event: None })",
+        ),
+        (
+            "from = \"workflow_runs\"\nworkflow = \"CI / Deploy\"\nevent = \"workflow_dispatch\"",
+            "WorkflowRuns(RunRule { workflow: \"ci / deploy\", branch: None, event: Some(\"workflow_dispatch\") })",
+        ),
+        ("from = \"merges\"", "Merges"),
+        ("from = \"push\"", "Push"),
+        ("environment = '^x'", "Deployments(Regex(\"^x\"))"),
+    ];
+    for (keys, expected) in rows {
+        let text = format!(
+            "{SMALLEST}[[github.deployments]]\n{keys}\n[server.push]\ntoken_env = \"SEXTANT_PUSH_TOKEN\"\n"
+        );
+        let config = parse(&text);
+        assert_eq!(format!("{:?}", config.ownership.deployments[0].from), expected);
+        assert_eq!(secret(&config.server.push.unwrap().token), "push-s3cr3t-0123456789");
+    }
+}
+
+#[test]
+fn an_app_signs_in_by_its_key_and_its_name_is_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.pem");
+    let pem = |key: &str| format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----");
+    std::fs::write(&path, pem("s3cr3t") + "\n").unwrap();
+    for (id, read) in [("7", "7"), ("\"7\"", "7"), ("\"Iv1.8a61f9b3a7aba766\"", "Iv1.8a61f9b3a7aba766")] {
+        let lines = format!("app_id = {id}\nprivate_key_file = '{}'", path.display());
+        let config = parse(&SMALLEST.replace("token_env = \"GITHUB_TOKEN\"", &lines));
+        let SignIn::App(app) = &config.github[0].sign_in else {
+            panic!("{:?}", config.github[0].sign_in);
+        };
+        assert_eq!((app.id.as_str(), app.installation), (read, None));
+        assert_eq!(app.private_key.identity(), format!("file {}", path.display()));
+        assert_eq!(secret(&app.private_key), pem("s3cr3t"));
+        std::fs::write(&path, pem("another s3cr3t")).unwrap();
+        assert_eq!(secret(&app.private_key), pem("another s3cr3t"));
+        std::fs::write(&path, "s3cr3t").unwrap();
+        let reason = app.private_key.secret().unwrap_err();
+        assert_eq!(reason, format!("the secret file {} holds no RSA private key in PEM", path.display()));
+        std::fs::write(&path, pem("s3cr3t") + "\n").unwrap();
+        assert!(!format!("{config:?}{}", summary(&config)).contains("s3cr3t"));
+    }
+}
+
+#[test]
+fn one_repository_may_be_several_components() {
+    let part = |name: &str, keys: &str| {
+        format!("[[components]]\nname = \"{name}\"\nrepository = \"acme/mono\"\n{keys}\n")
+    };
+    let config = parse(
+        &[
+            SMALLEST,
+            &part("whole", ""),
+            &part("eu", "environment = \"^prod-eu$\""),
+            &part("us", "environment = \"^prod-us$\""),
+            &part("cli", "tag = \"^cli-\""),
+            &part("a", "paths = [\"a/**\"]"),
+            &part("b", "paths = [\"b/**\", \"lib/*.rs\"]"),
+        ]
+        .concat(),
+    );
+    let touched: Vec<_> = config
+        .ownership
+        .components
+        .iter()
+        .filter(|rule| rule.paths.as_ref().is_some_and(|paths| paths.touch(&["lib/x.rs".to_owned()])))
+        .map(|rule| rule.name.as_str())
+        .collect();
+    assert_eq!(touched, ["b"]);
+    assert_eq!(config.ownership.components.len(), 6);
+}
+
+#[test]
+fn a_credential_is_called_by_where_it_comes_from() {
+    let config = parse(SMALLEST);
+    assert_eq!(token(&config.github[0]).identity(), "env GITHUB_TOKEN");
+    assert_eq!(format!("{:?}", token(&config.github[0])), "Credential(env GITHUB_TOKEN)");
 }

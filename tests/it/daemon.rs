@@ -21,16 +21,16 @@ use tokio_util::task::TaskTracker;
 use crate::process::{Process, free_port, get, until, value};
 
 /// The simulated organisation, as of now, and a directory with a configuration that reads it.
-struct Stage {
-    world: SharedWorld,
-    servers: Servers,
-    directory: TempDir,
-    url: String,
+pub(crate) struct Stage {
+    pub(crate) world: SharedWorld,
+    pub(crate) servers: Servers,
+    pub(crate) directory: TempDir,
+    pub(crate) url: String,
     _stop: DropGuard,
 }
 
 impl Stage {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = generate(5, Timestamp::from(SystemClock.now()));
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
         let options = Options::default();
@@ -57,11 +57,11 @@ impl Stage {
         Self { world: shared, servers, directory, url: format!("http://{listen}"), _stop: stop.drop_guard() }
     }
 
-    fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         self.directory.path().join("sextant.toml").display().to_string()
     }
 
-    fn edit(&self, edit: impl FnOnce(String) -> String) {
+    pub(crate) fn edit(&self, edit: impl FnOnce(String) -> String) {
         let toml = std::fs::read_to_string(self.config()).unwrap();
         std::fs::write(self.config(), edit(toml)).unwrap();
     }
@@ -70,13 +70,13 @@ impl Stage {
         Process::sextant(&["run", "--config", &self.config()], self.directory.path(), name)
     }
 
-    async fn metrics(&self) -> Option<String> {
+    pub(crate) async fn metrics(&self) -> Option<String> {
         let (status, text) = get(&format!("{}/metrics", self.url)).await?;
         (status == 200).then_some(text)
     }
 
     /// Waits until everything has been read, and answers `/metrics` then.
-    async fn read(&self) -> String {
+    pub(crate) async fn read(&self) -> String {
         let mut metrics = String::new();
         until("the history is read", async || {
             metrics = self.metrics().await.unwrap_or_default();
@@ -361,7 +361,7 @@ async fn whether_a_reload_worked_is_shown_without_waiting_for_another_snapshot()
     })
     .await;
     std::fs::write(&path, "[organisation]\n").unwrap();
-    daemon.reload_file(&path).await;
+    daemon.reload_file(&path).await.unwrap_err();
     let mut metrics = String::new();
     until("the failure is shown", async || {
         metrics = stage.metrics().await.unwrap_or_default();

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use sextant::demo::config::{Paths, config_toml};
-use sextant::demo::generate::{DAYS, REPOSITORY_COUNT, TEAM_COUNT, generate};
+use sextant::demo::generate::sized::{Size, sized};
+use sextant::demo::generate::{
+    DAYS, MONOREPO, PARTS, RELEASING, REPOSITORY_COUNT, RUNNING, TAGGING, TEAM_COUNT, generate,
+};
 use sextant::demo::live::Live;
 use sextant::demo::world::World;
 use sextant::demo::world::deployment::State;
@@ -114,6 +117,62 @@ fn the_story_goes_on_live() {
     let mut other = Live::new(&again, SEED);
     steps(&mut other, &mut again);
     assert_eq!(again, world, "the same seed tells the same");
+}
+
+#[test]
+fn some_repositories_release_tag_or_run_what_they_deploy_and_one_has_three_parts() {
+    let mut world = generate(SEED, now());
+    let of = |world: &World, name: &str| world.at(world.find(&format!("acme/{name}")).unwrap()).clone();
+    for name in RELEASING {
+        let repository = of(&world, name);
+        assert!(repository.releases.len() > 10, "{name}");
+        assert!(
+            repository.releases.iter().all(|it| it.draft || it.published_at.is_some_and(|at| at <= now()))
+        );
+    }
+    for name in TAGGING {
+        let tags = of(&world, name).tags;
+        assert!(
+            tags.values().any(|tag| tag.objects.is_empty())
+                && tags.values().any(|tag| !tag.objects.is_empty())
+        );
+    }
+    for name in RUNNING {
+        let runs = of(&world, name).workflows[0].runs.clone();
+        let oldest = now().minus(Span::from_days(90));
+        assert!(runs.len() > 10 && runs.iter().all(|run| run.created_at >= oldest), "{name}");
+        assert!(runs.iter().any(|run| run.attempts.len() > 1), "{name}");
+    }
+    let monorepo = of(&world, MONOREPO);
+    for part in PARTS {
+        let touches =
+            |pull: &&PullRequest| monorepo.files_of(pull).iter().any(|it| it.path.starts_with(part));
+        assert!(monorepo.pulls.iter().filter(touches).count() > 10, "{part}");
+    }
+    let before = of(&world, "identity").workflows[0].runs.len();
+    let mut live = Live::new(&world, SEED);
+    for step in 1..=200 {
+        live.step(&mut world, now().plus(Span::from_seconds(30 * step)));
+    }
+    let after = of(&world, "identity").workflows[0].runs.len();
+    assert!(after > before && after < before + 200, "{before} {after}");
+}
+
+#[test]
+fn a_world_of_any_size_has_what_was_asked_for() {
+    let size =
+        Size { organizations: 2, repositories: 60, teams: 6, days: 40, active_per_mille: 500, ..Size::M };
+    let world = sized(SEED, now(), &size);
+    assert_eq!((world.organizations.len(), world.repositories.len()), (2, 60));
+    let teams = world.organizations.iter().flat_map(|it| &it.teams);
+    assert!(teams.clone().count() == 6 && teams.clone().all(|team| team.repositories.len() == 10));
+    let busy = world.repositories.iter().filter(|it| it.pulls.len() > 20).count();
+    assert!((18..=42).contains(&busy), "{busy}");
+    assert!(
+        world.repositories.iter().all(|it| it.deployments.len() == it.pulls.len() && !it.pulls.is_empty())
+    );
+    assert_eq!(world.now, now());
+    assert_eq!(sized(SEED, now(), &size), world);
 }
 
 #[test]

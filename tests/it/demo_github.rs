@@ -262,10 +262,10 @@ async fn a_renamed_repository_is_followed_and_keeps_its_id() {
 }
 
 #[tokio::test]
-async fn the_few_rest_resources_answer_and_everything_else_is_not_found() {
+async fn rest_answers_and_what_is_no_resource_is_not_found() {
     let stage = Stage::of(shop(1)).await;
     for (path, status) in
-        [("/rate_limit", 200), ("/meta", 200), ("/api/v3/meta", 200), ("/repos/acme/shop", 404)]
+        [("/rate_limit", 200), ("/meta", 200), ("/api/v3/meta", 200), ("/repos/acme/shop/nothing", 404)]
     {
         let request = stage.client.get(format!("{}{path}", stage.servers.github.url));
         let response = request.bearer_auth("demo-github-token").send().await.unwrap();
@@ -274,7 +274,7 @@ async fn the_few_rest_resources_answer_and_everything_else_is_not_found() {
         let body: Value = response.json().await.unwrap();
         match path {
             "/rate_limit" => assert_eq!(body["resources"]["graphql"]["remaining"], 5_000),
-            "/repos/acme/shop" => assert_eq!(body["message"], "Not Found"),
+            "/repos/acme/shop/nothing" => assert_eq!(body["message"], "Not Found"),
             _ => assert!(body.is_object()),
         }
     }

@@ -69,6 +69,19 @@ impl Stage {
         body.get("data").unwrap().clone()
     }
 
+    /// Asks GitHub's REST API with the right token.
+    pub(crate) async fn rest(&self, path: &str) -> Response {
+        let request = self.client.get(format!("{}{path}", self.servers.github.url));
+        request.bearer_auth(&self.options.github_token).send().await.unwrap()
+    }
+
+    /// The body of an answer of GitHub's REST API, which must have status 200.
+    pub(crate) async fn resource(&self, path: &str) -> Value {
+        let response = self.rest(path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        response.json().await.unwrap()
+    }
+
     /// Asks `PagerDuty` with the right token.
     pub(crate) async fn page(&self, path: &str, query: &[(&str, &str)]) -> (u16, Value) {
         let url = format!("{}{path}", self.servers.pagerduty.url);

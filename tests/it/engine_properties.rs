@@ -3,12 +3,16 @@
 
 use proptest::prelude::*;
 use sextant::engine;
+use sextant::engine::change::ChangeName;
 use sextant::engine::snapshot::{LevelValues, Snapshot};
-use sextant::model::fact::{Author, Change, Reference, RevertOf};
-use sextant::model::name::TeamSlug;
+use sextant::model::batch::Seen;
+use sextant::model::component::Component;
+use sextant::model::fact::{Author, Change, Origin, Reference, RevertOf, Stage};
+use sextant::model::name::{ExternalId, TeamSlug};
+use sextant::model::settings::{DeploymentsFrom, MetricSettings, Prereleases, ReleaseRule};
 use sextant::model::time::Span;
 
-use crate::engine_world::{Repo, World, incident, minute, own, prefix, pull};
+use crate::engine_world::{Repo, World, incident, minute, own, prefix, pull, sha};
 
 /// One commit and what became of it.
 #[derive(Debug, Clone)]
@@ -21,6 +25,8 @@ struct Step {
     bot: bool,
     hotfix: bool,
     reverts: Option<u64>,
+    /// Whether it touches the first and the second part of its repository; `None`: not read.
+    touches: Option<(bool, bool)>,
     deploys: Vec<(i64, i64, u8, bool)>,
 }
 
@@ -33,11 +39,20 @@ fn step() -> impl Strategy<Value = Step> {
         any::<bool>(),
         prop::bool::weighted(0.2),
         prop::bool::weighted(0.1),
-        prop::option::weighted(0.15, 1_u64..20),
+        (prop::option::weighted(0.15, 1_u64..20), prop::option::weighted(0.9, any::<(bool, bool)>())),
         prop::collection::vec(deploy, 0..3),
     )
         .prop_map(
-            |(parent_back, second_parent_back, pulled, reviewed, bot, hotfix, reverts, deploys)| Step {
+            |(
+                parent_back,
+                second_parent_back,
+                pulled,
+                reviewed,
+                bot,
+                hotfix,
+                (reverts, touches),
+                deploys,
+            )| Step {
                 parent_back,
                 second_parent_back,
                 pulled,
@@ -45,12 +60,14 @@ fn step() -> impl Strategy<Value = Step> {
                 bot,
                 hotfix,
                 reverts,
+                touches,
                 deploys,
             },
         )
 }
 
-/// A commit every ten minutes; nothing is deployed before it is merged.
+/// A commit every ten minutes; nothing is deployed before it is merged. The first repository has two parts, the second
+/// one is deployed by releases.
 fn repo(number: u64, steps: &[Step]) -> Repo {
     let name = format!("r{number}");
     let commit = |index: usize| format!("{name}-{index}");
@@ -73,6 +90,16 @@ fn repo(number: u64, steps: &[Step]) -> Repo {
                 ..change
             }]);
         }
+        let paths = step.touches.map(|(first, second)| {
+            let touched = [(first, "a/x"), (second, "b/y")].into_iter().filter(|(touched, _)| *touched);
+            touched.map(|(_, path)| path.to_owned()).collect::<Vec<_>>()
+        });
+        if let Some(pull) = repo.facts.changes.last_mut().filter(|_| step.pulled) {
+            pull.fact.paths.clone_from(&paths);
+        }
+        if let Some(commit) = repo.facts.commits.last_mut() {
+            commit.paths = paths;
+        }
         for (wait, lasted, environment, succeeded) in &step.deploys {
             let created = at + wait;
             let environment = ["production", "prod-eu", "staging"][usize::from(*environment)];
@@ -80,7 +107,28 @@ fn repo(number: u64, steps: &[Step]) -> Repo {
             attempts.push(format!("{}@{created}-{}/{environment}{failed}", commit(index), created + lasted));
         }
     }
-    repo.head(&commit(steps.len() - 1)).deploys(&attempts.join(" "))
+    let repo = repo.head(&commit(steps.len() - 1)).deploys(&attempts.join(" "));
+    match number {
+        1 => repo.only("a/**").part("part", "b/**"),
+        2 => released(repo),
+        _ => repo,
+    }
+}
+
+/// The same, with releases where there were deployments, prereleases for one environment and tags for another.
+fn released(mut repo: Repo) -> Repo {
+    let rule = ReleaseRule { tag: None, prereleases: Prereleases::LeftOut };
+    repo.component.from = DeploymentsFrom::Releases(rule);
+    for Seen { fact, .. } in &mut repo.facts.attempts {
+        let tag = format!("v{}", fact.id);
+        fact.origin = match fact.environment.as_str() {
+            "production" => Origin::Release { tag, stage: Stage::Final },
+            "prod-eu" => Origin::Release { tag, stage: Stage::Prerelease },
+            _ => Origin::Tag { name: tag },
+        };
+        fact.id = ExternalId::new(format!("release:{}", fact.id));
+    }
+    repo
 }
 
 type Trouble = (u64, i64, Option<i64>, Option<usize>);
@@ -203,6 +251,30 @@ proptest! {
             let (organization, teams, components) = sum(of);
             prop_assert_eq!(organization, teams);
             prop_assert_eq!(organization, components);
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_repository_have_of_its_changes_those_that_touch_them(steps in prop::collection::vec(step(), 1..20)) {
+        let repo = repo(1, &steps);
+        let whole = Repo { component: Component { paths: None, ..repo.component.clone() }, ..repo.clone() };
+        let settings = MetricSettings::new();
+        let whole = whole.history(&settings);
+        for (part, second) in repo.histories(&settings).iter().zip([false, true]) {
+            let touched = |name: ChangeName| {
+                let step = steps.iter().zip(0_u64..).find(|(_, index)| match name {
+                    ChangeName::PullRequest(number) => number == *index,
+                    ChangeName::Push(id) => id == sha(&format!("r1-{index}")),
+                });
+                let touches = step.unwrap().0.touches;
+                touches.is_some_and(|touches| if second { touches.1 } else { touches.0 })
+            };
+            prop_assert_eq!(part.deployments.len(), whole.deployments.len());
+            for (of_part, of_whole) in part.deployments.iter().zip(&whole.deployments) {
+                let found: Vec<_> = of_part.changes.iter().map(|change| change.name).collect();
+                let names = of_whole.changes.iter().map(|change| change.name);
+                prop_assert_eq!(found, names.filter(|name| touched(*name)).collect::<Vec<_>>());
+            }
         }
     }
 

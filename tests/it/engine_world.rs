@@ -18,7 +18,9 @@ use sextant::model::name::{
     CommitId, CommitPrefix, ComponentName, Environment, ExternalId, RepositoryId, RepositoryName, Severity,
     SourceName, TeamSlug,
 };
-use sextant::model::settings::{DEFAULT_PRODUCTION, DeploymentsFrom, MetricSettings, environment_pattern};
+use sextant::model::settings::{
+    DEFAULT_PRODUCTION, DeploymentsFrom, MetricSettings, PathPatterns, environment_pattern,
+};
 use sextant::model::time::{Span, Timestamp};
 
 /// A day in minutes.
@@ -91,6 +93,8 @@ pub(crate) fn own(commits: &str) -> Vec<OwnCommit> {
 #[derive(Debug, Clone)]
 pub(crate) struct Repo {
     pub(crate) component: Component,
+    /// Its other components.
+    pub(crate) parts: Vec<Component>,
     pub(crate) facts: RepositoryFacts,
 }
 
@@ -107,6 +111,7 @@ impl Repo {
                 from: DeploymentsFrom::Deployments(environment_pattern(DEFAULT_PRODUCTION).unwrap()),
                 paths: None,
             },
+            parts: Vec::new(),
             facts: RepositoryFacts {
                 repository: Repository {
                     id: repository_id(number),
@@ -186,8 +191,48 @@ impl Repo {
         self
     }
 
+    /// Of its first component.
     pub(crate) fn history(&self, settings: &MetricSettings) -> ComponentHistory {
-        engine::history(&self.component, &self.facts, settings)
+        self.histories(settings).remove(0)
+    }
+
+    /// Of all its components.
+    pub(crate) fn histories(&self, settings: &MetricSettings) -> Vec<ComponentHistory> {
+        engine::histories(std::iter::once(&self.component).chain(&self.parts), &self.facts, settings)
+    }
+
+    /// The only component is the part of the repository with these paths.
+    pub(crate) fn only(mut self, paths: &str) -> Self {
+        self.component.paths = Some(PathPatterns::parse(paths.split(' ')).unwrap());
+        self
+    }
+
+    /// Another component, with these paths.
+    pub(crate) fn part(mut self, name: &str, paths: &str) -> Self {
+        self.parts.push(Component {
+            name: ComponentName::new(name),
+            paths: Some(PathPatterns::parse(paths.split(' ')).unwrap()),
+            ..self.component.clone()
+        });
+        self
+    }
+
+    /// What pull requests and commits touch: `#1=shop/a,pay/b c=` the pull request of that number, the commit of that
+    /// name; nothing touches nothing.
+    pub(crate) fn touching(mut self, touched: &str) -> Self {
+        for text in touched.split_whitespace() {
+            let (name, paths) = text.split_once('=').unwrap();
+            let paths = paths.split(',').filter(|path| !path.is_empty()).map(str::to_owned).collect();
+            if let Some(number) = name.strip_prefix('#') {
+                let number: u64 = number.parse().unwrap();
+                let mut changes = self.facts.changes.iter_mut();
+                changes.find(|seen| seen.fact.number == number).unwrap().fact.paths = Some(paths);
+            } else {
+                let mut commits = self.facts.commits.iter_mut();
+                commits.find(|commit| commit.id == sha(name)).unwrap().paths = Some(paths);
+            }
+        }
+        self
     }
 
     /// The kind of each deployment.
@@ -197,22 +242,26 @@ impl Repo {
         kinds.join(" ")
     }
 
-    /// What each deployment brought: `-` nothing, `#1,push` a pull request and a direct push.
+    /// What each deployment of the first component brought.
     pub(crate) fn changes(&self) -> String {
-        let history = self.history(&MetricSettings::new());
-        let brought = history.deployments.iter().map(|deployment| {
-            let names: Vec<_> = deployment
-                .changes
-                .iter()
-                .map(|change| match change.name {
-                    ChangeName::PullRequest(number) => format!("#{number}"),
-                    ChangeName::Push(_) => "push".into(),
-                })
-                .collect();
-            if names.is_empty() { "-".into() } else { names.join(",") }
-        });
-        brought.collect::<Vec<_>>().join(" ")
+        brought(&self.history(&MetricSettings::new()))
     }
+}
+
+/// What each deployment brought: `-` nothing, `#1,push` a pull request and a direct push.
+pub(crate) fn brought(history: &ComponentHistory) -> String {
+    let brought = history.deployments.iter().map(|deployment| {
+        let names: Vec<_> = deployment
+            .changes
+            .iter()
+            .map(|change| match change.name {
+                ChangeName::PullRequest(number) => format!("#{number}"),
+                ChangeName::Push(_) => "push".into(),
+            })
+            .collect();
+        if names.is_empty() { "-".into() } else { names.join(",") }
+    });
+    brought.collect::<Vec<_>>().join(" ")
 }
 
 /// The component `shop` of the team `web`.
@@ -273,8 +322,8 @@ impl World {
     }
 
     pub(crate) fn linked(&self) -> Linked {
-        let histories: Vec<_> =
-            self.repos.iter().map(|repo| Arc::new(repo.history(&self.settings))).collect();
+        let histories = self.repos.iter().flat_map(|repo| repo.histories(&self.settings));
+        let histories: Vec<_> = histories.map(Arc::new).collect();
         engine::link(&histories, &self.incidents, &self.settings)
     }
 

@@ -119,6 +119,7 @@ pub(crate) fn snapshot() -> Snapshot {
             (("acme-github".into(), RepositoryState::Unowned), 1),
         ]
         .into(),
+        views: Vec::new(),
         suspects: Suspects { clock_skew: 1, future: 0, unknown_value: 2 },
     }
 }
@@ -158,10 +159,12 @@ pub(crate) fn telemetry() -> Telemetry {
     github.newest_fact(AT.seconds() - 90.0);
     github.newest_fact(AT.seconds() - 9_000.0);
     github.backfill(true);
+    github.backfill_progress(1.0);
     let pagerduty = telemetry.source("acme-pagerduty", "pagerduty");
     pagerduty.request();
     pagerduty.failure("auth");
     pagerduty.polled(false, AT.seconds() - 20.0, 0.125);
+    telemetry.webhook("push", "accepted");
     telemetry.config_reloaded(true, AT.seconds() - 3_600.0);
     telemetry.config_reloaded(false, AT.seconds() - 60.0);
     telemetry.snapshot(0.0625);

@@ -15,14 +15,16 @@ use sextant::demo::world::deployment::State;
 use sextant::demo::world::pull::{Method, Proposal, Verdict};
 use sextant::demo::world::repository::{Repository, RepositoryKey};
 use sextant::demo::world::{SharedWorld, World};
+use sextant::http::Governors;
 use sextant::model::batch::RepositoryFacts;
+use sextant::model::dirty::{Dirty, Stream};
 use sextant::model::fact::Outcome;
 use sextant::model::name::{CommitId, RepositoryId, SourceName};
 use sextant::model::secret::Credential;
 use sextant::model::settings::{RepositoryPatterns, TeamsFrom};
 use sextant::model::time::{Span, Timestamp};
 use sextant::source::github::Github;
-use sextant::source::github::config::{Config, IssueRules};
+use sextant::source::github::config::{Config, IssueRules, SignIn};
 use sextant::source::{PollError, Polled, Request, Sink, Source};
 use sextant::store::FactStore;
 use sextant::store::memory::MemoryStore;
@@ -59,7 +61,8 @@ fn config(servers: &Servers, history: Span) -> Config {
     Config {
         name: name(),
         api_url: servers.github.url.clone(),
-        credential: Credential::fixed(SecretString::from(Options::default().github_token)),
+        sign_in: SignIn::Token(Credential::fixed(SecretString::from(Options::default().github_token))),
+        ca_pem: None,
         organizations: vec!["acme".to_owned()],
         repositories: RepositoryPatterns::parse(["acme/*"]).unwrap(),
         exact_repositories: Vec::new(),
@@ -77,7 +80,7 @@ fn config(servers: &Servers, history: Span) -> Config {
 
 fn github(world: &SharedWorld, config: Config) -> Github {
     let telemetry = Telemetry::new().source("acme", "github");
-    Github::new(config, Arc::new(WorldClock(world.clone())), telemetry).unwrap()
+    Github::new(config, &Governors::default(), Arc::new(WorldClock(world.clone())), telemetry).unwrap()
 }
 
 impl Stand {
@@ -106,6 +109,41 @@ impl Stand {
         let mut config = config(&self.servers, self.history);
         change(&mut config);
         self.source = github(&self.world, config);
+    }
+
+    /// One minute later.
+    pub(crate) fn minutes(&self, minutes: i64) {
+        self.world.tell(|world| {
+            let now = world.now.plus(Span::from_minutes(minutes));
+            world.advance(now);
+        });
+    }
+
+    /// What a webhook makes it do, with its requests and points.
+    pub(crate) async fn told(&mut self, repository: Option<u64>, stream: Stream) -> (u64, u64) {
+        let tally = &self.servers.github.tally;
+        let before = (tally.requests(), tally.points());
+        let (sink, mut requests) = Sink::channel();
+        let store = self.store.clone();
+        let answer = async move {
+            while let Some(request) = requests.recv().await {
+                match request {
+                    Request::Apply(batch, answer) => {
+                        answer.send(store.apply(&name(), batch).await.unwrap()).unwrap();
+                    }
+                    Request::Cursors(answer) => answer.send(store.cursors(&name()).await.unwrap()).unwrap(),
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let dirty = [Dirty { repository, stream }];
+        let now = self.world.lock().now;
+        tokio::select! {
+            polled = self.source.read_now(&dirty, &sink, now) => polled.map(drop).unwrap(),
+            () = answer => unreachable!(),
+        }
+        let tally = &self.servers.github.tally;
+        (tally.requests() - before.0, tally.points() - before.1)
     }
 
     pub(crate) async fn poll(&mut self) -> Result<Polled, PollError> {

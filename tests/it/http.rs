@@ -11,11 +11,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response};
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 use secrecy::SecretString;
 use sextant::catalogue::Sample;
 use sextant::clock::{Clock, SharedClock};
-use sextant::http::{Bounds, Http, Options, Reason};
+use sextant::http::{Answer, Bounds, Failure, Governors, Http, Options, Priority, Reason};
 use sextant::model::secret::Credential;
+use sextant::model::time::Span;
 use sextant::telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -29,6 +31,16 @@ struct FixedClock(DateTime<Utc>);
 impl Clock for FixedClock {
     fn now(&self) -> DateTime<Utc> {
         self.0
+    }
+}
+
+/// A clock that is set by hand.
+#[derive(Debug)]
+struct SetClock(Mutex<DateTime<Utc>>);
+
+impl Clock for SetClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
     }
 }
 
@@ -136,21 +148,47 @@ fn http_by(clock: SharedClock, url: &str, credential: Credential) -> Http {
 }
 
 fn http_with(clock: SharedClock, telemetry: &Telemetry, url: &str, credential: Credential) -> Http {
-    let options = Options {
+    let telemetry = telemetry.source("acme", "pagerduty");
+    Http::with_bounds(options(url, credential), BOUNDS, &Governors::default(), clock, telemetry).unwrap()
+}
+
+const BOUNDS: Bounds = Bounds {
+    connect: Duration::from_secs(10),
+    whole: Duration::from_millis(300),
+    retries: 2,
+    backoff: Duration::from_millis(2),
+    short_wait: Duration::from_secs(10),
+    body_bytes: BODY_BYTES,
+};
+
+fn options(url: &str, credential: Credential) -> Options {
+    Options {
         source: "acme".to_owned(),
         base_url: url.to_owned(),
         scheme: "Token token=",
         credential,
         headers: vec![("accept", "application/vnd.acme+json")],
+        identity: "acme's bot".to_owned(),
         budget: 0.8,
-    };
-    let bounds = Bounds {
-        whole: Duration::from_millis(300),
-        backoff: Duration::from_millis(2),
-        body_bytes: BODY_BYTES,
-        ..Bounds::default()
-    };
-    Http::with_bounds(options, bounds, clock, telemetry.source("acme", "pagerduty")).unwrap()
+        ca_pem: None,
+    }
+}
+
+async fn get(http: &Http, path: &str) -> Result<Answer, Failure> {
+    get_with(http, path, &[]).await
+}
+
+async fn get_with(http: &Http, path: &str, query: &[(&str, &str)]) -> Result<Answer, Failure> {
+    http.get(http.admit("rest", 1, Priority::Live).await?, path, query).await
+}
+
+async fn post(http: &Http, body: &serde_json::Value) -> Result<Answer, Failure> {
+    http.post(http.admit("graphql", 1, Priority::Live).await?, "/graphql", body).await
+}
+
+/// Whether `cost` more may be used, without using it.
+async fn may(http: &Http, resource: &str, cost: u64) -> Result<(), Failure> {
+    http.admit(resource, cost, Priority::Live).await.map(drop)
 }
 
 fn seconds(from_now: i64) -> DateTime<Utc> {
@@ -161,8 +199,8 @@ fn seconds(from_now: i64) -> DateTime<Utc> {
 async fn a_request_says_who_asks_for_what() {
     let server = Server::start([fine()]).await;
     let http = server.http();
-    http.get("/incidents", &[("statuses[]", "triggered"), ("limit", "1 00")]).await.unwrap();
-    http.post("/graphql", &serde_json::json!({"query": "{ viewer }"})).await.unwrap();
+    get_with(&http, "/incidents", &[("statuses[]", "triggered"), ("limit", "1 00")]).await.unwrap();
+    post(&http, &serde_json::json!({"query": "{ viewer }"})).await.unwrap();
 
     let seen = server.seen();
     assert_eq!(seen[0].0, "GET /incidents?statuses%5B%5D=triggered&limit=1+00");
@@ -200,7 +238,7 @@ async fn every_bad_answer_has_its_reason_and_its_number_of_requests() {
         (vec![Reply::Hang], Reason::Timeout, 3, None),
     ] {
         let server = Server::start(replies.clone()).await;
-        let failure = server.http().get("/incidents", &[("q", "quiet")]).await.unwrap_err();
+        let failure = get_with(&server.http(), "/incidents", &[("q", "quiet")]).await.unwrap_err();
         assert_eq!((failure.reason, failure.retry_at), (reason, retry_at), "{replies:?}: {failure}");
         assert_eq!(server.seen().len(), requests, "{replies:?}");
         let said = failure.to_string();
@@ -216,7 +254,7 @@ async fn what_passes_is_asked_again() {
     {
         let asked = replies.len();
         let server = Server::start(replies).await;
-        let answer = server.http().post("/graphql", &serde_json::json!({})).await.unwrap();
+        let answer = post(&server.http(), &serde_json::json!({})).await.unwrap();
         assert_eq!((answer.status, answer.body.as_slice(), server.seen().len()), (200, &b"{}"[..], asked));
     }
 }
@@ -227,7 +265,7 @@ async fn a_short_pause_is_waited_for() {
         let server = Server::start([reply(status, &[("retry-after", "1")], ""), fine()]).await;
         let clock = Arc::new(HastyClock::default());
         let http = http_by(clock, &server.url, Credential::fixed(SecretString::from(SECRET)));
-        http.get("/x", &[]).await.unwrap();
+        get(&http, "/x").await.unwrap();
         assert_eq!(server.seen().len(), 2, "{status}");
     }
 }
@@ -252,11 +290,11 @@ async fn a_connection_that_is_refused_or_breaks_is_the_network() {
             stream.try_write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"half\":").unwrap();
         }
     });
-    let failure = client.get("/x", &[]).await.unwrap_err();
+    let failure = get(&client, "/x").await.unwrap_err();
     assert_eq!(failure.reason, Reason::Network, "{failure}");
 
     serving.shutdown().await;
-    let failure = client.get("/x", &[]).await.unwrap_err();
+    let failure = get(&client, "/x").await.unwrap_err();
     assert_eq!(failure.reason, Reason::Network, "{failure}");
     assert!(failure.what.contains("refused"), "{failure}");
 }
@@ -267,7 +305,7 @@ async fn the_secret_is_in_no_message_and_no_debug() {
     for (status, location) in [(401, ""), (403, ""), (500, ""), (302, SECRET)] {
         let server = Server::start([reply(status, &[("location", location)], echo.as_bytes())]).await;
         let http = server.http();
-        let failure = http.get("/incidents", &[]).await.unwrap_err();
+        let failure = get(&http, "/incidents").await.unwrap_err();
         for text in [failure.to_string(), format!("{failure:?}"), format!("{http:#?}")] {
             assert!(!text.contains(SECRET), "{text}");
         }
@@ -284,7 +322,7 @@ async fn a_token_that_cannot_be_sent_is_not_sent() {
     ] {
         let server = Server::start([fine()]).await;
         let credential = Credential::new(move || token.map(SecretString::from).map_err(str::to_owned));
-        let failure = http(&server.url, credential).get("/x", &[]).await.unwrap_err();
+        let failure = get(&http(&server.url, credential), "/x").await.unwrap_err();
         assert_eq!((failure.reason, failure.what), (Reason::Auth, format!("acme: {said}")));
         assert!(server.seen().is_empty());
     }
@@ -297,8 +335,8 @@ async fn a_token_is_read_for_each_request_and_trimmed() {
     let credential =
         Credential::new(move || Ok(SecretString::from(tokens.lock().unwrap().pop_front().unwrap())));
     let http = http(&server.url, credential);
-    http.get("/x", &[]).await.unwrap();
-    http.get("/x", &[]).await.unwrap();
+    get(&http, "/x").await.unwrap();
+    get(&http, "/x").await.unwrap();
     let sent: Vec<_> =
         server.seen().into_iter().map(|(_, headers, _)| headers["authorization"].clone()).collect();
     assert_eq!(sent, ["Token token=old", "Token token=new"]);
@@ -309,19 +347,19 @@ async fn redirects_on_the_same_host_are_followed_and_others_are_not() {
     let elsewhere = Server::start([fine()]).await;
     let away = format!("{}/stolen?token=1", elsewhere.url);
     let server = Server::start([reply(301, &[("location", &away)], "")]).await;
-    let failure = server.http().get("/x", &[]).await.unwrap_err();
+    let failure = get(&server.http(), "/x").await.unwrap_err();
     assert_eq!(failure.reason, Reason::Malformed);
     assert!(failure.what.ends_with(&format!("redirected to {}, which is not followed", elsewhere.url)));
     assert!(elsewhere.seen().is_empty());
 
     let server = Server::start([reply(301, &[("location", "/renamed")], ""), fine()]).await;
-    server.http().get("/x", &[]).await.unwrap();
+    get(&server.http(), "/x").await.unwrap();
     let seen = server.seen();
     assert_eq!(seen[1].0, "GET /renamed");
     assert_eq!(seen[1].1["authorization"], format!("Token token={SECRET}"));
 
     let server = Server::start([reply(301, &[("location", "/x")], "")]).await;
-    let failure = server.http().get("/x", &[]).await.unwrap_err();
+    let failure = get(&server.http(), "/x").await.unwrap_err();
     assert_eq!((failure.reason, server.seen().len()), (Reason::Malformed, 4));
 }
 
@@ -329,7 +367,7 @@ async fn redirects_on_the_same_host_are_followed_and_others_are_not() {
 async fn a_path_that_leads_elsewhere_is_not_asked_for() {
     let server = Server::start([fine()]).await;
     for path in ["/incidents/../users", "//evil.example", "incidents", "/incidents//"] {
-        assert_eq!(server.http().get(path, &[]).await.unwrap_err().reason, Reason::Malformed);
+        assert_eq!(get(&server.http(), path).await.unwrap_err().reason, Reason::Malformed);
     }
     assert!(server.seen().is_empty());
 }
@@ -338,8 +376,8 @@ async fn a_path_that_leads_elsewhere_is_not_asked_for() {
 async fn nothing_is_asked_while_the_source_wants_a_pause() {
     let server = Server::start([reply(429, &[("retry-after", "100")], ""), fine()]).await;
     let http = server.http();
-    http.get("/x", &[]).await.unwrap_err();
-    let failure = http.clone().get("/y", &[]).await.unwrap_err();
+    get(&http, "/x").await.unwrap_err();
+    let failure = get(&http.clone(), "/y").await.unwrap_err();
     assert_eq!((failure.reason, failure.retry_at), (Reason::RateLimited, Some(seconds(100))));
     assert_eq!(server.seen().len(), 1);
 }
@@ -354,11 +392,11 @@ async fn a_used_up_resource_does_not_stop_the_others() {
     ];
     let server = Server::start([reply(403, &used_up, ""), fine()]).await;
     let http = server.http();
-    let failure = http.get("/x", &[]).await.unwrap_err();
+    let failure = get(&http, "/x").await.unwrap_err();
     assert_eq!((failure.reason, failure.retry_at), (Reason::RateLimited, Some(seconds(600))));
-    assert_eq!(http.admit("core", 1).unwrap_err().retry_at, Some(seconds(600)));
-    assert_eq!(http.admit("graphql", 1), Ok(()));
-    http.post("/graphql", &serde_json::json!({})).await.unwrap();
+    assert_eq!(may(&http, "core", 1).await.unwrap_err().retry_at, Some(seconds(600)));
+    assert_eq!(may(&http, "graphql", 1).await, Ok(()));
+    post(&http, &serde_json::json!({})).await.unwrap();
 }
 
 #[tokio::test]
@@ -367,13 +405,13 @@ async fn clones_share_the_budget_that_headers_and_bodies_state() {
     let server = Server::start([reply(200, &near, "{}")]).await;
     let http = server.http();
     let clone = http.clone();
-    http.get("/x", &[]).await.unwrap();
-    assert_eq!(clone.admit("rest", 1), Ok(()));
-    let refusal = clone.admit("rest", 2).unwrap_err();
+    get(&http, "/x").await.unwrap();
+    assert_eq!(may(&clone, "rest", 1).await, Ok(()));
+    let refusal = may(&clone, "rest", 2).await.unwrap_err();
     assert_eq!((refusal.reason, refusal.retry_at), (Reason::RateLimited, Some(seconds(12))));
 
     http.observe_limit("graphql", 5_000, 1_000, now() + chrono::TimeDelta::seconds(600));
-    assert_eq!(clone.admit("graphql", 1).unwrap_err().retry_at, Some(seconds(600)));
+    assert_eq!(may(&clone, "graphql", 1).await.unwrap_err().retry_at, Some(seconds(600)));
 }
 
 #[tokio::test]
@@ -393,8 +431,8 @@ async fn every_request_and_every_failure_is_counted_and_no_secret_with_them() {
         &server.url,
         Credential::fixed(SecretString::from(SECRET)),
     );
-    http.get("/x", &[]).await.unwrap_err();
-    let answer = http.get("/x", &[]).await.unwrap();
+    get(&http, "/x").await.unwrap_err();
+    let answer = get(&http, "/x").await.unwrap();
     http.read::<Vec<u64>>(&answer, "the list").unwrap_err();
     http.observe_limit("graphql", 5_000, 1_000, seconds(600));
 
@@ -425,10 +463,97 @@ async fn json_that_cannot_be_read_is_malformed() {
     for body in ["", "{", "<html>", "[1]", r#"{"a": "s3cr3t-of-acme"}"#] {
         let server = Server::start([reply(200, &[("content-type", "application/json")], body)]).await;
         let http = server.http();
-        let answer = http.get("/x", &[]).await.unwrap();
+        let answer = get(&http, "/x").await.unwrap();
         let failure = http.read::<std::collections::BTreeMap<String, u64>>(&answer, "the list").unwrap_err();
         assert_eq!(failure.reason, Reason::Malformed);
         assert!(!failure.what.contains(SECRET), "{failure}");
         assert!(failure.what.starts_with("acme: the list: the answer cannot be read: "), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn clients_of_one_identity_share_its_pauses_and_its_budget() {
+    let server = Server::start([reply(403, &[], "You have exceeded a secondary rate limit."), fine()]).await;
+    let governors = Governors::default();
+    let client = |identity: &str| {
+        let options = options(&server.url, Credential::fixed(SecretString::from(SECRET)));
+        let options = Options { identity: identity.to_owned(), ..options };
+        let telemetry = Telemetry::new().source("acme", "github");
+        Http::with_bounds(options, BOUNDS, &governors, Arc::new(FixedClock(now())), telemetry).unwrap()
+    };
+    let (one, same, other) = (client("env A"), client("env A"), client("env B"));
+    get(&one, "/x").await.unwrap_err();
+    assert_eq!(may(&same, "graphql", 1).await.unwrap_err().retry_at, Some(seconds(60)));
+    get(&other, "/x").await.unwrap();
+
+    other.observe_limit("core", 100, 21, seconds(600));
+    let third = one.signed_in_as("env B".to_owned(), Credential::fixed("t".into()), &governors);
+    let held = third.admit("core", 1, Priority::Live).await.unwrap();
+    assert_eq!(may(&other, "core", 1).await.unwrap_err().reason, Reason::RateLimited);
+    drop(held);
+    may(&other, "core", 1).await.unwrap();
+    assert_eq!(other.admit("core", 1, Priority::Backfill).await.unwrap_err().reason, Reason::RateLimited);
+    assert_eq!(third.allowance("core", Span::from_minutes(10)), Some(1));
+}
+
+#[tokio::test]
+async fn no_more_requests_are_under_way_than_there_are_places() {
+    let server = Server::start([fine()]).await;
+    let http = server.http();
+    for (resource, places) in [("graphql", 2), ("core", 8)] {
+        let mut held = Vec::new();
+        for _ in 0..places {
+            held.push(http.admit(resource, 1, Priority::Live).await.unwrap());
+        }
+        assert!(http.admit(resource, 1, Priority::Live).now_or_never().is_none(), "{resource}");
+        drop(held.pop());
+        assert!(http.admit(resource, 1, Priority::Live).now_or_never().is_some(), "{resource}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_again_is_paid_again() {
+    let server = Server::start([reply(502, &[], "")]).await;
+    let http = server.http();
+    http.observe_limit("rest", 100, 22, seconds(600));
+    let failure = get(&http, "/x").await.unwrap_err();
+    assert_eq!((failure.reason, failure.retry_at), (Reason::RateLimited, Some(seconds(600))));
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_repeated_secondary_limit_waits_longer() {
+    let refused = || reply(429, &[], "You have exceeded a secondary rate limit.");
+    let server = Server::start([refused()]).await;
+    let clock = Arc::new(SetClock(Mutex::new(now())));
+    let http = http_by(Arc::<SetClock>::clone(&clock), &server.url, Credential::fixed("t".into()));
+    let mut at = now();
+    for minutes in [1, 2, 4, 8] {
+        let until = at + chrono::TimeDelta::minutes(minutes);
+        assert_eq!(get(&http, "/x").await.unwrap_err().retry_at, Some(until));
+        at = until;
+        *clock.0.lock().unwrap() = at;
+    }
+    assert_eq!(server.seen().len(), 4);
+}
+
+#[test]
+fn certificates_of_our_own_are_added_or_refused() {
+    let fine = include_bytes!("../fixtures/tls/ca.pem").to_vec();
+    let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec();
+    for (pem, expected) in [(fine, true), (Vec::new(), false), (b"hunter2".to_vec(), false), (broken, false)]
+    {
+        let options =
+            options("https://ghe.acme.example/api/v3", Credential::fixed(SecretString::from(SECRET)));
+        let options = Options { ca_pem: Some(pem), ..options };
+        let telemetry = Telemetry::new().source("acme", "github");
+        let http = Http::new(options, &Governors::default(), Arc::new(FixedClock(now())), telemetry);
+        match http {
+            Ok(_) => assert!(expected),
+            Err(failure) => {
+                assert!(!expected && !failure.what.contains("hunter2"), "{failure}");
+                assert!(failure.what.contains("certificate"), "{failure}");
+            }
+        }
     }
 }

@@ -171,28 +171,25 @@ fn the_first_deployment_rule_that_matches_wins_and_a_components_environment_beat
     let blue = || environment_pattern("^blue$").unwrap();
     let mut rules = rules();
     rules.deployments = vec![
+        DeploymentRule { source: SourceName::new("other"), ..rule(&["acme/*"], DeploymentsFrom::Push) },
         rule(&["acme/book"], DeploymentsFrom::Merges),
+        rule(&["acme/*", "!acme/checkout", "!acme/shop"], DeploymentsFrom::Tags(None)),
         rule(&["acme/*"], DeploymentsFrom::Deployments(blue())),
     ];
     rules.components = vec![component("checkout", "acme/checkout", None)];
     rules.components[0].deployed_by = Some(DeployedBy::Environment(environment_pattern("^green$").unwrap()));
-    let inventory = repositories(&["acme/book", "acme/shop", "acme/checkout", "labs/shop-2"]);
+    let inventory = repositories(&["acme/book", "acme/shop", "acme/checkout", "acme/lib", "labs/shop-2"]);
     let owned = Ownership::resolve(&rules, &inventory);
-    let from: Vec<_> = owned
-        .components
-        .iter()
-        .map(|component| match &component.from {
-            DeploymentsFrom::Merges => format!("{}: merges", component.name),
-            DeploymentsFrom::Deployments(pattern) => format!("{}: {pattern}", component.name),
-            other @ (DeploymentsFrom::Releases(_)
-            | DeploymentsFrom::Tags(_)
-            | DeploymentsFrom::WorkflowRuns(_)
-            | DeploymentsFrom::Push) => format!("{other:?}"),
-        })
-        .collect();
+    let from = owned.components.iter().map(|component| format!("{}: {}", component.name, component.from));
     assert_eq!(
-        from,
-        ["book: merges", "checkout: ^green$", "shop: ^blue$", "shop-2: ^(prod|production|live)([-_/ ].*)?$"]
+        from.collect::<Vec<_>>(),
+        [
+            "book: merges",
+            "checkout: GitHub Deployments to environments ^green$",
+            "lib: every tag",
+            "shop: GitHub Deployments to environments ^blue$",
+            "shop-2: GitHub Deployments to environments ^(prod|production|live)([-_/ ].*)?$",
+        ]
     );
 }
 
@@ -271,6 +268,22 @@ fn an_incident_is_about_what_the_first_rule_says() {
         let component = owned.component.as_ref().map_or("-", |name| name.as_str());
         assert_eq!(format!("{}/{component}", owned.team), expected, "{about_it}: {why}");
         assert_eq!(owned.rule, rule, "{about_it}: {why}");
+    }
+}
+
+#[test]
+fn an_issue_of_a_repository_of_several_parts_is_about_none_of_them() {
+    for (teams, expected, rule) in [
+        ([Some("web"), Some("web")], "web", SubjectRule::Repository),
+        ([Some("web"), Some("pay")], "unowned", SubjectRule::None),
+        ([None, None], "unowned", SubjectRule::Repository),
+    ] {
+        let mut rules = rules();
+        rules.components =
+            ["a", "b"].iter().zip(teams).map(|(name, team)| component(name, "acme/all", team)).collect();
+        let owned = Ownership::resolve(&rules, &repositories(&["acme/all"]));
+        let incident = owned.incident(&about(subjects("#1"))).unwrap();
+        assert_eq!((incident.team.as_str(), incident.component, incident.rule), (expected, None, rule));
     }
 }
 

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sextant::clock::Clock;
-use sextant::http::{Bounds, Reason};
+use sextant::http::{Bounds, Governors, Reason};
 use sextant::model::batch::{Applied, Batch, Contact, Coverage};
 use sextant::model::fact::{Fact, Incident};
 use sextant::model::name::SourceName;
@@ -139,6 +139,7 @@ impl Story {
             name: SourceName::from("acme"),
             api_url: format!("http://{}", listener.local_addr().unwrap()),
             credential: Credential::fixed(SecretString::from("s3cr3t")),
+            ca_pem: None,
             poll_interval: Span::from_minutes(1),
             history: Span::from_days(history_days),
         };
@@ -150,8 +151,14 @@ impl Story {
         let telemetry = Telemetry::new().source("acme", "pagerduty");
         Self {
             account,
-            source: Pagerduty::with_bounds(config, bounds, Arc::<SetClock>::clone(&clock), telemetry)
-                .unwrap(),
+            source: Pagerduty::with_bounds(
+                config,
+                bounds,
+                &Governors::default(),
+                Arc::<SetClock>::clone(&clock),
+                telemetry,
+            )
+            .unwrap(),
             clock,
             cursors: BTreeMap::new(),
             batches: Vec::new(),
@@ -239,7 +246,7 @@ async fn the_first_poll_reads_the_history_and_the_next_asks_twice() {
     let incidents = vec![resolved("P1", 1), resolved("P40", 40), open("P100", 100), resolved("P200", 200)];
     let mut story = Story::begin(89, incidents).await;
     let polled = story.poll().await.unwrap();
-    assert_eq!(polled, Polled { backfill: Backfill::Complete, problems: vec![] });
+    assert_eq!(polled, Polled { backfill: Backfill::Complete, ..Polled::default() });
     assert_eq!(story.ids(), ["P1", "P100", "P40"]);
     assert!(story.batches.iter().all(|batch| batch.contact == Contact::First));
     let covered: Vec<_> = story.batches.iter().flat_map(|batch| batch.covered.clone()).collect();
@@ -411,7 +418,7 @@ async fn a_window_with_too_many_incidents_is_halved_until_it_fits() {
             .then(|| (200, json!({"incidents": [], "more": true, "total": REACH + 1}).to_string()))
     });
     let polled = story.poll().await.unwrap();
-    assert_eq!(polled, Polled { backfill: Backfill::Complete, problems: vec![] });
+    assert_eq!(polled, Polled { backfill: Backfill::Complete, ..Polled::default() });
     assert_eq!(story.ids().len(), 60);
 }
 

@@ -11,6 +11,7 @@ use sextant::config::Config;
 use sextant::demo::serve::{Options, Servers, serve};
 use sextant::demo::world::{SharedWorld, World};
 use sextant::engine::snapshot::{Snapshot, WindowValues};
+use sextant::http::Governors;
 use sextant::model::batch::Changes;
 use sextant::model::name::TeamSlug;
 use sextant::model::time::{Span, Timestamp};
@@ -109,11 +110,12 @@ impl Rig {
         let clock: SharedClock = Arc::new(WorldClock(world.clone()));
         let telemetry = Telemetry::new();
         let store = SqliteStore::open(directory.path().join("sextant.db")).await.unwrap();
+        let governors = Governors::default();
         let own = telemetry.source("acme-github", "github");
-        let github = Github::new(config.github[0].clone(), Arc::clone(&clock), own).unwrap();
+        let github = Github::new(config.github[0].clone(), &governors, Arc::clone(&clock), own).unwrap();
         let pagerduty = config.pagerduty.first().map(|config| {
             let own = telemetry.source("acme-pagerduty", "pagerduty");
-            Pagerduty::new(config.clone(), Arc::clone(&clock), own).unwrap()
+            Pagerduty::new(config.clone(), &governors, Arc::clone(&clock), own).unwrap()
         });
         let (settings, rules) = (config.metrics.clone(), config.ownership.clone());
         let recompute = Recompute::load(store.clone(), clock, settings, rules).await.unwrap();

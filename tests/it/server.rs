@@ -37,7 +37,7 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (publish, published) = watch::channel(None);
-        let state = ServerState { published, limits };
+        let state = ServerState::new(published).limited(limits);
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(serve(listener, state, shutdown.clone()));
         let client = Client::builder().no_gzip().timeout(Duration::from_secs(30)).build().unwrap();

@@ -11,7 +11,9 @@ use sextant::model::batch::{
     Batch, Contact, CountedKey, CounterKey, Coverage, Cursor, Inventory, RepositoryFacts, Scope, Seen,
     StoredIncident,
 };
-use sextant::model::fact::{Attempt, Exclusion, Fact, HoldingTeam, Incident, Outcome, Permission};
+use sextant::model::fact::{
+    Attempt, Change, Commit, Exclusion, Fact, HoldingTeam, Incident, Origin, Outcome, Permission, Stage,
+};
 use sextant::model::name::{ExternalId, RepositoryId};
 use sextant::store::memory::MemoryStore;
 use sextant::store::sqlite::SqliteStore;
@@ -52,6 +54,8 @@ cases! {
     what_is_no_incident_is_filtered_if_it_is_known_and_forgotten_if_not
     a_batch_tells_which_commits_it_names_and_nobody_has
     a_pull_request_once_found_is_kept
+    paths_once_read_are_kept
+    what_an_attempt_was_may_change
     facts_wait_for_their_repository
     teams_replace_what_was_known_of_them_in_any_order
     coverage_keeps_the_earliest
@@ -334,6 +338,50 @@ async fn a_pull_request_once_found_is_kept(store: impl FactStore) {
         assert_eq!(applied.rows_written, rows, "{facts:?}");
         let found = store.repository(&repository_id(1)).await.unwrap().unwrap();
         assert_eq!(found.commits[0].pull_request, expected, "{facts:?}");
+    }
+}
+
+async fn paths_once_read_are_kept(store: impl FactStore) {
+    type Paths = Option<&'static [&'static str]>;
+    let read = |paths: Paths| paths.map(|paths| paths.iter().map(ToString::to_string).collect());
+    store.apply(&acme(), live(vec![Fact::Repository(repository(1))])).await.unwrap();
+    let steps: [(Paths, Paths, Paths, u64); 6] = [
+        (None, None, None, 2),
+        (Some(&["a", "b"]), None, Some(&["a", "b"]), 2),
+        (None, None, Some(&["a", "b"]), 0),
+        (Some(&["a"]), Some(&["c"]), Some(&["c"]), 2),
+        (None, Some(&[]), Some(&[]), 2),
+        (None, None, Some(&[]), 0),
+    ];
+    for (first, second, expected, rows) in steps {
+        let both = |paths: Paths| {
+            let change = Fact::Change(Change { paths: read(paths), ..change(1, 7) });
+            [change, Fact::Commit(Commit { paths: read(paths), ..commit(1, 1) })]
+        };
+        let facts = both(first).into_iter().chain(both(second)).collect();
+        assert_eq!(store.apply(&acme(), live(facts)).await.unwrap().rows_written, rows, "{expected:?}");
+        let found = store.repository(&repository_id(1)).await.unwrap().unwrap();
+        assert_eq!(found.commits[0].paths, read(expected));
+        assert_eq!(found.changes[0].fact.paths, read(expected));
+    }
+}
+
+async fn what_an_attempt_was_may_change(store: impl FactStore) {
+    store.apply(&acme(), live(vec![Fact::Repository(repository(1))])).await.unwrap();
+    let release = |stage| Origin::Release { tag: "v1".to_owned(), stage };
+    for (origin, rows) in [
+        (release(Stage::Prerelease), 1),
+        (release(Stage::Prerelease), 0),
+        (release(Stage::Final), 1),
+        (Origin::Deployment, 1),
+        (Origin::Tag { name: "v1".to_owned() }, 1),
+        (Origin::Pushed { component: "shop".into() }, 1),
+    ] {
+        let fact = Attempt { origin: origin.clone(), ..attempt(1, "release:1") };
+        let applied = store.apply(&acme(), live(vec![Fact::Attempt(fact)])).await.unwrap();
+        assert_eq!(applied.rows_written, rows, "{origin:?}");
+        let found = store.repository(&repository_id(1)).await.unwrap().unwrap();
+        assert_eq!(found.attempts[0].fact.origin, origin);
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) fn field<'a>(
         "committer" => object(cx, Thing::GitActor(&commit.author, commit.committed_at)),
         "additions" => leaf(commit.additions),
         "deletions" => leaf(commit.deletions),
-        "changedFilesIfAvailable" => leaf(1 + commit.additions / 60),
+        "changedFilesIfAvailable" => leaf(super::paging::count(repository.changed_files(place).len())),
         "repository" => object(cx, Thing::Repository(repository)),
         "parents" => {
             let parents = commit.parents.iter().map(|parent| Thing::Commit(repository, *parent));
@@ -130,17 +130,33 @@ pub(super) fn tag_field<'a>(
     repository: &'a Repository,
     name: &'a str,
     tag: &'a Tag,
+    depth: usize,
     info: &'a ResolveInfo<'a>,
 ) -> Option<Resolved<'a>> {
+    let held = tag.objects.get(depth)?;
     Some(match info.field_name() {
-        "name" | "message" => leaf(name),
-        "tagger" => {
-            let tagger = tag.tagger.as_ref();
-            object(cx, tagger.map(|(account, at)| Thing::GitActor(account, *at)))
+        "name" | "message" => leaf(held.name.as_str()),
+        "tagger" => object(cx, Thing::GitActor(&held.tagger, held.at)),
+        "target" => object(cx, tag_target(repository, name, tag, depth + 1)),
+        _ => {
+            let commit = repository.commits.get(tag.commit).map(|commit| commit.id.to_string());
+            let content = format!("{}\n{}\n{commit:?}", held.name, held.at);
+            return shared_field(cx, repository, &content, info);
         }
-        "target" => object(cx, Thing::Commit(repository, tag.commit)),
-        _ => return shared_field(cx, repository, name, info),
     })
+}
+
+/// What the n-th arrow from a tag's name points at: a tag object, or the commit.
+pub(super) fn tag_target<'a>(
+    repository: &'a Repository,
+    name: &'a str,
+    tag: &'a Tag,
+    depth: usize,
+) -> Thing<'a> {
+    match tag.objects.get(depth) {
+        Some(_) => Thing::Tag(repository, name, tag, depth),
+        None => Thing::Commit(repository, tag.commit),
+    }
 }
 
 pub(super) fn blob_field<'a>(

@@ -1,6 +1,6 @@
 //! One GraphQL request: read, validated, priced, executed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use apollo_compiler::executable::{Operation, Selection};
 use apollo_compiler::request::coerce_variable_values;
@@ -11,9 +11,10 @@ use apollo_compiler::{ExecutableDocument, Schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::caller::{Caller, SAML_MESSAGE};
 use super::cost::{Cost, Refusal, cost};
+use super::limits::{Heaviness, took_too_long};
 use super::node::{Node, Thing};
-use super::query;
 use crate::demo::budget::Budget;
 use crate::demo::exchange::Answer;
 use crate::demo::world::World;
@@ -23,6 +24,8 @@ use crate::demo::world::account::Account;
 const TYPE_MARK: char = '\u{1f}';
 /// What the executor puts before the message of a resolver.
 const RESOLVER_PREFIX: &str = "resolver error: ";
+/// The type of the error that refuses a whole query, since a classic token lacks a scope.
+pub(super) const INSUFFICIENT_SCOPES: &str = "INSUFFICIENT_SCOPES";
 
 #[derive(Deserialize)]
 struct Body {
@@ -33,17 +36,50 @@ struct Body {
     operation_name: Option<String>,
 }
 
+/// Who asks what.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) world: &'a World,
+    pub(super) caller: &'a Caller,
+    pub(super) heaviness: Heaviness,
+    /// Rate limiting is switched off.
+    pub(super) unlimited: bool,
+}
+
 /// What resolvers share during one request.
 pub(super) struct Context<'w> {
     pub(super) world: &'w World,
     pub(super) budget: Budget,
     pub(super) cost: Cost,
+    pub(super) caller: &'w Caller,
     /// The account behind the token.
     pub(super) viewer: Account,
     /// The account that stands in for deleted ones where GitHub cannot answer null.
     pub(super) ghost: Account,
+    pub(super) heaviness: Heaviness,
+    /// How heavy the answer is so far.
+    pub(super) weight: Cell<u64>,
+    pub(super) unlimited: bool,
     /// Errors that leave a null in a list, which a resolver cannot report.
     pub(super) problems: RefCell<Vec<Value>>,
+}
+
+impl Context<'_> {
+    /// Takes on the n-th item of a list; not once the answer is too heavy, which is reported.
+    pub(super) fn lift(&self, thing: &Thing<'_>, list: &str, place: usize) -> bool {
+        if let Thing::Pull(_, pull) = thing {
+            self.weight.set(self.weight.get().saturating_add(pull.weight));
+        }
+        let light = self.weight.get() <= self.heaviness.partial_above;
+        if !light {
+            self.problems.borrow_mut().push(json!({
+                "type": "RESOURCE_LIMITS_EXCEEDED",
+                "path": [list, place],
+                "message": "Resource limits for this query exceeded.",
+            }));
+        }
+        light
+    }
 }
 
 /// An error of a field with GitHub's type for it.
@@ -52,7 +88,8 @@ pub(super) fn problem(kind: &str, message: &str) -> FieldError {
 }
 
 /// Answers the body of a request, at the cost of the budget.
-pub(super) fn answer(schema: &Valid<Schema>, world: &World, budget: &mut Budget, body: &[u8]) -> Answer {
+pub(super) fn answer(schema: &Valid<Schema>, asked: Asked<'_>, budget: &mut Budget, body: &[u8]) -> Answer {
+    let Asked { world, caller, heaviness, unlimited } = asked;
     let Ok(body) = serde_json::from_slice::<Body>(body) else {
         return super::refusal(400, "Problems parsing JSON");
     };
@@ -61,7 +98,7 @@ pub(super) fn answer(schema: &Valid<Schema>, world: &World, budget: &mut Budget,
     };
     budget.renew(world.now);
     if budget.is_spent() {
-        let message = "API rate limit exceeded for user ID 1.";
+        let message = format!("API rate limit exceeded for {}.", caller.budget());
         return errors(&[json!({"type": "RATE_LIMITED", "message": message})]);
     }
     let document = match ExecutableDocument::parse_and_validate(schema, query, "query.graphql") {
@@ -94,12 +131,23 @@ pub(super) fn answer(schema: &Valid<Schema>, world: &World, budget: &mut Budget,
         world,
         budget: budget.clone(),
         cost,
-        viewer: query::viewer(),
+        caller,
+        viewer: caller.account(),
         ghost: Account::User("ghost".to_owned()),
+        heaviness,
+        weight: Cell::new(0),
+        unlimited,
         problems: RefCell::default(),
     };
     let mut answer = run(schema, &document, operation, &variables, &context, dry);
     answer.points = if dry { 0 } else { cost.points() };
+    if context.weight.get() > heaviness.failing_above {
+        // What took too long costs once more.
+        budget.spend(cost.points());
+        let points = answer.points + cost.points();
+        answer = took_too_long();
+        answer.points = points;
+    }
     answer
 }
 
@@ -123,6 +171,11 @@ fn run(
     };
     let mut reported: Vec<Value> = executed.errors.into_iter().map(typed).collect();
     reported.extend(context.problems.take());
+    // A scope is missed before anything is looked up.
+    let mut unscoped = reported.iter().filter(|error| error["type"] == INSUFFICIENT_SCOPES).peekable();
+    if unscoped.peek().is_some() {
+        return errors(&unscoped.cloned().collect::<Vec<_>>());
+    }
     if reported.is_empty() {
         return Answer::json(200, &json!({"data": executed.data}));
     }
@@ -155,6 +208,9 @@ fn typed(error: GraphQLError) -> Value {
     if let Some((kind, message)) = message.split_once(TYPE_MARK) {
         object.insert("type".to_owned(), json!(kind));
         object.insert("message".to_owned(), json!(message));
+        if message == SAML_MESSAGE {
+            object.insert("extensions".to_owned(), json!({"saml_failure": true}));
+        }
     }
     if !locations.is_empty() {
         object.insert("locations".to_owned(), json!(locations));

@@ -4,8 +4,9 @@ use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedV
 use apollo_compiler::response::JsonValue;
 use chrono::SecondsFormat;
 
-use super::execute::Context;
-use super::{account, commit, deployment, issue, opaque, pull, query, repository, team};
+use super::access;
+use super::execute::{Context, problem};
+use super::{account, commit, deployment, issue, opaque, pull, query, release, repository, team, workflow};
 use crate::demo::world::account::Account;
 use crate::demo::world::deployment::{Deployment, Status};
 use crate::demo::world::issue::Issue;
@@ -13,6 +14,7 @@ use crate::demo::world::organization::{Organization, Team};
 use crate::demo::world::pull::{Event, EventKind, PullRequest, Review};
 use crate::demo::world::release::{Release, Tag};
 use crate::demo::world::repository::Repository;
+use crate::demo::world::workflow::{Run, Workflow};
 use crate::model::time::Timestamp;
 
 /// What a resolver returns.
@@ -21,7 +23,9 @@ pub(super) type Resolved<'a> = Result<ResolvedValue<'a>, FieldError>;
 /// An object of the answer: what of the world it shows.
 #[derive(Clone, Copy)]
 pub(super) enum Thing<'a> {
-    Query { dry: bool },
+    Query {
+        dry: bool,
+    },
     RateLimit,
     Organization(&'a Organization),
     Team(&'a Organization, &'a Team),
@@ -31,7 +35,8 @@ pub(super) enum Thing<'a> {
     Topic(&'a str),
     Ref(&'a Repository, Prefix, &'a str),
     Commit(&'a Repository, usize),
-    Tag(&'a Repository, &'a str, &'a Tag),
+    /// The n-th tag object below a tag's name.
+    Tag(&'a Repository, &'a str, &'a Tag, usize),
     Blob(&'a Repository, &'a str, &'a str),
     GitActor(&'a Account, Timestamp),
     Pull(&'a Repository, &'a PullRequest),
@@ -43,6 +48,11 @@ pub(super) enum Thing<'a> {
     Status(&'a Repository, &'a Deployment, &'a Status),
     Issue(&'a Repository, &'a Issue),
     Release(&'a Repository, &'a Release),
+    /// The n-th file of a pull request.
+    File(&'a Repository, &'a PullRequest, usize),
+    Workflow(&'a Repository, &'a Workflow),
+    Run(&'a Repository, &'a Workflow, &'a Run),
+    CheckSuite(&'a Repository, &'a Workflow, &'a Run),
 }
 
 /// Where a ref lives.
@@ -92,11 +102,18 @@ impl ObjectValue for Node<'_> {
             Thing::Status(..) => "DeploymentStatus",
             Thing::Issue(..) => "Issue",
             Thing::Release(..) => "Release",
+            Thing::File(..) => "PullRequestChangedFile",
+            Thing::Workflow(..) => "Workflow",
+            Thing::Run(..) => "WorkflowRun",
+            Thing::CheckSuite(..) => "CheckSuite",
         }
     }
 
     fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Resolved<'a> {
         let cx = self.cx;
+        if let Err((kind, message)) = access::of_field(cx, &self.thing, info.field_name()) {
+            return Err(problem(kind, &message));
+        }
         let resolved = match self.thing {
             Thing::Query { dry } => query::field(cx, dry, info),
             Thing::RateLimit => query::rate_limit_field(cx, info),
@@ -107,7 +124,9 @@ impl ObjectValue for Node<'_> {
             Thing::RepositoryTopic(name) | Thing::Topic(name) => repository::topic_field(cx, name, info),
             Thing::Ref(repository, prefix, name) => repository::ref_field(cx, repository, prefix, name, info),
             Thing::Commit(repository, place) => commit::field(cx, repository, place, info),
-            Thing::Tag(repository, name, tag) => commit::tag_field(cx, repository, name, tag, info),
+            Thing::Tag(repository, name, tag, depth) => {
+                commit::tag_field(cx, repository, name, tag, depth, info)
+            }
             Thing::Blob(repository, path, text) => commit::blob_field(cx, repository, path, text, info),
             Thing::GitActor(account, at) => account::git_actor_field(cx, account, at, info),
             Thing::Pull(repository, pull) => pull::field(cx, repository, pull, info),
@@ -122,7 +141,13 @@ impl ObjectValue for Node<'_> {
                 deployment::status_field(cx, repository, held, status, info)
             }
             Thing::Issue(repository, issue) => issue::field(cx, repository, issue, info),
-            Thing::Release(repository, release) => issue::release_field(cx, repository, release, info),
+            Thing::Release(repository, release) => release::field(cx, repository, release, info),
+            Thing::File(repository, pull, place) => pull::file_field(repository, pull, place, info),
+            Thing::Workflow(repository, workflow) => workflow::field(cx, repository, workflow, info),
+            Thing::Run(repository, workflow, run) => workflow::run_field(cx, repository, workflow, run, info),
+            Thing::CheckSuite(repository, workflow, run) => {
+                workflow::suite_field(cx, repository, workflow, run, info)
+            }
         };
         resolved.unwrap_or_else(|| Err(self.unknown_field_error(info)))
     }
@@ -153,7 +178,7 @@ pub(super) fn time<'a>(at: impl Into<Option<Timestamp>>) -> Resolved<'a> {
 }
 
 /// An instant as GitHub writes it.
-pub(super) fn written(at: Timestamp) -> String {
+pub(in crate::demo) fn written(at: Timestamp) -> String {
     at.datetime().to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 

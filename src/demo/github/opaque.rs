@@ -32,14 +32,14 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// A node id: a prefix that tells the type, and numbers.
-pub(super) fn node_id(prefix: &str, numbers: &[u64]) -> String {
+pub(in crate::demo) fn node_id(prefix: &str, numbers: &[u64]) -> String {
     let bytes: Vec<u8> =
         numbers.iter().flat_map(|number| u32::try_from(*number).unwrap_or(u32::MAX).to_be_bytes()).collect();
     format!("{prefix}_{}", letters(&bytes, URL_SAFE))
 }
 
 /// A node id made of words, for what is never looked up by id.
-pub(super) fn node_id_of_words(prefix: &str, words: &[&str]) -> String {
+pub(in crate::demo) fn node_id_of_words(prefix: &str, words: &[&str]) -> String {
     format!("{prefix}_{}", letters(words.join("\n").as_bytes(), URL_SAFE))
 }
 

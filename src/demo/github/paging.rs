@@ -128,9 +128,15 @@ impl ObjectValue for Connection<'_> {
     fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Resolved<'a> {
         match info.field_name() {
             "totalCount" => leaf(count(self.total)),
-            "nodes" => Ok(ResolvedValue::list(
-                self.page.iter().map(|item| ResolvedValue::object(Node { cx: self.cx, thing: item.thing })),
-            )),
+            "nodes" => {
+                let key =
+                    info.field_selections().first().map_or("nodes", |field| field.response_key().as_str());
+                let shown = self.page.iter().enumerate().map(move |(place, item)| {
+                    let lifted = self.cx.lift(&item.thing, key, place);
+                    ResolvedValue::nullable_object(lifted.then_some(Node { cx: self.cx, thing: item.thing }))
+                });
+                Ok(ResolvedValue::list(shown))
+            }
             "edges" => Ok(ResolvedValue::list(self.page.iter().map(|item| {
                 ResolvedValue::object(Edge {
                     cx: self.cx,

@@ -10,6 +10,7 @@ use super::node::{
 };
 use super::paging::{Item, Rank, connection, count};
 use super::repository::url;
+use crate::demo::world::changed_file::How;
 use crate::demo::world::commit::Commit;
 use crate::demo::world::pull::{Event, EventKind, PullRequest, Review, Verdict};
 use crate::demo::world::repository::Repository;
@@ -80,6 +81,11 @@ pub(super) fn field<'a>(
         }
         "reviews" => reviews(cx, repository, pull, info),
         "timelineItems" => timeline(cx, repository, pull, info),
+        "files" => {
+            let places = 0..repository.files_of(pull).len();
+            let files = places.map(|place| Thing::File(repository, pull, place));
+            connection(cx, info, files.enumerate().map(Item::placed).collect(), false)
+        }
         _ => return git_field(cx, repository, pull, info),
     })
 }
@@ -100,7 +106,7 @@ fn git_field<'a>(
     Some(match info.field_name() {
         "additions" => leaf(own().map(|commit| commit.additions).sum::<u32>()),
         "deletions" => leaf(own().map(|commit| commit.deletions).sum::<u32>()),
-        "changedFiles" => leaf(count(pull.commits.len() + 1)),
+        "changedFiles" => leaf(count(repository.files_of(pull).len())),
         "baseRefName" => leaf(pull.base.as_str()),
         "baseRefOid" => oid(pull.base_commit.and_then(|place| repository.commits.get(place))),
         "baseRef" => object(cx, branch(&pull.base)),
@@ -159,6 +165,28 @@ fn timeline<'a>(
     let items =
         wanted.map(|(place, (at, _, thing))| Item::new(Rank::Number(at.millis()), place as u64, thing));
     connection(cx, info, items.collect(), false)
+}
+
+pub(super) fn file_field<'a>(
+    repository: &'a Repository,
+    pull: &'a PullRequest,
+    place: usize,
+    info: &'a ResolveInfo<'a>,
+) -> Option<Resolved<'a>> {
+    let files = repository.files_of(pull);
+    let file = files.get(place)?;
+    Some(match info.field_name() {
+        "path" => leaf(file.path.as_str()),
+        "additions" => leaf(file.additions),
+        "deletions" => leaf(file.deletions),
+        "changeType" => leaf(match file.how {
+            How::Added => "ADDED",
+            How::Removed => "DELETED",
+            How::Modified => "MODIFIED",
+            How::RenamedFrom(_) => "RENAMED",
+        }),
+        _ => return None,
+    })
 }
 
 pub(super) fn commit_field<'a>(

@@ -6,7 +6,7 @@ use apollo_compiler::response::JsonValue;
 use super::execute::Context;
 use super::node::{Prefix, Resolved, Thing, asked, id, leaf, number, object, order, text, time, words};
 use super::paging::{Item, Rank, connection};
-use super::{commit, deployment, issue, opaque, pull};
+use super::{commit, deployment, issue, opaque, pull, release};
 use crate::demo::world::repository::Repository;
 
 pub(super) fn field<'a>(
@@ -71,7 +71,7 @@ fn lists<'a>(
         }
         "pullRequests" => pull::list(cx, repository, info),
         "issues" => issue::list(cx, repository, info),
-        "releases" => issue::releases(cx, repository, info),
+        "releases" => release::list(cx, repository, info),
         "repositoryTopics" => {
             let topics = repository.topics.iter().map(|topic| Thing::RepositoryTopic(topic));
             connection(cx, info, topics.enumerate().map(Item::placed).collect(), false)
@@ -92,10 +92,8 @@ fn refs<'a>(cx: &'a Context<'a>, repository: &'a Repository, info: &'a ResolveIn
     }
     if prefix.trim_end_matches('/') == "refs/tags" {
         let tags = repository.tags.iter();
-        held.extend(tags.map(|(name, tag)| {
-            let tagged_at = tag.tagger.as_ref().map(|(_, at)| at.millis());
-            (Prefix::Tags, name.as_str(), tagged_at.unwrap_or_else(|| committed_at(tag.commit)))
-        }));
+        // By the date of the commit underneath, whenever it was tagged: so the schema says.
+        held.extend(tags.map(|(name, tag)| (Prefix::Tags, name.as_str(), committed_at(tag.commit))));
     }
     let (field, mut descending) = order(info);
     if field.is_empty() {
@@ -151,10 +149,10 @@ pub(super) fn ref_field<'a>(
             cx,
             match prefix {
                 Prefix::Heads => repository.branches.get(name).map(|place| Thing::Commit(repository, *place)),
-                Prefix::Tags => repository.tags.get_key_value(name).map(|(name, tag)| match tag.tagger {
-                    Some(_) => Thing::Tag(repository, name, tag),
-                    None => Thing::Commit(repository, tag.commit),
-                }),
+                Prefix::Tags => repository
+                    .tags
+                    .get_key_value(name)
+                    .map(|(name, tag)| commit::tag_target(repository, name, tag, 0)),
             },
         ),
         _ => return None,
@@ -175,6 +173,6 @@ pub(super) fn topic_field<'a>(
 }
 
 /// The web address of a repository.
-pub(super) fn url(repository: &Repository) -> String {
+pub(in crate::demo) fn url(repository: &Repository) -> String {
     format!("https://github.com/{}/{}", repository.owner, repository.name)
 }

@@ -25,7 +25,7 @@ pub(super) fn organization_field<'a>(
         "repository" => query::repository(cx, login, info),
         "repositories" => {
             let owned = cx.world.repositories.iter().filter(|repository| {
-                !repository.deleted
+                cx.caller.sees(repository)
                     && repository.owner.eq_ignore_ascii_case(login)
                     && truth(info, "isFork").is_none_or(|fork| fork == repository.fork)
                     && truth(info, "isArchived").is_none_or(|it| it == repository.archived_at.is_some())
@@ -77,7 +77,7 @@ pub(super) fn field<'a>(
         "repositories" => {
             let (field, descending) = order(info);
             let items = team.repositories.iter().filter_map(|(key, permission)| {
-                let repository = Some(cx.world.at(*key)).filter(|repository| !repository.deleted)?;
+                let repository = Some(cx.world.at(*key)).filter(|repository| cx.caller.sees(repository))?;
                 let mut item = repository_item(field, repository);
                 item.permission = Some(*permission);
                 Some(item)

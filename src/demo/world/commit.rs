@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, BinaryHeap};
 
 use super::account::Account;
+use super::changed_file::ChangedFile;
 use super::repository::Repository;
 use crate::demo::random::Random;
 use crate::model::name::CommitId;
@@ -29,6 +30,10 @@ pub struct Commit {
     pub additions: u32,
     /// Lines deleted.
     pub deletions: u32,
+    /// The files it changes, where somebody told; see [`Repository::changed_files`].
+    pub files: Option<Vec<ChangedFile>>,
+    /// The places of a pull request's own commits that it brings to the base: their files are its files.
+    pub brings: Vec<usize>,
     /// No branch holds it any more and it was collected: GitHub answers null for it.
     pub gone: bool,
 }
@@ -42,6 +47,7 @@ pub(super) struct Draft {
     pub(super) message: String,
     pub(super) author: Account,
     pub(super) pulls: Vec<u64>,
+    pub(super) brings: Vec<usize>,
 }
 
 impl Repository {
@@ -70,6 +76,8 @@ impl Repository {
             pulls: draft.pulls,
             additions,
             deletions,
+            files: None,
+            brings: draft.brings,
             gone: false,
         });
         place

@@ -113,6 +113,8 @@ pub struct PullRequest {
     pub labels: Vec<String>,
     /// Whether it is a draft now.
     pub draft: bool,
+    /// How heavy it is for the server to show; 1 is usual.
+    pub weight: u64,
     /// Whether it comes from a fork.
     pub cross_repository: bool,
     /// When it was opened.
@@ -152,6 +154,7 @@ pub struct Proposal {
     pub(super) draft: bool,
     pub(super) cross_repository: bool,
     pub(super) commits: Vec<(Timestamp, String)>,
+    pub(super) paths: Option<Vec<String>>,
 }
 
 impl Proposal {
@@ -167,6 +170,7 @@ impl Proposal {
             draft: false,
             cross_repository: false,
             commits: Vec::new(),
+            paths: None,
         }
     }
 
@@ -209,6 +213,13 @@ impl Proposal {
     #[must_use]
     pub fn from_fork(mut self) -> Self {
         self.cross_repository = true;
+        self
+    }
+
+    /// Every own commit changes these files.
+    #[must_use]
+    pub fn paths(mut self, paths: &[&str]) -> Self {
+        self.paths = Some(paths.iter().map(|path| (*path).to_owned()).collect());
         self
     }
 

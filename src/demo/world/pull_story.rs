@@ -2,6 +2,7 @@
 
 use super::World;
 use super::account::Account;
+use super::changed_file::ChangedFile;
 use super::commit::Draft;
 use super::pull::{Event, EventKind, Landing, Method, Proposal, PullKey, PullRequest, Review, Verdict};
 use super::repository::{Numbered, Repository, RepositoryKey};
@@ -16,8 +17,18 @@ impl World {
         let held = self.at_mut(repository);
         let place = held.pulls.len();
         let number = held.take_number(Numbered::Pull(place));
-        let Proposal { title, author, body, branch, base, labels, draft, cross_repository, mut commits } =
-            proposal;
+        let Proposal {
+            title,
+            author,
+            body,
+            branch,
+            base,
+            labels,
+            draft,
+            cross_repository,
+            mut commits,
+            paths,
+        } = proposal;
         if commits.is_empty() {
             commits.push((at, title.clone()));
         }
@@ -35,8 +46,12 @@ impl World {
                 message,
                 author: author.clone(),
                 pulls: vec![number],
+                brings: Vec::new(),
             });
             own.push(place);
+            if let (Some(paths), Some(commit)) = (&paths, held.commits.get_mut(place)) {
+                commit.files = Some(paths.iter().map(|path| ChangedFile::modified(path)).collect());
+            }
             parent = Some(place);
         }
         if let (Some(tip), false) = (parent, cross_repository) {
@@ -54,6 +69,7 @@ impl World {
             base_commit,
             labels,
             draft,
+            weight: 1,
             cross_repository,
             created_at: at,
             updated_at: at,
@@ -96,6 +112,7 @@ impl World {
             message: message.to_owned(),
             author: pull.author,
             pulls: vec![pull.number],
+            brings: Vec::new(),
         });
         repository.branches.insert(pull.branch, place);
         repository.pushed(at);
@@ -201,6 +218,7 @@ impl Repository {
             message,
             author: pull.author.clone(),
             pulls: vec![number],
+            brings: pull.commits.clone(),
         };
         match method {
             Method::Merge => {
@@ -224,6 +242,7 @@ impl Repository {
                     parent = self.commit(Draft {
                         authored_at: commit.authored_at,
                         author: commit.author,
+                        brings: vec![*own],
                         ..draft(vec![parent], commit.message)
                     });
                 }

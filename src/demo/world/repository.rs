@@ -9,6 +9,7 @@ use super::deployment::Deployment;
 use super::issue::Issue;
 use super::pull::PullRequest;
 use super::release::{Release, Tag};
+use super::workflow::Workflow;
 use crate::model::name::CommitId;
 use crate::model::time::Timestamp;
 
@@ -66,6 +67,8 @@ pub struct Repository {
     pub deployments: Vec<Deployment>,
     /// Its releases, oldest first.
     pub releases: Vec<Release>,
+    /// Its workflows, oldest first.
+    pub workflows: Vec<Workflow>,
     /// Its files on the default branch by path.
     pub files: BTreeMap<String, String>,
     /// Its topics.
@@ -138,6 +141,7 @@ impl World {
             issues: Vec::new(),
             deployments: Vec::new(),
             releases: Vec::new(),
+            workflows: Vec::new(),
             files: BTreeMap::new(),
             topics: Vec::new(),
             numbers: Vec::new(),
@@ -189,6 +193,7 @@ impl World {
             message: message.to_owned(),
             author: Account::from(author),
             pulls: Vec::new(),
+            brings: Vec::new(),
         });
         repository.branches.insert(branch, place);
         repository.pushed(at);

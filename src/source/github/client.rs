@@ -1,112 +1,123 @@
-//! The one place that posts an operation: admits it to the budget, reads the envelope, and sorts what went wrong.
-//!
-//! GitHub answers 200 to most of what fails: a used-up limit, a query that was too heavy, a repository that is gone
-//! from the middle of a batch. What fails in a part stays with that part; what was too heavy is asked again in
-//! smaller pieces.
+//! The one place that posts an operation: admits it to the budget, reads the envelope, and asks for less if it was too
+//! much. Clones are the same client, so that several questions can be under way.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::stream::{self, StreamExt};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::clock::SharedClock;
-use crate::http::{Failure, Http, Options, Reason};
-use crate::model::time::Timestamp;
+use crate::http::{Failure, Governors, Http, Options, Priority, Reason};
+use crate::model::secret::Credential;
+use crate::model::time::{Span, Timestamp};
 use crate::telemetry::SourceTelemetry;
 
-use super::config::Config;
+use super::config::{App, Config, SignIn};
+use super::heavy::Shrunk;
 use super::operations::Request;
-use super::wire::{Envelope, GraphError, NodesData, RateLimit};
+use super::reply::{Node, Reply, Trouble, malformed, rate_limit, sort, stated};
+use super::sign_in::{Identity, Signer};
+use super::wire::Envelope;
 
 /// The rate limit that GraphQL operations share.
 const RESOURCE: &str = "graphql";
-/// Pages are never halved more often: 100 becomes 3, and what is too heavy even then is not going to be lighter.
-const HALVINGS_MAX: u32 = 5;
+/// The rate limit that REST requests share.
+const REST_RESOURCE: &str = "core";
 /// Within one question: each attempt is one that the HTTP client has repeated already.
 const HALVINGS_PER_QUESTION_MAX: u32 = 2;
-/// After so many answers in a row a page size is doubled again.
-const ANSWERS_TO_GROW: u32 = 20;
-/// A message of GitHub's is cut there: it is for people, and could be anything.
-const MESSAGE_CHARS_MAX: usize = 200;
+/// Questions that are under way together, or wait for a place among those that are.
+const AT_ONCE: usize = 2;
 
-/// Asks GitHub.
-#[derive(Debug)]
+/// Asks GitHub, as one identity. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(super) struct Client {
     http: Http,
+    rest: Http,
     clock: SharedClock,
     telemetry: SourceTelemetry,
-    /// How often the pages of each operation are halved at present, and how many answers came since.
-    halvings: BTreeMap<&'static str, (u32, u32)>,
+    /// Operations whose pages, or lists of ids, are smaller at present.
+    shrunk: Arc<Mutex<BTreeMap<&'static str, Shrunk>>>,
 }
-
-/// An answer.
-#[derive(Debug)]
-pub(super) struct Reply {
-    /// `data`, perhaps with holes.
-    pub(super) data: Value,
-    /// What is missing in it.
-    faults: Vec<Fault>,
-    /// When it was read.
-    pub(super) read_at: Timestamp,
-}
-
-/// A part of an answer that failed.
-#[derive(Debug)]
-struct Fault {
-    path: Vec<Value>,
-    trouble: Trouble,
-}
-
-/// What went wrong with a question or a part of it.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Trouble {
-    /// As it says.
-    Failed(Failure),
-    /// The page's cursor is not known any more: begin again.
-    StaleCursor,
-    /// It took GitHub too much: ask for less.
-    TooHeavy(Failure),
-}
-
-impl Trouble {
-    /// As a failure.
-    pub(super) fn failure(self) -> Failure {
-        match self {
-            Self::Failed(failure) | Self::TooHeavy(failure) => failure,
-            Self::StaleCursor => malformed("a page's cursor is not known any more"),
-        }
-    }
-}
-
-/// One entry of `nodes(ids:)`: what it is, nothing if it is not there, or what went wrong with it.
-pub(super) type Node<T> = (String, Result<Option<T>, Trouble>);
 
 impl Client {
     /// A client for a source. GitHub Enterprise Server has its GraphQL beside `/api/v3`, not below.
     pub(super) fn new(
         config: &Config,
+        governors: &Governors,
         clock: SharedClock,
         telemetry: SourceTelemetry,
     ) -> Result<Self, Failure> {
+        // An App asks as its installations, each with a client of its own.
+        let credential = match &config.sign_in {
+            SignIn::Token(token) => token.clone(),
+            SignIn::App(app) => {
+                let nobody = Credential::new(|| Err("the App has not signed in".to_owned()));
+                nobody.named(&format!("app {}", app.id))
+            }
+        };
         let options = Options {
             source: config.name.to_string(),
             base_url: graphql_base(&config.api_url).to_owned(),
             scheme: "Bearer ",
-            credential: config.credential.clone(),
+            identity: credential.identity().to_owned(),
+            credential,
             headers: vec![("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")],
             budget: config.budget,
+            ca_pem: config.ca_pem.clone(),
         };
+        let rest = Options { base_url: config.api_url.clone(), ..options.clone() };
         Ok(Self {
-            http: Http::new(options, std::sync::Arc::clone(&clock), telemetry.clone())?,
+            http: Http::new(options, governors, Arc::clone(&clock), telemetry.clone())?,
+            rest: Http::new(rest, governors, Arc::clone(&clock), telemetry.clone())?,
             clock,
             telemetry,
-            halvings: BTreeMap::new(),
+            shrunk: Arc::default(),
         })
+    }
+
+    /// How this source signs in.
+    pub(super) fn signer(&self, config: &Config) -> Signer {
+        match &config.sign_in {
+            SignIn::Token(token) => Signer::token(token.clone(), token.identity().to_owned()),
+            SignIn::App(App { id, private_key, installation }) => Signer::app(
+                self.http.clone(),
+                config.api_url.clone(),
+                id.clone(),
+                private_key.clone(),
+                *installation,
+            ),
+        }
+    }
+
+    /// The same client as somebody else, with limits of its own.
+    pub(super) fn signed_in_as(&self, identity: &Identity, governors: &Governors) -> Self {
+        let signed =
+            |http: &Http| http.signed_in_as(identity.label.clone(), identity.credential.clone(), governors);
+        Self { http: signed(&self.http), rest: signed(&self.rest), ..self.clone() }
+    }
+
+    /// Asks the REST API for what GraphQL does not have; and whether another page follows.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<(T, bool), Failure> {
+        let permit = self.rest.admit(REST_RESOURCE, 1, Priority::Live).await?;
+        let answer = self.rest.get(permit, path, query).await?;
+        let links = answer.headers.get("link").and_then(|links| links.to_str().ok());
+        let has_next = links.is_some_and(|links| links.contains("rel=\"next\""));
+        Ok((self.rest.read(&answer, path)?, has_next))
     }
 
     /// Now, by the clock of this source.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now().into()
+    }
+
+    /// Points that may be spent in this time, so that the budget lasts; `None`: nothing is known of a limit.
+    pub(super) fn allowance(&self, over: Span) -> Option<u64> {
+        self.http.allowance(RESOURCE, over)
     }
 
     /// Counts items that could not be read.
@@ -118,18 +129,17 @@ impl Client {
     }
 
     /// Asks, and asks for less if it was too much; `build` gets the number of halvings.
-    pub(super) async fn ask(&mut self, build: impl Fn(u32) -> Request) -> Result<Reply, Trouble> {
+    pub(super) async fn ask(&self, build: impl Fn(u32) -> Request) -> Result<Reply, Trouble> {
         let mut halved = 0;
         loop {
             let operation = build(0).operation.name;
-            let before = self.halvings(operation);
-            match self.post(&build(before)).await {
+            match self.post(&build(self.shrunk(operation).halvings()), Priority::Live).await {
                 Ok(reply) => {
                     self.answered(operation);
                     return Ok(reply);
                 }
-                Err(Trouble::TooHeavy(_)) if halved < HALVINGS_PER_QUESTION_MAX && before < HALVINGS_MAX => {
-                    self.halvings.insert(operation, (before + 1, 0));
+                Err(Trouble::TooHeavy(_)) if halved < HALVINGS_PER_QUESTION_MAX => {
+                    self.halve(operation);
                     halved += 1;
                 }
                 Err(trouble) => return Err(trouble),
@@ -138,68 +148,103 @@ impl Client {
     }
 
     /// Asks for nodes by id, so many at once or fewer; answers come in the order of the ids.
-    pub(super) async fn nodes<T: DeserializeOwned>(
-        &mut self,
+    pub(super) async fn nodes<T: DeserializeOwned + Send>(
+        &self,
         ids: &[String],
         at_once: usize,
-        build: impl Fn(&[String]) -> Request,
+        build: impl Fn(&[String]) -> Request + Sync,
     ) -> Result<(Vec<Node<T>>, Timestamp), Trouble> {
+        let mut questions = Vec::new();
+        for chunk in ids.chunks(at_once.max(1)) {
+            questions.push(self.few_nodes(chunk, &build));
+        }
+        let mut answers = stream::iter(questions).buffered(AT_ONCE);
+        let mut found = Vec::with_capacity(ids.len());
+        while let Some(answer) = answers.next().await {
+            found.extend(answer?);
+        }
+        Ok((found, self.now()))
+    }
+
+    /// Asks for what fits one request, unless it is too heavy.
+    async fn few_nodes<T: DeserializeOwned>(
+        &self,
+        ids: &[String],
+        build: &(impl Fn(&[String]) -> Request + Sync),
+    ) -> Result<Vec<Node<T>>, Trouble> {
+        let operation = build(&[]).operation.name;
         let mut rest = ids;
         let mut found = Vec::with_capacity(ids.len());
         let mut halved = 0;
         while !rest.is_empty() {
-            let operation = build(&[]).operation.name;
-            let before = self.halvings(operation);
-            let (now, later) = rest.split_at((at_once >> before).clamp(1, rest.len()));
-            match self.post(&build(now)).await {
+            let size = self.shrunk(operation).size(u64::try_from(ids.len()).unwrap_or(u64::MAX));
+            let size = usize::try_from(size).unwrap_or(1).clamp(1, rest.len());
+            let (now, later) = rest.split_at(size);
+            match self.post(&build(now), Priority::Live).await {
                 Ok(reply) => {
                     self.answered(operation);
                     found.extend(reply.nodes(now));
                     rest = later;
                 }
-                Err(Trouble::TooHeavy(_))
-                    if now.len() > 1 && halved < HALVINGS_PER_QUESTION_MAX && before < HALVINGS_MAX =>
-                {
-                    self.halvings.insert(operation, (before + 1, 0));
+                Err(Trouble::TooHeavy(_)) if now.len() > 1 && halved < HALVINGS_PER_QUESTION_MAX => {
+                    self.halve(operation);
                     halved += 1;
                 }
                 Err(trouble) => return Err(trouble),
             }
         }
-        Ok((found, self.now()))
+        Ok(found)
     }
 
-    fn halvings(&self, operation: &str) -> u32 {
-        self.halvings.get(operation).map_or(0, |(halvings, _)| *halvings)
+    fn shrunk(&self, operation: &'static str) -> Shrunk {
+        let shrunk = self.shrunk.lock().unwrap_or_else(PoisonError::into_inner);
+        shrunk.get(operation).copied().unwrap_or_default()
     }
 
-    fn answered(&mut self, operation: &'static str) {
-        if let Some((halvings, answers)) = self.halvings.get_mut(operation) {
-            *answers += 1;
-            if *answers >= ANSWERS_TO_GROW {
-                *answers = 0;
-                *halvings = halvings.saturating_sub(1);
-            }
+    fn halve(&self, operation: &'static str) {
+        self.shrunk.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default().halve();
+    }
+
+    fn answered(&self, operation: &'static str) {
+        let mut shrunk = self.shrunk.lock().unwrap_or_else(PoisonError::into_inner);
+        if shrunk.get_mut(operation).is_some_and(|shrunk| !shrunk.answered()) {
+            shrunk.remove(operation);
         }
     }
 
-    async fn post(&self, request: &Request) -> Result<Reply, Trouble> {
+    /// What it means that a question was not admitted: what is new may still be asked for, or nothing at all.
+    async fn refused(&self, cost: u64, priority: Priority, failure: Failure) -> Trouble {
+        match priority {
+            Priority::Live => Trouble::Failed(failure),
+            Priority::Backfill => match self.http.admit(RESOURCE, cost, Priority::Live).await {
+                Ok(_given_back) => Trouble::Held(failure),
+                Err(failure) => Trouble::Failed(failure),
+            },
+        }
+    }
+
+    /// Asks once.
+    pub(super) async fn post(&self, request: &Request, priority: Priority) -> Result<Reply, Trouble> {
         let name = request.operation.name;
-        self.http.admit(RESOURCE, request.cost).map_err(Trouble::Failed)?;
+        let permit = match self.http.admit(RESOURCE, request.cost, priority).await {
+            Ok(permit) => permit,
+            Err(failure) => return Err(self.refused(request.cost, priority, failure).await),
+        };
         let body = serde_json::json!({
             "query": request.operation.text,
             "operationName": name,
             "variables": request.variables,
         });
-        let answer = self.http.post("/graphql", &body).await.map_err(|failure| match failure.reason {
-            Reason::Timeout | Reason::Server => Trouble::TooHeavy(failure),
-            Reason::Auth
-            | Reason::Forbidden
-            | Reason::NotFound
-            | Reason::RateLimited
-            | Reason::Network
-            | Reason::Malformed => Trouble::Failed(failure),
-        })?;
+        let answer =
+            self.http.post(permit, "/graphql", &body).await.map_err(|failure| match failure.reason {
+                Reason::Timeout | Reason::Server => Trouble::TooHeavy(failure),
+                Reason::Auth
+                | Reason::Forbidden
+                | Reason::NotFound
+                | Reason::RateLimited
+                | Reason::Network
+                | Reason::Malformed => Trouble::Failed(failure),
+            })?;
         let envelope: Envelope = serde_json::from_slice(&answer.body).map_err(|_| {
             self.telemetry.failure(Reason::Malformed.as_str());
             Trouble::TooHeavy(malformed(&format!("{name}: the answer is not the JSON of an answer")))
@@ -210,7 +255,7 @@ impl Client {
         }
         let cost = limit.and_then(|limit| limit.cost);
         tracing::debug!(operation = name, predicted = request.cost, cost, "asked");
-        let reply = sort(name, envelope, self.now());
+        let reply = sort(name, envelope, self.now()).map_err(|trouble| self.limited(trouble));
         let failed = match &reply {
             Ok(reply) => reply.faults.iter().map(|fault| &fault.trouble).collect(),
             Err(trouble) => vec![trouble],
@@ -220,56 +265,17 @@ impl Client {
         }
         reply
     }
-}
 
-impl Reply {
-    /// The first thing that failed below the field `name` of the query, or at the top.
-    pub(super) fn fault(&self, name: &str) -> Option<&Trouble> {
-        self.faults
-            .iter()
-            .find(|fault| fault.path.first().is_none_or(|first| first == name))
-            .map(|fault| &fault.trouble)
-    }
-
-    /// The data, or what went wrong with the field `name`, if it is not there.
-    pub(super) fn read<T: DeserializeOwned>(self, name: &str) -> Result<T, Failure> {
-        if let Some(trouble) = self.fault(name) {
-            return Err(trouble.clone().failure());
+    /// A limit that does not say until when it holds is one on all that we ask.
+    fn limited(&self, trouble: Trouble) -> Trouble {
+        match trouble {
+            Trouble::Failed(failure)
+                if failure.reason == Reason::RateLimited && failure.retry_at.is_none() =>
+            {
+                Trouble::Failed(self.http.limited(failure))
+            }
+            Trouble::Failed(_) | Trouble::TooHeavy(_) | Trouble::StaleCursor | Trouble::Held(_) => trouble,
         }
-        serde_json::from_value(self.data)
-            .map_err(|error| malformed(&format!("{name}: {}", shortened(&error.to_string()))))
-    }
-
-    /// `nodes` beside their ids.
-    pub(super) fn nodes<T: DeserializeOwned>(self, ids: &[String]) -> Vec<Node<T>> {
-        let mut troubles: BTreeMap<usize, Trouble> = BTreeMap::new();
-        for fault in self.faults {
-            let index = fault.path.get(1).and_then(Value::as_u64);
-            if let Some(index) = index.and_then(|index| usize::try_from(index).ok()) {
-                troubles.entry(index).or_insert(fault.trouble);
-            }
-        }
-        let data: NodesData = serde_json::from_value(self.data).unwrap_or_default();
-        let mut values = data.nodes.unwrap_or_default().into_iter();
-        let mut read = |index: usize| -> Result<Option<T>, Trouble> {
-            let value = values.next().unwrap_or(Value::Null);
-            match troubles.remove(&index) {
-                Some(Trouble::Failed(Failure { reason: Reason::NotFound, what: _, retry_at: _ }))
-                    if value.is_null() =>
-                {
-                    return Ok(None);
-                }
-                Some(trouble) => return Err(trouble),
-                None => {}
-            }
-            if value.is_null() {
-                return Ok(None);
-            }
-            serde_json::from_value(value)
-                .map(Some)
-                .map_err(|error| Trouble::Failed(malformed(&shortened(&error.to_string()))))
-        };
-        ids.iter().enumerate().map(|(index, id)| (id.clone(), read(index))).collect()
     }
 }
 
@@ -282,185 +288,9 @@ fn graphql_base(api_url: &str) -> &str {
     }
 }
 
-/// An answer, or why there is none: an error with a path into data is a matter of that part.
-fn sort(operation: &str, envelope: Envelope, read_at: Timestamp) -> Result<Reply, Trouble> {
-    let Envelope { data, errors } = envelope;
-    let data = data.unwrap_or(Value::Null);
-    let retry_at = rate_limit(Some(&data)).and_then(|limit| Timestamp::parse(&limit.reset_at?));
-    let mut faults = Vec::new();
-    for error in errors.unwrap_or_default() {
-        let trouble = trouble(operation, &error, retry_at);
-        let path = error.path.unwrap_or_default();
-        let whole = match &trouble {
-            Trouble::TooHeavy(_) => true,
-            Trouble::Failed(failure) => failure.reason == Reason::RateLimited,
-            Trouble::StaleCursor => false,
-        };
-        if whole || data.is_null() || path.is_empty() {
-            return Err(trouble);
-        }
-        faults.push(Fault { path, trouble });
-    }
-    if data.is_null() {
-        return Err(Trouble::TooHeavy(malformed(&format!("{operation}: an answer without data"))));
-    }
-    Ok(Reply { data, faults, read_at })
-}
-
-fn trouble(operation: &str, error: &GraphError, reset_at: Option<Timestamp>) -> Trouble {
-    let extensions = error.extensions.as_ref();
-    let code = extensions.and_then(|extensions| extensions.code.as_deref());
-    let kind = error.kind.as_deref().or(code).unwrap_or_default();
-    let message = error.message.as_deref().unwrap_or("no message");
-    let saml = extensions.and_then(|extensions| extensions.saml_failure) == Some(true);
-    let fail =
-        |reason| Failure { reason, what: format!("{operation}: {}", shortened(message)), retry_at: None };
-    match kind {
-        "RATE_LIMITED" | "RATE_LIMIT" => Trouble::Failed(Failure {
-            retry_at: reset_at.map(Timestamp::datetime),
-            ..fail(Reason::RateLimited)
-        }),
-        _ if message.contains("secondary rate limit") => Trouble::Failed(fail(Reason::RateLimited)),
-        "RESOURCE_LIMITS_EXCEEDED" | "MAX_NODE_LIMIT_EXCEEDED" | "TIMEOUT" => {
-            Trouble::TooHeavy(fail(Reason::Server))
-        }
-        _ if message.starts_with("Something went wrong") => Trouble::TooHeavy(fail(Reason::Server)),
-        "INVALID_CURSOR_ARGUMENTS" => Trouble::StaleCursor,
-        "NOT_FOUND" => Trouble::Failed(fail(Reason::NotFound)),
-        "FORBIDDEN" | "INSUFFICIENT_SCOPES" => Trouble::Failed(forbidden(fail(Reason::Forbidden), error)),
-        _ if saml || message.starts_with("Resource not accessible by") => {
-            Trouble::Failed(forbidden(fail(Reason::Forbidden), error))
-        }
-        "INTERNAL" | "SERVICE_UNAVAILABLE" => Trouble::TooHeavy(fail(Reason::Server)),
-        _ => Trouble::Failed(fail(Reason::Malformed)),
-    }
-}
-
-/// Adds the permission that is missing, as far as the place of the error tells.
-fn forbidden(mut failure: Failure, error: &GraphError) -> Failure {
-    let path = error.path.as_deref().unwrap_or_default();
-    let path = path.iter().filter_map(Value::as_str);
-    if let Some(permission) = path.rev().find_map(permission) {
-        failure.what = format!("{}; the token needs {permission}", failure.what);
-    }
-    failure
-}
-
-fn permission(field: &str) -> Option<&'static str> {
-    match field {
-        "deployments" | "statuses" => Some("read access to deployments"),
-        "pullRequests" | "associatedPullRequests" | "reviews" => Some("read access to pull requests"),
-        "issues" => Some("read access to issues"),
-        "defaultBranchRef" | "object" | "history" => Some("read access to contents"),
-        "teams" | "team" => Some("read access to the organization's members"),
-        _ => None,
-    }
-}
-
-fn rate_limit(data: Option<&Value>) -> Option<RateLimit> {
-    data?.get("rateLimit").and_then(|limit| serde_json::from_value(limit.clone()).ok())
-}
-
-/// What a rate limit says, if it says all of it; null is no limit.
-fn stated(limit: &RateLimit) -> Option<(u64, u64, Timestamp)> {
-    let reset_at = Timestamp::parse(limit.reset_at.as_deref()?)?;
-    Some((limit.limit?, limit.remaining?, reset_at))
-}
-
-/// An answer that cannot be read.
-pub(super) fn malformed(what: &str) -> Failure {
-    Failure { reason: Reason::Malformed, what: what.to_owned(), retry_at: None }
-}
-
-fn shortened(message: &str) -> String {
-    message.chars().take(MESSAGE_CHARS_MAX).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::github::wire::NameWire;
-
-    fn sorted(text: &str) -> Result<Reply, Trouble> {
-        sort("Probe", serde_json::from_str(text).unwrap(), Timestamp::default())
-    }
-
-    fn reason(text: &str) -> (Reason, bool) {
-        match sorted(text).unwrap_err() {
-            Trouble::Failed(failure) => (failure.reason, false),
-            Trouble::TooHeavy(failure) => (failure.reason, true),
-            Trouble::StaleCursor => panic!("stale"),
-        }
-    }
-
-    #[test]
-    fn what_fails_as_a_whole_is_sorted_by_its_type() {
-        for (text, expected) in [
-            (r#"{"errors":[{"type":"RATE_LIMITED","message":"m"}]}"#, (Reason::RateLimited, false)),
-            (
-                r#"{"data":{"nodes":[]},"errors":[{"type":"RATE_LIMIT","path":["nodes"]}]}"#,
-                (Reason::RateLimited, false),
-            ),
-            (
-                r#"{"errors":[{"message":"You have exceeded a secondary rate limit."}]}"#,
-                (Reason::RateLimited, false),
-            ),
-            (
-                r#"{"data":{"nodes":[null]},"errors":[{"type":"RESOURCE_LIMITS_EXCEEDED","path":["nodes",0]}]}"#,
-                (Reason::Server, true),
-            ),
-            (
-                r#"{"errors":[{"message":"Something went wrong while executing your query."}]}"#,
-                (Reason::Server, true),
-            ),
-            (r#"{"data":null,"errors":[{"type":"FORBIDDEN","message":"m"}]}"#, (Reason::Forbidden, false)),
-            (
-                r#"{"data":null,"errors":[{"message":"m","extensions":{"saml_failure":true}}]}"#,
-                (Reason::Forbidden, false),
-            ),
-            (r#"{"errors":[{"type":"BRAND_NEW"}]}"#, (Reason::Malformed, false)),
-            (r#"{"errors":[{}]}"#, (Reason::Malformed, false)),
-            (r"{}", (Reason::Malformed, true)),
-        ] {
-            assert_eq!(reason(text), expected, "{text}");
-        }
-        assert_eq!(
-            sorted(r#"{"errors":[{"type":"INVALID_CURSOR_ARGUMENTS"}]}"#).unwrap_err(),
-            Trouble::StaleCursor
-        );
-    }
-
-    #[test]
-    fn a_used_up_limit_says_when_it_is_renewed() {
-        let text =
-            r#"{"data":{"rateLimit":{"resetAt":"2026-11-22T18:00:00Z"}},"errors":[{"type":"RATE_LIMITED"}]}"#;
-        let failure = sorted(text).unwrap_err().failure();
-        assert_eq!(failure.retry_at.unwrap().to_rfc3339(), "2026-11-22T18:00:00+00:00");
-    }
-
-    #[test]
-    fn a_node_that_fails_does_not_spoil_its_neighbours() {
-        let text = r#"{"data":{"nodes":[{"name":"a"},null,{"name":"c"},null,{"name":5}]},"errors":[
-            {"type":"NOT_FOUND","path":["nodes",1],"message":"gone"},
-            {"type":"FORBIDDEN","path":["nodes",2,"deployments"],"message":"Resource not accessible by integration"}]}"#;
-        let ids: Vec<String> = ["1", "2", "3", "4", "5", "6"].map(str::to_owned).into();
-        let nodes = sorted(text).unwrap().nodes::<NameWire>(&ids);
-        let shown: Vec<_> = nodes
-            .into_iter()
-            .map(|(id, found)| match found {
-                Ok(Some(node)) => format!("{id} {}", node.name.unwrap()),
-                Ok(None) => format!("{id} gone"),
-                Err(trouble) => format!("{id} {}", trouble.failure().reason.as_str()),
-            })
-            .collect();
-        assert_eq!(shown, ["1 a", "2 gone", "3 forbidden", "4 gone", "5 malformed", "6 gone"]);
-    }
-
-    #[test]
-    fn a_missing_permission_is_named() {
-        let text = r#"{"data":null,"errors":[{"type":"FORBIDDEN","path":["nodes",2,"deployments"],"message":"no"}]}"#;
-        assert!(sorted(text).unwrap_err().failure().what.ends_with("read access to deployments"));
-    }
 
     #[test]
     fn graphql_is_beside_the_rest_api_of_an_enterprise_server() {

@@ -8,7 +8,7 @@ use crate::model::text::commit_reverts;
 use crate::model::time::Timestamp;
 
 use super::actor::Bots;
-use super::state::Pending;
+use super::progress::Pending;
 use super::wire::{AssociatedWire, CommitPullsWire, CommitWire, ParentWire};
 
 /// A commit that was read.

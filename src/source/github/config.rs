@@ -19,8 +19,10 @@ pub struct Config {
     pub name: SourceName,
     /// Where its REST API is, without a slash at the end: `https://api.github.com`, `https://HOST/api/v3`.
     pub api_url: String,
-    /// The token that requests are made with.
-    pub credential: Credential,
+    /// How requests are signed.
+    pub sign_in: SignIn,
+    /// Certificates, in PEM, of authorities that are trusted besides those of the system; `None`: no others.
+    pub ca_pem: Option<Vec<u8>>,
     /// The owners whose repositories are listed: `organizations`, and the owners of patterns with wildcards.
     pub organizations: Vec<String>,
     /// Which repositories are read. The whole truth: `organizations = ["acme"]` is in here as `acme/*`.
@@ -46,6 +48,26 @@ pub struct Config {
     pub incidents: Option<IssueRules>,
     /// How deployments of its repositories are found, and which of them have several components.
     pub ownership: Arc<OwnershipRules>,
+}
+
+/// How requests are signed.
+#[derive(Debug, Clone)]
+pub enum SignIn {
+    /// By a personal access token, classic or fine-grained.
+    Token(Credential),
+    /// As a GitHub App, by tokens of its installations.
+    App(App),
+}
+
+/// A GitHub App.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Its number, or its client id: `12345`, `Iv23…`.
+    pub id: String,
+    /// Its private key, in PEM.
+    pub private_key: Credential,
+    /// The installation that is used; `None`: every one that the App has.
+    pub installation: Option<u64>,
 }
 
 /// Which issues are incidents, and how severe: `[github.incidents]`.

@@ -4,7 +4,8 @@ use crate::model::fact::{Attempt, Corrections, Origin, Outcome};
 use crate::model::name::{CommitId, Environment, ExternalId, RepositoryId};
 use crate::model::time::Timestamp;
 
-use super::state::{Open, Pending};
+use super::open::Open;
+use super::progress::Pending;
 use super::wire::{DeploymentWire, StatusWire};
 
 /// A deployment that was read.
@@ -17,6 +18,11 @@ pub(super) struct Deployed {
     pub(super) open: Option<Open>,
     /// Its commit, with the time by which it is known whether it is worth reading; `None` if it is gone.
     pub(super) commit: Option<(Pending, Timestamp)>,
+}
+
+/// When it was created: what its list is ordered by.
+pub(super) fn created_at(wire: &DeploymentWire) -> Option<Timestamp> {
+    wire.created_at.as_deref().and_then(Timestamp::parse)
 }
 
 /// Reads a deployment; `None` if it lacks what makes it one.

@@ -8,11 +8,12 @@ use crate::model::settings::TeamsFrom;
 use crate::model::time::Timestamp;
 use crate::source::{PollError, Sink};
 
-use super::client::malformed;
 use super::operations::{self, NAMES_MAX, OwnerKind};
+use super::reply::{Trouble, malformed};
 use super::state::{State, StoredReach};
+use super::tracked::Tracked;
 use super::wire::{OwnerData, Page, RepositoryWire};
-use super::{DISCOVER_AGAIN, DISCOVER_EVERY, Github, Problems, Tracked, issues};
+use super::{DISCOVER_AGAIN, DISCOVER_EVERY, Github, Problems, issues};
 
 /// Pages of one owner's repositories: 20,000 of them.
 const OWNER_PAGES_MAX: u32 = 200;
@@ -26,6 +27,7 @@ pub(super) struct Found {
     pub(super) branch: Option<String>,
     pub(super) head: Option<String>,
     created_at: Timestamp,
+    pushed_at: Option<Timestamp>,
     archived: bool,
     disabled: bool,
     fork: bool,
@@ -41,6 +43,7 @@ pub(super) fn found(wire: &RepositoryWire) -> Option<Found> {
         branch: branch.and_then(|branch| branch.name.clone()),
         head: branch.and_then(|branch| branch.target.as_ref()?.oid.clone()),
         created_at: Timestamp::parse(wire.created_at.as_deref()?)?,
+        pushed_at: wire.pushed_at.as_deref().and_then(Timestamp::parse),
         archived: wire.is_archived == Some(true),
         disabled: wire.is_disabled == Some(true),
         fork: wire.is_fork == Some(true),
@@ -51,23 +54,30 @@ impl Github {
     /// Lists repositories and teams. What fails here stays a problem until the next time.
     pub(super) async fn discover(&mut self, sink: &Sink, now: Timestamp) -> Result<(), PollError> {
         let mut problems = Problems::default();
+        self.sign_in(now, &mut problems).await?;
         for owner in self.config.organizations.clone() {
             self.list_owner(&owner, now, &mut problems).await?;
         }
         self.resolve_names(now, &mut problems).await?;
         self.flush(sink).await?;
-        if self.config.teams_from == TeamsFrom::GithubTeams
-            && let Some(teams) = self.teams(&mut problems).await?
-        {
-            let facts = vec![Fact::Teams(self.config.name.clone(), teams)];
-            sink.apply(Batch { facts, ..Batch::default() }).await?;
-        }
+        self.read_teams(sink, &mut problems).await?;
         let every = if problems.0.is_empty() { DISCOVER_EVERY } else { DISCOVER_AGAIN };
         if let Some(failure) = problems.0.first().filter(|_| self.repositories.is_empty()) {
             return Err(PollError::Source(failure.clone()));
         }
-        self.discover_at = Some(now.plus(every));
+        (self.discovered_at, self.discover_at) = (Some(now), Some(now.plus(every)));
         self.standing = problems.0;
+        Ok(())
+    }
+
+    /// Reads who holds what, if teams come from there.
+    pub(super) async fn read_teams(&mut self, sink: &Sink, problems: &mut Problems) -> Result<(), PollError> {
+        if self.config.teams_from == TeamsFrom::GithubTeams
+            && let Some(teams) = self.teams(problems).await?
+        {
+            let facts = vec![Fact::Teams(self.config.name.clone(), teams)];
+            sink.apply(Batch { facts, ..Batch::default() }).await?;
+        }
         Ok(())
     }
 
@@ -80,13 +90,11 @@ impl Github {
         let mut after: Option<String> = None;
         let mut kind = OwnerKind::Organization;
         for _ in 0..OWNER_PAGES_MAX {
-            let asked = self
-                .client
-                .ask(|halvings| operations::discover(owner, kind, after.as_deref(), halvings))
-                .await;
-            let reply = match asked {
+            let lane = self.lanes.of(owner);
+            let build = |halvings| operations::discover(owner, kind, after.as_deref(), halvings);
+            let reply = match self.lanes.client(lane).ask(build).await {
                 Ok(reply) => reply,
-                Err(trouble) => return problems.keep(trouble),
+                Err(trouble) => return self.keep_or_lose(lane, trouble, problems),
             };
             let page = match reply.read::<OwnerData>(kind.field()) {
                 Ok(OwnerData { organization, user }) => {
@@ -111,7 +119,7 @@ impl Github {
                 return Ok(());
             };
             let Page { nodes, malformed: unread, has_next, end } = page;
-            self.client.count_malformed(unread, "repositories");
+            self.client().count_malformed(unread, "repositories");
             for found in nodes.iter().filter_map(found) {
                 self.note(found, now);
             }
@@ -131,12 +139,20 @@ impl Github {
         let names = self.config.exact_repositories.clone();
         let pairs: Vec<(&str, &str)> =
             names.iter().filter_map(|name| name.as_str().split_once('/')).collect();
-        for chunk in pairs.chunks(NAMES_MAX) {
-            let asked = self.client.ask(|_| operations::repositories_by_name(chunk)).await;
-            let reply = match asked {
+        let mut chunks: Vec<(usize, Vec<(&str, &str)>)> = Vec::new();
+        for lane in 0..self.lanes.count() {
+            let own = pairs.iter().copied().filter(|(owner, _)| self.lanes.of(owner) == lane);
+            let own: Vec<(&str, &str)> = own.collect();
+            for chunk in own.chunks(NAMES_MAX) {
+                chunks.push((lane, chunk.to_vec()));
+            }
+        }
+        for (lane, chunk) in chunks {
+            let build = |_| operations::repositories_by_name(&chunk);
+            let reply = match self.lanes.client(lane).ask(build).await {
                 Ok(reply) => reply,
                 Err(trouble) => {
-                    problems.keep(trouble)?;
+                    self.keep_or_lose(lane, trouble, problems)?;
                     continue;
                 }
             };
@@ -150,20 +166,36 @@ impl Github {
                 let read = serde_json::from_value::<RepositoryWire>(wire).ok();
                 match read.as_ref().and_then(found) {
                     Some(found) => self.note(found, now),
-                    None => self.client.count_malformed(1, "repositories"),
+                    None => self.client().count_malformed(1, "repositories"),
                 }
             }
         }
         Ok(())
     }
 
+    /// Keeps a trouble that concerns a part; loses the lane if nothing else in it would fare better.
+    fn keep_or_lose(
+        &mut self,
+        lane: usize,
+        trouble: Trouble,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let failure = trouble.failure();
+        if super::ends_the_poll(failure.reason) {
+            return self.lose_lane(lane, failure, problems);
+        }
+        problems.push(failure);
+        Ok(())
+    }
+
     /// Takes note of a repository: begins to read it, reads it under its new name, or leaves it out.
     pub(super) fn note(&mut self, found: Found, now: Timestamp) {
-        let Found { number, node, name, branch, head, created_at, archived, disabled, fork } = found;
+        let Found { number, node, name, branch, head, created_at, pushed_at, archived, disabled, fork } =
+            found;
         let left_out = !self.config.repositories.matches(&name)
             || (archived && !self.config.include_archived)
             || (fork && !self.config.include_forks);
-        let reach = match head {
+        let reach = match &head {
             _ if disabled => StoredReach::Inaccessible,
             Some(_) => StoredReach::Ok,
             None => StoredReach::Empty,
@@ -178,14 +210,21 @@ impl Github {
             state.issues.restart(rules.unwrap_or_default());
             Tracked::new(state)
         });
-        let before = tracked.state.clone();
-        let state = &mut tracked.state;
+        let Tracked { state, look, .. } = tracked;
+        let before = state.clone();
+        if state.name != name.as_str() {
+            name.as_str().clone_into(&mut state.name);
+        }
         state.node = node;
-        name.as_str().clone_into(&mut state.name);
-        state.branch = branch;
+        state.switch(branch, head.as_ref());
+        if head.is_none() {
+            state.head = None;
+        }
         state.created_at = created_at.millis();
         state.left_out = left_out;
         state.reach = reach;
+        look.archived = archived;
+        look.newest = look.newest.max(Some(created_at)).max(pushed_at);
         tracked.dirty |= *state != before;
     }
 }

@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use crate::model::dirty::Stream;
 use crate::model::time::Timestamp;
 
 /// An operation's name and text.
@@ -34,7 +35,15 @@ operations! {
     COMMIT_WALKS = "commit_walks.graphql", "CommitWalks";
     COMMIT_PULL_REQUESTS = "commit_pull_requests.graphql", "CommitPullRequests";
     PULL_REQUEST_REST = "pull_request_rest.graphql", "PullRequestRest";
+    REPOSITORY_PLACES = "repository_places.graphql", "RepositoryPlaces";
     DEPLOYMENTS_BY_ID = "deployments_by_id.graphql", "DeploymentsById";
+    STREAM_PROBE = "stream_probe.graphql", "StreamProbe";
+    RELEASE_PAGES = "release_pages.graphql", "ReleasePages";
+    RELEASES_BY_ID = "releases_by_id.graphql", "ReleasesById";
+    TAG_PAGES = "tag_pages.graphql", "TagPages";
+    WORKFLOW_PROBE = "workflow_probe.graphql", "WorkflowProbe";
+    PULL_REQUEST_FILES = "pull_request_files.graphql", "PullRequestFiles";
+    COMMITS_BY_OID = "commits_by_oid.graphql", "CommitsByOid";
 }
 
 /// The largest page that GitHub gives.
@@ -54,6 +63,17 @@ pub(super) const COMMIT_IDS_MAX: usize = 100;
 pub(super) const DEPLOYMENT_IDS_MAX: usize = 100;
 /// Pull requests whose commits and reviews are read on in one request.
 pub(super) const REST_IDS_MAX: usize = 20;
+
+/// Repositories whose newest releases and tags are looked at in one request: 1 point, if they have one of both.
+pub(super) const STREAM_IDS_MAX: usize = 50;
+/// Releases re-read in one request: the most that `nodes` takes.
+pub(super) const RELEASE_IDS_MAX: usize = 100;
+/// Workflows whose newest runs are looked at in one request: the most that `nodes` takes, for 1 point.
+pub(super) const WORKFLOW_IDS_MAX: usize = 100;
+/// Pull requests whose files are listed in one request: up to 2,500 paths, as many as are light.
+pub(super) const FILES_IDS_MAX: usize = 25;
+/// Aliases in `commits_by_oid.graphql`.
+pub(super) const OIDS_MAX: usize = 10;
 
 /// Connections within each item of a page, all at once.
 const PULL_CONNECTIONS: u64 = 4;
@@ -170,6 +190,47 @@ pub(super) fn deployments_by_id(ids: &[String], after: Option<&str>) -> Request 
     Request::new(&DEPLOYMENTS_BY_ID, count(ids), json!({ "ids": ids, "after": after }))
 }
 
+pub(super) fn stream_probe(ids: &[String], releases: bool, tags: bool) -> Request {
+    let connections = count(ids) * (u64::from(releases) + u64::from(tags));
+    let variables = json!({ "ids": ids, "releases": releases, "tags": tags });
+    Request::new(&STREAM_PROBE, connections, variables)
+}
+
+/// A page of releases of one repository, or the first pages of several.
+pub(super) fn release_pages(ids: &[String], page: &PageOf, halvings: u32) -> Request {
+    let variables = json!({ "ids": ids, "first": shrunk(page.first, halvings), "after": page.after });
+    Request::new(&RELEASE_PAGES, count(ids), variables)
+}
+
+pub(super) fn releases_by_id(ids: &[String]) -> Request {
+    Request::new(&RELEASES_BY_ID, 0, json!({ "ids": ids }))
+}
+
+/// A page of tags of one repository, or the first pages of several.
+pub(super) fn tag_pages(ids: &[String], page: &PageOf, halvings: u32) -> Request {
+    let variables = json!({ "ids": ids, "first": shrunk(page.first, halvings), "after": page.after });
+    Request::new(&TAG_PAGES, count(ids), variables)
+}
+
+pub(super) fn workflow_probe(ids: &[String]) -> Request {
+    Request::new(&WORKFLOW_PROBE, count(ids), json!({ "ids": ids }))
+}
+
+pub(super) fn pull_request_files(ids: &[String], after: Option<&str>) -> Request {
+    Request::new(&PULL_REQUEST_FILES, count(ids), json!({ "ids": ids, "after": after }))
+}
+
+/// At most [`OIDS_MAX`] commits of one repository; the last one stands in for those that are missing.
+pub(super) fn commits_by_oid(node: &str, oids: &[String]) -> Request {
+    let mut variables = serde_json::Map::new();
+    variables.insert("id".to_owned(), json!(node));
+    let filled = oids.iter().chain(oids.last().into_iter().cycle());
+    for (index, oid) in filled.take(OIDS_MAX).enumerate() {
+        variables.insert(format!("oid{index}"), json!(oid));
+    }
+    Request::new(&COMMITS_BY_OID, 0, Value::Object(variables))
+}
+
 /// A page of one stream: how many, after what.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PageOf {
@@ -191,8 +252,8 @@ pub(super) struct Pages {
     pub(super) issues_since: Option<Timestamp>,
 }
 
-pub(super) fn repository_pages(pages: &Pages, halvings: u32) -> Request {
-    let first = |page: &Option<PageOf>| page.as_ref().map_or(1, |page| shrunk(page.first, halvings));
+pub(super) fn repository_pages(pages: &Pages) -> Request {
+    let first = |page: &Option<PageOf>| page.as_ref().map_or(1, |page| page.first);
     let after = |page: &Option<PageOf>| page.as_ref().and_then(|page| page.after.clone());
     let connections = |page: &Option<PageOf>, each: u64| page.as_ref().map_or(0, |_| 1 + first(page) * each);
     let per_repository = connections(&pages.pulls, PULL_CONNECTIONS)
@@ -219,6 +280,24 @@ pub(super) fn repository_pages(pages: &Pages, halvings: u32) -> Request {
         "issuesSince": pages.issues_since.map(|since| since.to_string()),
     });
     Request::new(&REPOSITORY_PAGES, count(&pages.ids) * per_repository, variables)
+}
+
+/// What comes next in one stream of a repository, without anything that could be heavy.
+pub(super) fn repository_places(
+    ids: &[String],
+    stream: Stream,
+    after: Option<&str>,
+    issues_since: Option<Timestamp>,
+) -> Request {
+    let variables = json!({
+        "ids": ids,
+        "pulls": stream == Stream::Changes,
+        "deployments": stream == Stream::Deployments,
+        "issues": stream == Stream::Issues,
+        "after": after,
+        "issuesSince": issues_since.map(|since| since.to_string()),
+    });
+    Request::new(&REPOSITORY_PLACES, count(ids), variables)
 }
 
 /// How much of each stream is asked for at once.
@@ -262,8 +341,9 @@ pub fn largest() -> Vec<Request> {
             issues: page(sizes.issues),
             issues_since: Some(Timestamp::default()),
         };
-        repository_pages(&pages, 0)
+        repository_pages(&pages)
     };
+    let list_page = |after: Option<&str>| PageOf { first: PAGE_MAX, after: after.map(str::to_owned) };
     vec![
         discover("acme", OwnerKind::Organization, after, 0),
         discover("uma", OwnerKind::User, after, 0),
@@ -278,6 +358,15 @@ pub fn largest() -> Vec<Request> {
         commit_walks(&ids(WALK_IDS_MAX), Timestamp::default()),
         commit_pull_requests(&ids(COMMIT_IDS_MAX)),
         pull_request_rest(&ids(REST_IDS_MAX), after, after),
+        repository_places(&ids(1), Stream::Issues, after, Some(Timestamp::default())),
         deployments_by_id(&ids(DEPLOYMENT_IDS_MAX), after),
+        stream_probe(&ids(STREAM_IDS_MAX), true, true),
+        stream_probe(&ids(STREAM_IDS_MAX), true, false),
+        release_pages(&ids(5), &list_page(after), 0),
+        releases_by_id(&ids(RELEASE_IDS_MAX)),
+        tag_pages(&ids(5), &list_page(after), 0),
+        workflow_probe(&ids(WORKFLOW_IDS_MAX)),
+        pull_request_files(&ids(FILES_IDS_MAX), after),
+        commits_by_oid("R_1", &["0000000000000000000000000000000000000000".to_owned()]),
     ]
 }

@@ -8,13 +8,15 @@ use crate::model::name::{CommitId, RepositoryId, RepositoryName};
 use crate::model::time::Timestamp;
 use crate::source::{PollError, Sink};
 
-use super::client::malformed;
+use super::ask::{Ask, AskCommits, AskIssues, word};
 use super::commits::{self, Listed};
 use super::deployments::{Deployed, deployed};
-use super::fetch::{Ask, AskCommits, AskIssues, ended};
 use super::operations::{self, COMMIT_IDS_MAX};
+use super::passes::{Endless, PASS_PAGES_MAX, Pass, Phase, Turn};
+use super::progress::Pending;
 use super::pulls::{self, Reading, change};
-use super::state::{Endless, PASS_PAGES_MAX, Pass, Pending, State, Turn};
+use super::reply::malformed;
+use super::state::State;
 use super::wire::{
     CommitPullsWire, CommitWire, DeploymentWire, HeadWire, HistoryWire, IssueWire, Page, PagesWire, PullWire,
 };
@@ -25,8 +27,8 @@ use super::{Github, Problems, cover, issues};
 struct Graph {
     /// The commit from which the page was listed.
     head: Option<String>,
-    /// The first read goes on, or this is news.
-    complete: bool,
+    /// When its last commit was committed.
+    reached: Option<Timestamp>,
     news: Vec<Listed>,
     /// The commits of the page.
     inside: BTreeSet<String>,
@@ -113,7 +115,7 @@ impl Github {
         let graph = ask
             .commits
             .as_ref()
-            .map(|asked| self.graph(ask.number, asked, history.unwrap_or_default(), read_at));
+            .map(|asked| self.graph(ask.number, ask.phase, asked, history.unwrap_or_default(), read_at));
         Part {
             read_at,
             deployments: ask.deployments.as_ref().map(|_| deployments.unwrap_or_default()),
@@ -138,11 +140,16 @@ impl Github {
         for node in nodes {
             match change(node, reading) {
                 Some(change) if change.merged_at < horizon => {}
-                Some(change) => changes.push(change),
+                Some(mut change) => {
+                    if let Some(state) = state {
+                        change.base = state.present_name(&change.base).into();
+                    }
+                    changes.push(change);
+                }
                 None => unread += 1,
             }
         }
-        self.client.count_malformed(unread, "pull requests");
+        self.client().count_malformed(unread, "pull requests");
         let walked = Walked { times, has_next, end };
         (changes, walked)
     }
@@ -160,11 +167,18 @@ impl Github {
         let listed: Vec<Listed> =
             page.into_iter().filter_map(|wire| commits::listed(wire, &id, self.bots(), read_at)).collect();
         let unread = unread + u64::try_from(count - listed.len()).unwrap_or_default();
-        self.client.count_malformed(unread, "commits");
+        self.client().count_malformed(unread, "commits");
         listed
     }
 
-    fn graph(&self, number: u64, asked: &AskCommits, wire: HistoryWire, read_at: Timestamp) -> Graph {
+    fn graph(
+        &self,
+        number: u64,
+        phase: Phase,
+        asked: &AskCommits,
+        wire: HistoryWire,
+        read_at: Timestamp,
+    ) -> Graph {
         let HistoryWire { oid: head, history } = wire;
         let Page { nodes, malformed: unread, has_next, end } = history.unwrap_or_default();
         let page = self.listed(number, nodes, unread, read_at);
@@ -172,14 +186,15 @@ impl Github {
         let horizon = state.map(State::horizon).unwrap_or_default();
         let commits = state.map(|state| state.commits.clone()).unwrap_or_default();
         let parse = |oid: Option<&String>| oid.and_then(|oid| CommitId::parse(oid));
-        let known = parse(commits.seen.as_ref()).filter(|_| commits.complete);
+        let known = parse(commits.seen.as_ref()).filter(|_| phase == Phase::News);
         let from = if asked.after.is_none() { head.as_ref() } else { commits.line.as_ref() };
         let (line, next) = commits::line(&page, parse(from), known);
         let inside = commits::inside(&page);
+        let page_end = page.last().map(|listed| listed.commit.committed_at);
         let news = commits::news(page, known);
         Graph {
             frontier: commits::frontier(&news, &inside, horizon),
-            complete: commits.complete,
+            reached: page_end,
             head,
             news,
             inside,
@@ -188,6 +203,10 @@ impl Github {
             has_next,
             end,
         }
+    }
+
+    fn landed(&self, number: u64, id: CommitId) -> Option<u64> {
+        self.repositories.get(&number)?.landed(id)
     }
 
     /// The commits of the line, by node, that no change which was read has landed as.
@@ -212,13 +231,13 @@ impl Github {
         unclear: Vec<(u64, String)>,
         problems: &mut Problems,
     ) -> Result<Belongs, PollError> {
-        let (numbers, ids): (Vec<u64>, Vec<String>) = unclear.into_iter().unzip();
-        let asked = self
-            .client
-            .nodes::<CommitPullsWire>(&ids, COMMIT_IDS_MAX, operations::commit_pull_requests)
-            .await;
-        let mut belongs = Belongs::default();
-        for (number, (node, found)) in numbers.into_iter().zip(asked.map_err(ended)?.0) {
+        let mut belongs =
+            Belongs { unknown: unclear.iter().map(|(number, _)| *number).collect(), ..Belongs::default() };
+        let build = operations::commit_pull_requests;
+        let nodes = self.nodes_of::<CommitPullsWire>(unclear, COMMIT_IDS_MAX, build, problems).await?;
+        let mut failed = BTreeSet::new();
+        for (number, (node, found)) in nodes {
+            belongs.unknown.remove(&number);
             match found {
                 Ok(Some(wire)) => {
                     belongs.known.insert(node, wire);
@@ -226,10 +245,13 @@ impl Github {
                 Ok(None) => {}
                 Err(trouble) => {
                     problems.keep(trouble)?;
-                    self.set_aside(number);
-                    belongs.unknown.insert(number);
+                    failed.insert(number);
                 }
             }
+        }
+        belongs.unknown.append(&mut failed);
+        for number in &belongs.unknown {
+            self.set_aside(*number);
         }
         Ok(belongs)
     }
@@ -267,41 +289,49 @@ impl Github {
         let Part { ask, read_at, changes, pulls, graph, branch, deployments, issues } = part;
         let number = ask.number;
         let id = self.id(number);
+        let streams = ask.streams();
         let Some(mut state) = self.repositories.get(&number).map(|tracked| tracked.state.clone()) else {
             return Ok(());
         };
+        state.answered(streams.iter().map(|stream| word(*stream)));
         let mut batch = Batch { contact: state.contact(), ..Batch::default() };
         let mut endless = Ok(());
         batch.facts.extend(changes.into_iter().map(Fact::Change));
         if let (Some(pass), Some(walked)) = (ask.pulls, pulls) {
-            endless = endless.and(state.pulls.advance(pass, walked.turn()));
+            endless = endless.and(state.pulls.advance(ask.phase, pass, walked.turn()));
         }
         let mut candidates = Vec::new();
         if let (Some(asked), Some(mut graph)) = (ask.commits, graph) {
             let news = std::mem::take(&mut graph.news);
             let commits = self.with_pull_requests(number, news, belongs);
+            let Some(commits) = self.with_files(number, commits, &graph.line, problems).await? else {
+                return Ok(());
+            };
             batch.facts.extend(commits.into_iter().map(Fact::Commit));
             candidates.append(&mut graph.frontier);
             if asked.from.is_none() {
                 self.was_read_from(number, graph.head.clone());
             }
-            endless = endless.and(advance_graph(&mut state, &asked, graph, branch));
+            endless = endless.and(advance_graph(&mut state, ask.phase, &asked, graph, branch));
         }
         if let (Some(pass), Some(page)) = (ask.deployments, deployments) {
             let attempts = self.attempts(page, &id, read_at);
-            endless = endless.and(keep_attempts(&mut state, pass, attempts, &mut batch, &mut candidates));
+            let kept = keep_attempts(&mut state, ask.phase, pass, attempts, &mut batch, &mut candidates);
+            endless = endless.and(kept);
         }
+        state.can_show(&batch.facts);
         cover(&mut state, &id, &mut batch);
         batch.facts.insert(0, Fact::Repository(state.repository(id)));
         self.store(number, state, batch, candidates, sink).await?;
         if let (Some(asked), Some(page)) = (ask.issues, issues) {
             self.store_issues(number, &asked, page, read_at, sink).await?;
         }
+        if let Some(tracked) = self.repositories.get_mut(&number) {
+            tracked.forced.retain(|stream| !streams.contains(stream));
+        }
         if let Err(Endless) = endless {
-            let name = self.repositories.get(&number).map(|tracked| tracked.state.name.clone());
-            let name = name.unwrap_or_default();
-            self.client.count_malformed(1, "lists without an end");
-            problems.push(malformed(&format!("{name}: a list does not end")));
+            self.client().count_malformed(1, "lists without an end");
+            self.tell(number, &malformed("a list does not end"), problems);
             self.set_aside(number);
         }
         Ok(())
@@ -346,7 +376,7 @@ impl Github {
         let attempts: Vec<Deployed> =
             nodes.into_iter().filter_map(|wire| deployed(wire, id, read_at)).collect();
         let unread = unread + u64::try_from(count - attempts.len()).unwrap_or_default();
-        self.client.count_malformed(unread, "deployments");
+        self.client().count_malformed(unread, "deployments");
         let times = attempts.iter().map(|deployed| deployed.attempt.created_at).collect();
         (attempts, Walked { times, has_next, end })
     }
@@ -372,7 +402,7 @@ impl Github {
                 None => unread += 1,
             }
         }
-        self.client.count_malformed(unread, "issues");
+        self.client().count_malformed(unread, "issues");
         let Some(tracked) = self.repositories.get_mut(&number) else {
             return Ok(());
         };
@@ -384,7 +414,7 @@ impl Github {
             tracked.issues_after = end.map(|end| (asked.since, end));
         } else {
             tracked.issues_after = None;
-            state.issues.done(tracked.seen.as_ref().map(|seen| seen.issues.clone()));
+            state.issues.done(tracked.look.seen.as_ref().map(|seen| seen.issues.clone()));
         }
         let batch = Batch { facts, contact, ..Batch::default() };
         self.store(number, state, batch, Vec::new(), sink).await
@@ -395,7 +425,7 @@ impl Github {
     /// The branch was read from this commit, which is newer than what the probe saw if somebody pushed since: either
     /// way this poll needs no other read of it.
     fn was_read_from(&mut self, number: u64, head: Option<String>) {
-        let seen = self.repositories.get_mut(&number).and_then(|tracked| tracked.seen.as_mut());
+        let seen = self.repositories.get_mut(&number).and_then(|tracked| tracked.look.seen.as_mut());
         if let Some(seen) = seen {
             seen.head = head;
         }
@@ -405,33 +435,46 @@ impl Github {
 /// Takes a page of the commit graph into the cursor.
 fn advance_graph(
     state: &mut State,
+    phase: Phase,
     asked: &AskCommits,
     graph: Graph,
     branch: Option<String>,
 ) -> Result<(), Endless> {
-    let Graph { head, complete, news: _, inside, line: _, next, frontier: _, has_next, end } = graph;
+    let Graph { head, reached, news: _, inside, line: _, next, frontier: _, has_next, end } = graph;
+    if asked.from.is_none() {
+        if branch.is_some() {
+            state.switch(branch, head.as_ref());
+        }
+        state.head.clone_from(&head);
+    }
     let commits = &mut state.commits;
     commits.found(|oid| inside.contains(oid));
+    if phase == Phase::News {
+        commits.seen = head;
+        if commits.complete {
+            commits.line = next.map(|id| id.to_string());
+        } else if next.is_some() {
+            // More came than a page holds while history is still read: its line begins anew at the newest commit.
+            commits.restart();
+        }
+        return Ok(());
+    }
     commits.line = next.map(|id| id.to_string());
     if asked.from.is_none() {
         commits.from.clone_from(&head);
-        commits.pages = 0;
-        state.branch = branch.or(state.branch.take());
-        state.head.clone_from(&head);
-    }
-    if complete {
         commits.seen = head;
-        return Ok(());
+        commits.pages = 0;
     }
+    commits.reached = reached.map(Timestamp::millis).or(commits.reached);
     commits.pages += 1;
     if !has_next {
         commits.complete = true;
-        commits.seen = commits.from.take();
+        commits.from = None;
         (commits.after, commits.pages) = (None, 0);
         return Ok(());
     }
     if end.is_none() || end == asked.after || commits.pages >= PASS_PAGES_MAX {
-        (commits.after, commits.pages) = (None, 0);
+        commits.restart();
         return Err(Endless);
     }
     commits.after = end;
@@ -441,6 +484,7 @@ fn advance_graph(
 /// Takes a page of deployments into the batch and the cursor.
 fn keep_attempts(
     state: &mut State,
+    phase: Phase,
     pass: Pass,
     (attempts, walked): (Vec<Deployed>, Walked),
     batch: &mut Batch,
@@ -459,5 +503,5 @@ fn keep_attempts(
         candidates.extend(commit.filter(|(_, at)| *at >= horizon).map(|(pending, _)| pending));
         batch.facts.push(Fact::Attempt(attempt));
     }
-    state.deployments.advance(pass, walked.turn())
+    state.deployments.advance(phase, pass, walked.turn())
 }

@@ -1,9 +1,11 @@
 //! What changed: a cheap look at the newest item of every stream, many repositories at once.
 
+use crate::model::time::Timestamp;
 use crate::source::PollError;
 
 use super::discover::found;
 use super::operations::{self, PROBE_IDS_MAX};
+use super::schedule::{Candidate, Tier, due};
 use super::state::StoredReach;
 use super::wire::{NewestWire, Page, RepositoryWire};
 use super::{Github, Problems};
@@ -34,39 +36,32 @@ fn newest(page: Option<&Page<NewestWire>>) -> String {
     })
 }
 
+/// When something last happened in any of its streams.
+fn moved_at(wire: &RepositoryWire) -> Option<Timestamp> {
+    let pages = [&wire.pull_requests, &wire.deployments, &wire.issues];
+    let newest = pages.into_iter().filter_map(|page| page.as_ref()?.nodes.first()?.updated_at.as_deref());
+    newest.filter_map(Timestamp::parse).max()
+}
+
 impl Github {
-    /// Looks at all repositories that are read, and at those that were not there if `all`.
-    pub(super) async fn probe(&mut self, all: bool, problems: &mut Problems) -> Result<(), PollError> {
-        let (numbers, ids): (Vec<u64>, Vec<String>) = self
-            .repositories
-            .iter()
-            .filter(|(_, tracked)| tracked.is_active() || (all && !tracked.state.left_out))
-            .map(|(number, tracked)| (*number, tracked.state.node.clone()))
-            .unzip();
+    /// Looks at the repositories whose turn it is, and at those that were not there if `all`.
+    pub(super) async fn probe(
+        &mut self,
+        all: bool,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> Result<(), PollError> {
+        let wanted = self.whose_turn(all, now);
         let issues = self.config.incidents.is_some();
-        let asked = self
-            .client
-            .nodes::<RepositoryWire>(&ids, PROBE_IDS_MAX, |ids| operations::probe(ids, issues))
-            .await;
-        let (nodes, read_at) = asked.map_err(|trouble| PollError::Source(trouble.failure()))?;
-        for (number, (_, node)) in numbers.into_iter().zip(nodes) {
+        let build = |ids: &[String]| operations::probe(ids, issues);
+        let nodes = self.nodes_of::<RepositoryWire>(wanted, PROBE_IDS_MAX, build, problems).await?;
+        let read_at = self.now();
+        for (number, (_, node)) in nodes {
+            if let Some(tracked) = self.repositories.get_mut(&number) {
+                tracked.look.at = Some(now);
+            }
             match node {
-                Ok(Some(wire)) => match found(&wire).filter(|found| found.number == number) {
-                    Some(found) => {
-                        let seen = Seen {
-                            pulls: newest(wire.pull_requests.as_ref()),
-                            deployments: newest(wire.deployments.as_ref()),
-                            issues: newest(wire.issues.as_ref()),
-                            head: found.head.clone(),
-                        };
-                        self.missed.remove(&number);
-                        self.note(found, read_at);
-                        if let Some(tracked) = self.repositories.get_mut(&number) {
-                            tracked.seen = Some(seen);
-                        }
-                    }
-                    None => self.client.count_malformed(1, "probes"),
-                },
+                Ok(Some(wire)) => self.looked(number, &wire, read_at),
                 Ok(None) => self.miss(number),
                 Err(trouble) => problems.keep(trouble)?,
             }
@@ -74,13 +69,65 @@ impl Github {
         Ok(())
     }
 
+    fn looked(&mut self, number: u64, wire: &RepositoryWire, read_at: Timestamp) {
+        let Some(found) = found(wire).filter(|found| found.number == number) else {
+            self.client().count_malformed(1, "probes");
+            return;
+        };
+        let seen = Seen {
+            pulls: newest(wire.pull_requests.as_ref()),
+            deployments: newest(wire.deployments.as_ref()),
+            issues: newest(wire.issues.as_ref()),
+            head: found.head.clone(),
+        };
+        self.note(found, read_at);
+        if let Some(tracked) = self.repositories.get_mut(&number) {
+            let look = &mut tracked.look;
+            look.newest = look.newest.max(moved_at(wire));
+            (look.seen, look.missed) = (Some(seen), 0);
+        }
+    }
+
+    /// Those to look at, as many as the budget of their lane allows.
+    fn whose_turn(&self, all: bool, now: Timestamp) -> Vec<(u64, String)> {
+        let mut lanes: Vec<Vec<Candidate>> = vec![Vec::new(); self.lanes.count()];
+        for (number, tracked) in &self.repositories {
+            let absent = !tracked.is_active() && !tracked.state.left_out;
+            let named = self.only.as_ref().map(|only| only.contains(number));
+            if named == Some(false) || !(tracked.is_active() || (all && absent)) {
+                continue;
+            }
+            let lane = self.lanes.of(&tracked.state.name);
+            let at_once = named == Some(true) || absent;
+            let tier = if at_once { Tier::Active } else { tracked.tier(now) };
+            if let Some(lane) = lanes.get_mut(lane) {
+                lane.push(Candidate { number: *number, tier, looked_at: tracked.look.at });
+            }
+        }
+        let mut turn = Vec::new();
+        for (lane, candidates) in lanes.into_iter().enumerate() {
+            if self.lanes.is_lost(lane) {
+                continue;
+            }
+            // A probe costs a point. If not even one is allowed, that is told when it is asked for.
+            let points = self.lanes.client(lane).allowance(self.config.poll_interval);
+            let requests = points.map_or(usize::MAX, |points| usize::try_from(points).unwrap_or(usize::MAX));
+            let allowed = requests.max(1).saturating_mul(PROBE_IDS_MAX);
+            turn.extend(due(&candidates, now, PROBE_IDS_MAX, allowed));
+        }
+        turn.sort_unstable();
+        turn.into_iter()
+            .filter_map(|number| Some((number, self.repositories.get(&number)?.state.node.clone())))
+            .collect()
+    }
+
     fn miss(&mut self, number: u64) {
-        let misses = self.missed.entry(number).or_default();
-        *misses += 1;
-        if *misses >= MISSES_MAX
-            && let Some(tracked) = self.repositories.get_mut(&number)
-            && tracked.state.reach != StoredReach::Inaccessible
-        {
+        let Some(tracked) = self.repositories.get_mut(&number) else {
+            return;
+        };
+        tracked.look.missed += 1;
+        tracked.look.seen = None;
+        if tracked.look.missed >= MISSES_MAX && tracked.state.reach != StoredReach::Inaccessible {
             tracked.state.reach = StoredReach::Inaccessible;
             tracked.dirty = true;
         }

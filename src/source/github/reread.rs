@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::model::batch::Batch;
+use crate::model::dirty::Stream;
 use crate::model::fact::Fact;
 use crate::model::time::Timestamp;
 use crate::source::{PollError, Sink};
 
 use super::deployments::{Deployed, deployed};
-use super::fetch::ended;
+use super::reader::deployments_by_id;
 use super::wire::DeploymentWire;
 use super::{Github, Problems};
 
@@ -27,15 +28,23 @@ impl Github {
         if due.is_empty() {
             return Ok(());
         }
-        let (numbers, ids): (Vec<u64>, Vec<String>) = due.into_iter().unzip();
-        let (nodes, read_at) = self.deployments_by_id(&ids).await.map_err(ended)?;
         let mut looked: BTreeMap<u64, Vec<(String, Option<DeploymentWire>)>> = BTreeMap::new();
-        for (number, (id, node)) in numbers.into_iter().zip(nodes) {
-            match node {
-                Ok(wire) => looked.entry(number).or_default().push((id, wire)),
-                Err(trouble) => problems.keep(trouble)?,
+        for (lane, numbers, ids) in self.by_lane(due) {
+            let nodes = match deployments_by_id(self.lanes.client(lane), &ids).await {
+                Ok((nodes, _)) => nodes,
+                Err(trouble) => {
+                    self.lose_lane(lane, trouble.failure(), problems)?;
+                    continue;
+                }
+            };
+            for (number, (id, node)) in numbers.into_iter().zip(nodes) {
+                match node {
+                    Ok(wire) => looked.entry(number).or_default().push((id, wire)),
+                    Err(trouble) => problems.keep(trouble)?,
+                }
             }
         }
+        let read_at = self.now();
         let mut batch = Batch::default();
         for (number, looks) in looked {
             let id = self.id(number);
@@ -48,7 +57,7 @@ impl Github {
                 tracked.state.unwatch(&node);
                 if tracked.moved() == Some(node.as_str()) {
                     tracked.state.deployments.seen =
-                        tracked.seen.as_ref().map(|seen| seen.deployments.clone());
+                        tracked.look.seen.as_ref().map(|seen| seen.deployments.clone());
                 }
                 let read = wire.and_then(|wire| deployed(wire, &id, read_at));
                 if let Some(Deployed { node: _, attempt, open, commit: _ }) = read {
@@ -72,17 +81,20 @@ impl Github {
 
     fn due(&mut self, now: Timestamp) -> Vec<(u64, String)> {
         let mut due = Vec::new();
-        for (number, tracked) in &mut self.repositories {
-            if !tracked.is_active() || tracked.failed || !tracked.state.deployments.complete {
+        for number in self.readable() {
+            let tracked =
+                self.repositories.get_mut(&number).filter(|tracked| tracked.state.wants_deployments());
+            let Some(tracked) = tracked else {
                 continue;
-            }
+            };
             let count = tracked.state.open.len();
             tracked.state.open.retain(|open| !open.expired(now));
             tracked.dirty |= tracked.state.open.len() != count;
             let moved = tracked.moved();
-            let open =
-                tracked.state.open.iter().filter(|open| open.due(now) || moved == Some(open.node.as_str()));
-            due.extend(open.map(|open| (open.read_at, *number, open.node.clone())));
+            let told = tracked.forced.contains(&Stream::Deployments);
+            let open = tracked.state.open.iter();
+            let open = open.filter(|open| told || open.due(now) || moved == Some(open.node.as_str()));
+            due.extend(open.map(|open| (open.read_at, number, open.node.clone())));
         }
         due.sort_unstable();
         due.truncate(LOOKS_MAX);

@@ -5,8 +5,8 @@ use crate::model::fact::{HoldingTeam, Permission};
 use crate::model::name::RepositoryId;
 use crate::source::PollError;
 
-use super::client::malformed;
 use super::operations;
+use super::reply::{Trouble, malformed};
 use super::wire::{OrganizationData, OrganizationWire, Page, TeamEdgeWire, TeamWire};
 use super::{Github, Problems};
 
@@ -34,12 +34,18 @@ impl Github {
         let mut teams = Vec::new();
         let mut complete = true;
         for organization in self.config.organizations.clone() {
+            let lane = self.lanes.of(&organization);
+            if self.lanes.is_lost(lane) {
+                complete = false;
+                continue;
+            }
             match self.teams_of(&organization).await {
                 Ok(read) => teams.extend(read),
                 // A user has none; an owner that is nobody was told of when repositories were listed.
                 Err(failure) if failure.reason == Reason::NotFound => {}
                 Err(failure) if super::ends_the_poll(failure.reason) => {
-                    return Err(PollError::Source(failure));
+                    self.lose_lane(lane, failure, problems)?;
+                    complete = false;
                 }
                 Err(failure) => {
                     problems.push(failure);
@@ -50,18 +56,19 @@ impl Github {
         Ok(complete.then_some(teams))
     }
 
-    async fn teams_of(&mut self, organization: &str) -> Result<Vec<HoldingTeam>, Failure> {
+    async fn teams_of(&self, organization: &str) -> Result<Vec<HoldingTeam>, Failure> {
         let mut teams = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..TEAM_PAGES_MAX {
-            let asked =
-                self.client.ask(|halvings| operations::teams(organization, after.as_deref(), halvings)).await;
-            let data: OrganizationData = asked.map_err(super::Trouble::failure)?.read("organization")?;
+            let client = self.lanes.client(self.lanes.of(organization));
+            let build = |halvings| operations::teams(organization, after.as_deref(), halvings);
+            let data: OrganizationData =
+                client.ask(build).await.map_err(Trouble::failure)?.read("organization")?;
             let Some(OrganizationWire { teams: page, team: _ }) = data.organization else {
                 return Ok(teams);
             };
             let page = page.unwrap_or_default();
-            self.client.count_malformed(page.malformed, "teams");
+            self.client().count_malformed(page.malformed, "teams");
             for team in page.nodes {
                 teams.extend(self.team(organization, team).await?);
             }
@@ -76,7 +83,7 @@ impl Github {
         Err(malformed(&format!("the list of the teams of {organization:?} does not end")))
     }
 
-    async fn team(&mut self, organization: &str, team: TeamWire) -> Result<Option<HoldingTeam>, Failure> {
+    async fn team(&self, organization: &str, team: TeamWire) -> Result<Option<HoldingTeam>, Failure> {
         let TeamWire { slug, name, repositories } = team;
         let Some(slug) = slug else {
             return Ok(None);
@@ -85,7 +92,7 @@ impl Github {
         let mut held = Vec::new();
         for _ in 0..REPOSITORY_PAGES_MAX {
             let Page { nodes, malformed: unread, has_next, end } = page;
-            self.client.count_malformed(unread, "repositories of teams");
+            self.client().count_malformed(unread, "repositories of teams");
             held.extend(nodes.into_iter().filter_map(|edge| self.held(edge)));
             if !has_next || end.is_none() {
                 return Ok(Some(HoldingTeam {
@@ -94,11 +101,11 @@ impl Github {
                     repositories: held,
                 }));
             }
-            let asked = self
-                .client
-                .ask(|halvings| operations::team_repositories(organization, &slug, end.as_deref(), halvings))
-                .await;
-            let data: OrganizationData = asked.map_err(super::Trouble::failure)?.read("organization")?;
+            let client = self.lanes.client(self.lanes.of(organization));
+            let build =
+                |halvings| operations::team_repositories(organization, &slug, end.as_deref(), halvings);
+            let data: OrganizationData =
+                client.ask(build).await.map_err(Trouble::failure)?.read("organization")?;
             page = data
                 .organization
                 .and_then(|organization| organization.team?.repositories)

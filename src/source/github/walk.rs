@@ -1,7 +1,7 @@
 //! Following commits that are named and not stored: parents of news, and deployed commits that are not on the
 //! default branch. Each step brings up to a hundred of their ancestors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::batch::Batch;
 use crate::model::fact::Fact;
@@ -9,11 +9,11 @@ use crate::model::name::CommitId;
 use crate::model::time::Timestamp;
 use crate::source::{PollError, Sink};
 
-use super::client::Node;
 use super::commits::{self, Listed};
-use super::fetch::ended;
 use super::operations::{self, WALK_IDS_MAX};
-use super::state::{Pending, State};
+use super::progress::Pending;
+use super::reply::Node;
+use super::state::State;
 use super::wire::HistoryWire;
 use super::{Github, Problems};
 
@@ -33,19 +33,25 @@ impl Github {
     /// Walks until nothing is missing.
     pub(super) async fn walk(&mut self, sink: &Sink, problems: &mut Problems) -> Result<(), PollError> {
         for _ in 0..STEPS_MAX {
-            let (numbers, targets) = self.targets();
+            let targets = self.targets();
             if targets.is_empty() {
                 return Ok(());
             }
-            let horizons = numbers.iter().filter_map(|number| self.repositories.get(number));
+            let horizons = targets.iter().filter_map(|(number, _)| self.repositories.get(number));
             let since = horizons.map(|tracked| tracked.state.horizon()).min().unwrap_or_default();
-            let ids: Vec<String> = targets.iter().map(|pending| pending.node.clone()).collect();
             let build = |ids: &[String]| operations::commit_walks(ids, since);
-            let asked = self.client.nodes::<HistoryWire>(&ids, WALK_IDS_MAX, build).await;
-            let (nodes, read_at) = asked.map_err(ended)?;
+            let wanted = targets.iter().map(|(number, pending)| (*number, pending.node.clone())).collect();
+            let nodes = self.nodes_of::<HistoryWire>(wanted, WALK_IDS_MAX, build, problems).await?;
+            let read_at = self.now();
+            let mut pendings: BTreeMap<(u64, String), Pending> = targets
+                .into_iter()
+                .map(|(number, pending)| ((number, pending.node.clone()), pending))
+                .collect();
             let mut walked: BTreeMap<u64, Walked> = BTreeMap::new();
-            for ((number, pending), node) in numbers.into_iter().zip(targets).zip(nodes) {
-                self.arrive(number, pending, node, read_at, &mut walked, problems)?;
+            for (number, node) in nodes {
+                if let Some(pending) = pendings.remove(&(number, node.0.clone())) {
+                    self.arrive(number, pending, node, read_at, &mut walked, problems)?;
+                }
             }
             self.store_walks(walked, sink, problems).await?;
         }
@@ -57,16 +63,21 @@ impl Github {
     }
 
     /// The next commits to start from, beside their repositories.
-    fn targets(&self) -> (Vec<u64>, Vec<Pending>) {
-        self.repositories
-            .iter()
-            .filter(|(_, tracked)| tracked.is_active() && !tracked.failed && tracked.state.commits.complete)
-            .flat_map(|(number, tracked)| {
-                let pending = tracked.state.commits.pending.iter().rev().take(OF_ONE_REPOSITORY_MAX);
-                pending.map(|pending| (*number, pending.clone()))
-            })
-            .take(WALK_IDS_MAX)
-            .unzip()
+    fn targets(&self) -> Vec<(u64, Pending)> {
+        let mut targets = Vec::new();
+        for number in self.readable() {
+            let commits = self.repositories.get(&number).map(|tracked| &tracked.state.commits);
+            let Some(commits) = commits.filter(|commits| commits.complete) else {
+                continue;
+            };
+            let pending = commits.pending.iter().rev().take(OF_ONE_REPOSITORY_MAX);
+            targets.extend(pending.map(|pending| (number, pending.clone())));
+            if targets.len() >= WALK_IDS_MAX {
+                targets.truncate(WALK_IDS_MAX);
+                break;
+            }
+        }
+        targets
     }
 
     fn arrive(
@@ -109,7 +120,7 @@ impl Github {
             let line = state.and_then(|state| CommitId::parse(state.commits.line.as_deref()?));
             let (line, next) = commits::line(&walked.page, line, None);
             unclear.extend(self.unclear(*number, &walked.page, &line));
-            lines.insert(*number, next);
+            lines.insert(*number, (line, next));
         }
         unclear.sort_unstable();
         unclear.dedup();
@@ -127,8 +138,12 @@ impl Github {
             for oid in &nowhere {
                 state.commits.give_up(oid);
             }
-            state.commits.line = lines.remove(&number).flatten().map(|id: CommitId| id.to_string());
+            let (line, next): (BTreeSet<CommitId>, _) = lines.remove(&number).unwrap_or_default();
+            state.commits.line = next.map(|id: CommitId| id.to_string());
             let facts = self.with_pull_requests(number, page, &belongs);
+            let Some(facts) = self.with_files(number, facts, &line, problems).await? else {
+                continue;
+            };
             let batch = Batch {
                 facts: facts.into_iter().map(Fact::Commit).collect(),
                 contact: State::contact(&state),

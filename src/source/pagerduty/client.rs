@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clock::SharedClock;
-use crate::http::{Bounds, Failure, Http, Options};
+use crate::http::{Bounds, Failure, Governors, Http, Options, Priority};
 use crate::model::fact::Incident;
 use crate::model::name::SourceName;
 use crate::telemetry::SourceTelemetry;
@@ -87,6 +87,7 @@ impl Client {
     pub(super) fn new(
         config: &Config,
         bounds: Bounds,
+        governors: &Governors,
         clock: SharedClock,
         telemetry: SourceTelemetry,
     ) -> Result<Self, Failure> {
@@ -99,10 +100,12 @@ impl Client {
                 ("accept", "application/vnd.pagerduty+json;version=2"),
                 ("content-type", "application/json"),
             ],
+            identity: config.credential.identity().to_owned(),
             budget: BUDGET,
+            ca_pem: config.ca_pem.clone(),
         };
         Ok(Self {
-            http: Http::with_bounds(options, bounds, Arc::clone(&clock), telemetry)?,
+            http: Http::with_bounds(options, bounds, governors, Arc::clone(&clock), telemetry)?,
             clock,
             source: config.name.clone(),
         })
@@ -122,8 +125,8 @@ impl Client {
 
     /// One incident.
     pub(super) async fn incident(&self, id: &str) -> Result<Incident, Failure> {
-        self.http.admit(RESOURCE, 1)?;
-        let answer = self.http.get(&format!("/incidents/{id}"), &[("time_zone", "UTC")]).await?;
+        let permit = self.http.admit(RESOURCE, 1, Priority::Live).await?;
+        let answer = self.http.get(permit, &format!("/incidents/{id}"), &[("time_zone", "UTC")]).await?;
         let One { incident } = self.http.read(&answer, "an incident")?;
         let incident = record::incident(&self.source, incident, self.clock.now().into())
             .map_err(|unreadable| self.http.malformed(&unreadable.to_string()))?;
@@ -170,8 +173,8 @@ impl Client {
         if total == Total::Asked && offset == 0 {
             query.push(("total", "true"));
         }
-        self.http.admit(RESOURCE, 1)?;
-        let answer = self.http.get("/incidents", &query).await?;
+        let permit = self.http.admit(RESOURCE, 1, Priority::Live).await?;
+        let answer = self.http.get(permit, "/incidents", &query).await?;
         self.http.read(&answer, "a page of incidents")
     }
 

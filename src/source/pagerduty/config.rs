@@ -17,6 +17,8 @@ pub struct Config {
     pub api_url: String,
     /// The token that requests are made with.
     pub credential: Credential,
+    /// Certificates, in PEM, of authorities that are trusted besides those of the system; `None`: no others.
+    pub ca_pem: Option<Vec<u8>>,
     /// Time from the beginning of one poll to the beginning of the next.
     pub poll_interval: Span,
     /// How far back the first read goes.

@@ -3,15 +3,15 @@
 //! A list is its items, one after the other, up to the end of the blob; a list inside an item begins with its
 //! number of items. A number is written seven bits a byte, the lowest first, the high bit set on all but the last
 //! byte; an instant is the number 2n, or −2n − 1 if it is before 1970; a text is the number of its bytes and its
-//! UTF-8; a commit is its 20 bytes; a choice is a number. These forms are part of the schema: a change of one needs
+//! UTF-8; a commit is its 20 bytes; a choice is a number, followed by what it holds. These forms are part of the schema: a change of one needs
 //! a migration.
 
 use rusqlite::Row;
 
 use crate::model::batch::CountedKey;
-use crate::model::fact::{HoldingTeam, OwnCommit, Permission, Reference, RevertOf, Subject};
+use crate::model::fact::{HoldingTeam, Origin, OwnCommit, Permission, Reference, RevertOf, Stage, Subject};
 use crate::model::name::{
-    CommitId, CommitPrefix, ExternalId, RepositoryId, RepositoryName, ServiceId, SourceName,
+    CommitId, CommitPrefix, ComponentName, ExternalId, RepositoryId, RepositoryName, ServiceId, SourceName,
 };
 use crate::model::time::Timestamp;
 use crate::store::sqlite::columns::damaged;
@@ -41,6 +41,63 @@ pub(super) fn unpack<'a, T>(
 ) -> rusqlite::Result<Vec<T>> {
     let bytes = row.get_ref(column)?.as_blob()?;
     items(bytes, read).ok_or_else(|| damaged().into())
+}
+
+/// Unpacks the list in a column that may have none.
+pub(super) fn unpack_some<'a, T>(
+    row: &'a Row<'_>,
+    column: usize,
+    read: impl Fn(&mut Reader<'a>) -> Option<T>,
+) -> rusqlite::Result<Option<Vec<T>>> {
+    let Some(bytes) = row.get_ref(column)?.as_blob_or_null()? else {
+        return Ok(None);
+    };
+    items(bytes, read).map(Some).ok_or_else(|| damaged().into())
+}
+
+/// Packs what an attempt was; nothing for the most frequent, a GitHub Deployment.
+pub(super) fn pack_origin(origin: &Origin) -> Option<Vec<u8>> {
+    let mut writer = Writer::default();
+    match origin {
+        Origin::Deployment => return None,
+        Origin::Run { workflow, name, branch, event } => {
+            writer.number(0);
+            for text in [workflow, name, branch, event] {
+                writer.text(text);
+            }
+        }
+        Origin::Release { tag, stage } => {
+            writer.number(1);
+            writer.text(tag);
+            writer.number(match stage {
+                Stage::Final => 0,
+                Stage::Prerelease => 1,
+            });
+        }
+        Origin::Tag { name } => {
+            writer.number(2);
+            writer.text(name);
+        }
+        Origin::Pushed { component } => {
+            writer.number(3);
+            writer.text(component.as_str());
+        }
+    }
+    Some(writer.0)
+}
+
+/// Unpacks what an attempt was.
+pub(super) fn unpack_origin(row: &Row<'_>, column: usize) -> rusqlite::Result<Origin> {
+    let Some(bytes) = row.get_ref(column)?.as_blob_or_null()? else {
+        return Ok(Origin::Deployment);
+    };
+    origin(bytes).ok_or_else(|| damaged().into())
+}
+
+fn origin(bytes: &[u8]) -> Option<Origin> {
+    let mut reader = Reader(bytes);
+    let origin = reader.origin()?;
+    reader.0.is_empty().then_some(origin)
 }
 
 fn items<'a, T>(bytes: &'a [u8], read: impl Fn(&mut Reader<'a>) -> Option<T>) -> Option<Vec<T>> {
@@ -188,6 +245,13 @@ impl Writer {
                 self.text(id.as_str());
                 self.number(u64::from(*succeeded));
             }
+            CountedKey::PartAttempt(component, repository, id, succeeded) => {
+                self.number(4);
+                self.text(component);
+                self.repository(repository);
+                self.text(id.as_str());
+                self.number(u64::from(*succeeded));
+            }
             CountedKey::Incident(source, id) => {
                 self.number(1);
                 self.text(source.as_str());
@@ -255,6 +319,14 @@ impl<'a> Reader<'a> {
         Some(RepositoryId { source: SourceName::new(self.str()?), number: self.number()? })
     }
 
+    fn switch(&mut self) -> Option<bool> {
+        match self.number()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
     fn external_id(&mut self) -> Option<ExternalId> {
         self.str().map(ExternalId::new)
     }
@@ -262,6 +334,29 @@ impl<'a> Reader<'a> {
     /// Reads a commit of a change.
     pub(super) fn own_commit(&mut self) -> Option<OwnCommit> {
         Some(OwnCommit { id: self.commit()?, authored_at: self.instant()? })
+    }
+
+    fn origin(&mut self) -> Option<Origin> {
+        Some(match self.number()? {
+            0 => Origin::Run {
+                workflow: self.text()?,
+                name: self.text()?,
+                branch: self.text()?,
+                event: self.text()?,
+            },
+            1 => {
+                let tag = self.text()?;
+                let stage = match self.number()? {
+                    0 => Stage::Final,
+                    1 => Stage::Prerelease,
+                    _ => return None,
+                };
+                Origin::Release { tag, stage }
+            }
+            2 => Origin::Tag { name: self.text()? },
+            3 => Origin::Pushed { component: ComponentName::new(self.str()?) },
+            _ => return None,
+        })
     }
 
     /// Reads what a change or a commit reverts.
@@ -322,21 +417,17 @@ impl<'a> Reader<'a> {
     /// Reads what a counter has counted.
     pub(super) fn counted(&mut self) -> Option<CountedKey> {
         match self.number()? {
-            0 => {
-                let (repository, id) = (self.repository()?, self.external_id()?);
-                let succeeded = match self.number()? {
-                    0 => false,
-                    1 => true,
-                    _ => return None,
-                };
-                Some(CountedKey::Attempt(repository, id, succeeded))
-            }
+            0 => Some(CountedKey::Attempt(self.repository()?, self.external_id()?, self.switch()?)),
             1 => {
                 let source = SourceName::new(self.str()?);
                 Some(CountedKey::Incident(source, self.external_id()?))
             }
             2 => Some(CountedKey::LeadTime(self.text()?, self.repository()?, self.commit()?)),
             3 => Some(CountedKey::Recovery(self.text()?, self.repository()?, self.external_id()?)),
+            4 => {
+                let (component, repository) = (self.text()?, self.repository()?);
+                Some(CountedKey::PartAttempt(component, repository, self.external_id()?, self.switch()?))
+            }
             _ => None,
         }
     }
@@ -395,6 +486,7 @@ mod tests {
                 items(&bytes, Reader::team).map(|items| items.len()),
                 items(&bytes, Reader::counted).map(|items| items.len()),
                 items(&bytes, Reader::own_commit).map(|items| items.len()),
+                items(&bytes, Reader::origin).map(|items| items.len()),
             ] {
                 prop_assert!(read.unwrap_or(0) <= most / 2);
             }

@@ -5,11 +5,11 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use crate::model::batch::{
     CounterKey, Coverage, Cursor, Inventory, RepositoryFacts, Scope, Seen, StoredIncident,
 };
-use crate::model::fact::{Attempt, Change, Commit, Incident, Origin, Outcome, Repository};
+use crate::model::fact::{Attempt, Change, Commit, Incident, Outcome, Repository};
 use crate::model::name::{RepositoryId, SourceName};
 use crate::model::time::Timestamp;
 use crate::store::sqlite::columns::damaged;
-use crate::store::sqlite::packed::{Reader, unpack};
+use crate::store::sqlite::packed::{Reader, unpack, unpack_origin, unpack_some};
 use crate::store::{Counters, FACTS};
 
 /// The columns of [`repository_row`], in its order.
@@ -144,7 +144,7 @@ fn commits(
 ) -> rusqlite::Result<Vec<Commit>> {
     transaction
         .prepare_cached(
-            "SELECT id, parents, authored_at, committed_at, author, pull_request, reverts
+            "SELECT id, parents, authored_at, committed_at, author, pull_request, reverts, paths
              FROM commits WHERE repo_key = ?1 ORDER BY id",
         )?
         .query_map([repo_key], |row| {
@@ -157,7 +157,7 @@ fn commits(
                 author: row.get(4)?,
                 pull_request: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
                 reverts: unpack(row, 6, Reader::revert)?,
-                paths: None,
+                paths: unpack_some(row, 7, Reader::text)?,
             })
         })?
         .collect()
@@ -171,7 +171,7 @@ fn changes(
     let mut changes = transaction
         .prepare_cached(
             "SELECT number, title, base, head, labels, author, landing, own_commits, opened_at, ready_at,
-                 reviewed_at, merged_at, reverts, corrections, contact
+                 reviewed_at, merged_at, reverts, corrections, contact, paths
              FROM changes WHERE repo_key = ?1 ORDER BY number",
         )?
         .query_map([repo_key], |row| {
@@ -190,7 +190,7 @@ fn changes(
                 reviewed_at: row.get(10)?,
                 merged_at: row.get(11)?,
                 reverts: unpack(row, 12, Reader::revert)?,
-                paths: None,
+                paths: unpack_some(row, 15, Reader::text)?,
                 corrections: row.get(13)?,
             };
             Ok(Seen { fact, contact: row.get(14)? })
@@ -208,7 +208,8 @@ fn attempts(
 ) -> rusqlite::Result<Vec<Seen<Attempt>>> {
     let mut attempts = transaction
         .prepare_cached(
-            "SELECT id, commit_id, environment, created_at, outcome, finished_at, url, corrections, contact
+            "SELECT id, commit_id, environment, created_at, outcome, finished_at, url, corrections, contact,
+                 origin
              FROM attempts WHERE repo_key = ?1 ORDER BY id",
         )?
         .query_map([repo_key], |row| {
@@ -217,7 +218,7 @@ fn attempts(
             let fact = Attempt {
                 repository: repository.clone(),
                 id: row.get(0)?,
-                origin: Origin::Deployment,
+                origin: unpack_origin(row, 9)?,
                 commit: row.get(1)?,
                 environment: row.get(2)?,
                 created_at: row.get(3)?,
@@ -228,7 +229,7 @@ fn attempts(
             Ok(Seen { fact, contact: row.get(8)? })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    // The file has `010` after all numbers, not between 9 and 10.
+    // The file has `010` after all numbers, not between 9 and 10, and `run:10` before `run:9`.
     attempts.sort_by(|a, b| a.fact.id.cmp(&b.fact.id));
     Ok(attempts)
 }

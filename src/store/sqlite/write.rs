@@ -10,7 +10,7 @@ use crate::model::fact::{Attempt, Change, Commit, Exclusion, HoldingTeam, Incide
 use crate::model::name::{CommitId, ExternalId, RepositoryId, SourceName};
 use crate::model::time::Timestamp;
 use crate::store::settled::{IncidentWord, RepositoryRows, Settled};
-use crate::store::sqlite::packed::{Writer, pack};
+use crate::store::sqlite::packed::{Writer, pack, pack_origin};
 
 /// Stores a settled batch, whole or not at all.
 pub(super) fn apply(
@@ -127,18 +127,19 @@ fn write_commits(
     if commits.is_empty() {
         return Ok(0);
     }
-    // A read that did not ask for the pull request does not take away what an earlier one found.
+    // A read that did not ask for the pull request or the paths does not take away what an earlier one found.
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO commits
-             (repo_key, id, parents, authored_at, committed_at, author, pull_request, reverts)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             (repo_key, id, parents, authored_at, committed_at, author, pull_request, reverts, paths)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT DO UPDATE SET
              parents = excluded.parents, authored_at = excluded.authored_at,
              committed_at = excluded.committed_at, author = excluded.author,
-             pull_request = coalesce(excluded.pull_request, pull_request), reverts = excluded.reverts
-         WHERE (parents, authored_at, committed_at, author, pull_request, reverts) IS NOT
+             pull_request = coalesce(excluded.pull_request, pull_request), reverts = excluded.reverts,
+             paths = coalesce(excluded.paths, paths)
+         WHERE (parents, authored_at, committed_at, author, pull_request, reverts, paths) IS NOT
              (excluded.parents, excluded.authored_at, excluded.committed_at, excluded.author,
-              coalesce(excluded.pull_request, pull_request), excluded.reverts)",
+              coalesce(excluded.pull_request, pull_request), excluded.reverts, coalesce(excluded.paths, paths))",
     )?;
     let mut written = 0;
     for commit in commits.values() {
@@ -151,7 +152,7 @@ fn write_commits(
             author,
             pull_request,
             reverts,
-            paths: _,
+            paths,
         } = commit;
         written += upsert.execute(params![
             repo_key,
@@ -162,6 +163,7 @@ fn write_commits(
             author,
             pull_request.map(u64::cast_signed),
             pack(reverts, Writer::revert),
+            pack_paths(paths.as_ref()),
         ])?;
     }
     Ok(rows(written))
@@ -179,18 +181,19 @@ fn write_changes(
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO changes
              (repo_key, number, title, base, head, labels, author, landing, own_commits,
-              opened_at, ready_at, reviewed_at, merged_at, reverts, corrections, contact)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+              opened_at, ready_at, reviewed_at, merged_at, reverts, corrections, contact, paths)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT DO UPDATE SET
              title = excluded.title, base = excluded.base, head = excluded.head, labels = excluded.labels,
              author = excluded.author, landing = excluded.landing, own_commits = excluded.own_commits,
              opened_at = excluded.opened_at, ready_at = excluded.ready_at, reviewed_at = excluded.reviewed_at,
-             merged_at = excluded.merged_at, reverts = excluded.reverts, corrections = excluded.corrections
+             merged_at = excluded.merged_at, reverts = excluded.reverts, corrections = excluded.corrections,
+             paths = coalesce(excluded.paths, paths)
          WHERE (title, base, head, labels, author, landing, own_commits,
-                opened_at, ready_at, reviewed_at, merged_at, reverts, corrections) IS NOT
+                opened_at, ready_at, reviewed_at, merged_at, reverts, corrections, paths) IS NOT
              (excluded.title, excluded.base, excluded.head, excluded.labels, excluded.author, excluded.landing,
               excluded.own_commits, excluded.opened_at, excluded.ready_at, excluded.reviewed_at,
-              excluded.merged_at, excluded.reverts, excluded.corrections)",
+              excluded.merged_at, excluded.reverts, excluded.corrections, coalesce(excluded.paths, paths))",
     )?;
     let mut written = 0;
     for change in changes.values() {
@@ -209,7 +212,7 @@ fn write_changes(
             reviewed_at,
             merged_at,
             reverts,
-            paths: _,
+            paths,
             corrections,
         } = change;
         written += upsert.execute(params![
@@ -229,6 +232,7 @@ fn write_changes(
             pack(reverts, Writer::revert),
             corrections,
             contact,
+            pack_paths(paths.as_ref()),
         ])?;
     }
     Ok(rows(written))
@@ -245,24 +249,25 @@ fn write_attempts(
     }
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO attempts
-             (repo_key, id, commit_id, environment, created_at, outcome, finished_at, url, corrections, contact)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             (repo_key, id, commit_id, environment, created_at, outcome, finished_at, url, corrections, contact,
+              origin)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT DO UPDATE SET
              commit_id = excluded.commit_id, environment = excluded.environment,
              created_at = excluded.created_at, outcome = excluded.outcome, finished_at = excluded.finished_at,
-             url = excluded.url, corrections = excluded.corrections,
+             url = excluded.url, corrections = excluded.corrections, origin = excluded.origin,
              contact = iif(excluded.outcome IS NOT NULL AND excluded.outcome IS NOT outcome,
                            excluded.contact, contact)
-         WHERE (commit_id, environment, created_at, outcome, finished_at, url, corrections) IS NOT
+         WHERE (commit_id, environment, created_at, outcome, finished_at, url, corrections, origin) IS NOT
              (excluded.commit_id, excluded.environment, excluded.created_at, excluded.outcome,
-              excluded.finished_at, excluded.url, excluded.corrections)",
+              excluded.finished_at, excluded.url, excluded.corrections, excluded.origin)",
     )?;
     let mut written = 0;
     for attempt in attempts.values() {
         let Attempt {
             repository: _,
             id,
-            origin: _,
+            origin,
             commit,
             environment,
             created_at,
@@ -282,9 +287,15 @@ fn write_attempts(
             url,
             corrections,
             contact,
+            pack_origin(origin),
         ])?;
     }
     Ok(rows(written))
+}
+
+/// Nothing where they were not read, which an empty list is not.
+fn pack_paths(paths: Option<&Vec<String>>) -> Option<Vec<u8>> {
+    paths.map(|paths| pack(paths, |writer, path| writer.text(path)))
 }
 
 fn missing(

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use sextant::model::batch::{Contact, CountedKey, CounterKey, Coverage, Seen};
+use sextant::model::batch::{Batch, Contact, CountedKey, CounterKey, Coverage, Seen};
+use sextant::model::fact::{Attempt, Change, Commit, Fact, Origin};
 use sextant::model::name::ExternalId;
 use sextant::store::FactStore;
 use sextant::store::sqlite::SqliteStore;
@@ -107,6 +108,8 @@ async fn rows_that_somebody_else_damaged_are_an_error() {
     for (meddle, mend) in [
         ("UPDATE commits SET parents = x'0102'", "UPDATE commits SET parents = x''"),
         ("UPDATE commits SET author = 9", "UPDATE commits SET author = 0"),
+        ("UPDATE attempts SET origin = x'09'", "UPDATE attempts SET origin = NULL"),
+        ("UPDATE changes SET paths = x'05'", "UPDATE changes SET paths = NULL"),
         ("UPDATE attempts SET commit_id = x'00'", "UPDATE attempts SET commit_id = zeroblob(20)"),
     ] {
         meddler.execute_batch(meddle).unwrap();
@@ -150,10 +153,35 @@ async fn counters_and_what_they_counted_are_stored_together_or_not_at_all() {
 }
 
 /// For each version of the schema: its migration, and rows as that version wrote them.
-const VERSIONS: [(&str, &str); 1] = [(
-    include_str!("../../../src/store/migrations/sqlite/0001_facts.sql"),
-    include_str!("../../fixtures/store/0001.sql"),
-)];
+const VERSIONS: [(&str, &str); 2] = [
+    (
+        include_str!("../../../src/store/migrations/sqlite/0001_facts.sql"),
+        include_str!("../../fixtures/store/0001.sql"),
+    ),
+    (
+        include_str!("../../../src/store/migrations/sqlite/0002_origins_and_paths.sql"),
+        include_str!("../../fixtures/store/0002.sql"),
+    ),
+];
+
+/// The facts in the rows of a version: the first one knew neither origins nor paths.
+fn written_by(version: usize) -> (Commit, Change, Attempt) {
+    let (commit, change, attempt) = (commit(1, 1), change(1, 7), attempt(1, "9"));
+    if version == 1 {
+        return (commit, change, attempt);
+    }
+    let origin = Origin::Run {
+        workflow: "deploy.yml".to_owned(),
+        name: "Deploy".to_owned(),
+        branch: "main".to_owned(),
+        event: "push".to_owned(),
+    };
+    (
+        Commit { paths: Some(Vec::new()), ..commit },
+        Change { paths: Some(vec!["a/b".to_owned(), "éc".to_owned()]), ..change },
+        Attempt { origin, ..attempt },
+    )
+}
 
 #[tokio::test]
 async fn files_of_every_version_are_read_as_what_was_written() {
@@ -168,7 +196,9 @@ async fn files_of_every_version_are_read_as_what_was_written() {
         old.pragma_update(None, "application_id", 0x5358_544e).unwrap();
         old.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
         old.close().unwrap();
-        let found = dump(&SqliteStore::open(&path).await.unwrap()).await;
+        let store = SqliteStore::open(&path).await.unwrap();
+        let found = dump(&store).await;
+        let (commit, change, attempt) = written_by(version);
         assert_eq!(found.inventory.repositories, [repository(1)]);
         assert_eq!(found.inventory.teams[&acme()], teams());
         assert!(found.counts.iter().all(|(_, rows)| *rows == 1));
@@ -176,10 +206,10 @@ async fn files_of_every_version_are_read_as_what_was_written() {
             [(Coverage::Repository(repository_id(1)), at(50)), (Coverage::Incidents(acme()), at(60))];
         assert_eq!(found.inventory.covered, covered.into());
         let facts = &found.facts[0];
-        assert_eq!(facts.commits, [commit(1, 1)]);
-        let seen = Seen { fact: change(1, 7), contact: Contact::First };
+        assert_eq!(facts.commits.first(), Some(&commit));
+        let seen = Seen { fact: change.clone(), contact: Contact::First };
         assert_eq!(facts.changes, [seen]);
-        assert_eq!(facts.attempts[0].fact, attempt(1, "9"));
+        assert_eq!(facts.attempts[0].fact, attempt);
         assert_eq!(facts.attempts[0].contact, Contact::First);
         assert_eq!(found.incidents[0].incident, incident("P1"));
         assert_eq!(
@@ -193,5 +223,10 @@ async fn files_of_every_version_are_read_as_what_was_written() {
         ];
         assert_eq!(found.counters.counted, counted);
         assert_eq!(found.counters.values[0].0.labels, ["payments", "high"]);
+        let unread =
+            [Fact::Commit(Commit { paths: None, ..commit }), Fact::Change(Change { paths: None, ..change })];
+        let facts = unread.into_iter().chain([Fact::Attempt(attempt)]).collect();
+        let again = Batch { facts, ..Batch::default() };
+        assert_eq!(store.apply(&acme(), again).await.unwrap().rows_written, 0, "version {version}");
     }
 }

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use sextant::model::batch::{Batch, Contact, CountedKey, CounterKey, Coverage};
 use sextant::model::fact::{
     Attempt, Author, Change, Commit, Corrections, Exclusion, Fact, HoldingTeam, Incident, Origin, Outcome,
-    OwnCommit, Permission, Reach, Reference, Repository, RevertOf, Subject, Verdict,
+    OwnCommit, Permission, Reach, Reference, Repository, RevertOf, Stage, Subject, Verdict,
 };
 use sextant::model::name::{
-    CommitId, CommitPrefix, Environment, ExternalId, RepositoryId, RepositoryName, ServiceId, Severity,
-    SourceName,
+    CommitId, CommitPrefix, ComponentName, Environment, ExternalId, RepositoryId, RepositoryName, ServiceId,
+    Severity, SourceName,
 };
 use sextant::model::time::Timestamp;
 use sextant::store::FactStore;
@@ -40,8 +40,20 @@ fn repository_id() -> impl Strategy<Value = RepositoryId> {
 }
 
 fn external_id() -> impl Strategy<Value = ExternalId> {
-    proptest::sample::select(vec!["1", "2", "10", "010", "", "Q1", "-1", "9223372036854775808"])
-        .prop_map(ExternalId::new)
+    proptest::sample::select(vec![
+        "1",
+        "2",
+        "10",
+        "010",
+        "",
+        "Q1",
+        "-1",
+        "9223372036854775808",
+        "run:9/2",
+        "run:10/1",
+        "tag:v1.10",
+    ])
+    .prop_map(ExternalId::new)
 }
 
 fn commit_id() -> impl Strategy<Value = CommitId> {
@@ -123,10 +135,10 @@ fn commit() -> impl Strategy<Value = Fact> {
         (instant(), instant()),
         author(),
         maybe(number()),
-        few(revert()),
+        (few(revert()), maybe(few(text()))),
     );
     fields.prop_map(
-        |(repository, id, parents, (authored_at, committed_at), author, pull_request, reverts)| {
+        |(repository, id, parents, (authored_at, committed_at), author, pull_request, (reverts, paths))| {
             Fact::Commit(Commit {
                 repository,
                 id,
@@ -136,7 +148,7 @@ fn commit() -> impl Strategy<Value = Fact> {
                 author,
                 pull_request,
                 reverts,
-                paths: None,
+                paths,
             })
         },
     )
@@ -149,13 +161,13 @@ fn change() -> impl Strategy<Value = Fact> {
         (text(), text(), text(), few(text())),
         (author(), maybe(commit_id()), few(own_commit)),
         (instant(), maybe(instant()), maybe(instant()), instant()),
-        (few(revert()), corrections()),
+        (few(revert()), maybe(few(text())), corrections()),
     );
     fields.prop_map(|(identity, texts, (author, landing, own_commits), times, rest)| {
         let (repository, number) = identity;
         let (title, base, head, labels) = texts;
         let (opened_at, ready_at, reviewed_at, merged_at) = times;
-        let (reverts, corrections) = rest;
+        let (reverts, paths, corrections) = rest;
         Fact::Change(Change {
             repository,
             number,
@@ -171,16 +183,32 @@ fn change() -> impl Strategy<Value = Fact> {
             reviewed_at,
             merged_at,
             reverts,
-            paths: None,
+            paths,
             corrections,
         })
     })
 }
 
+fn origin() -> impl Strategy<Value = Origin> {
+    let stage = prop_oneof![Just(Stage::Final), Just(Stage::Prerelease)];
+    prop_oneof![
+        Just(Origin::Deployment),
+        (text(), text(), text(), text()).prop_map(|(workflow, name, branch, event)| Origin::Run {
+            workflow,
+            name,
+            branch,
+            event
+        }),
+        (text(), stage).prop_map(|(tag, stage)| Origin::Release { tag, stage }),
+        text().prop_map(|name| Origin::Tag { name }),
+        text().prop_map(|name| Origin::Pushed { component: ComponentName::new(name) }),
+    ]
+}
+
 fn attempt() -> impl Strategy<Value = Fact> {
     let outcome = prop_oneof![Just(Outcome::Success), Just(Outcome::Failure)];
     let fields = (
-        (repository_id(), external_id()),
+        (repository_id(), external_id(), origin()),
         commit_id(),
         text().prop_map(Environment::new),
         instant(),
@@ -188,19 +216,21 @@ fn attempt() -> impl Strategy<Value = Fact> {
         maybe(text()),
         corrections(),
     );
-    fields.prop_map(|((repository, id), commit, environment, created_at, finished, url, corrections)| {
-        Fact::Attempt(Attempt {
-            repository,
-            id,
-            origin: Origin::Deployment,
-            commit,
-            environment,
-            created_at,
-            finished,
-            url,
-            corrections,
-        })
-    })
+    fields.prop_map(
+        |((repository, id, origin), commit, environment, created_at, finished, url, corrections)| {
+            Fact::Attempt(Attempt {
+                repository,
+                id,
+                origin,
+                commit,
+                environment,
+                created_at,
+                finished,
+                url,
+                corrections,
+            })
+        },
+    )
 }
 
 fn incident() -> impl Strategy<Value = Fact> {
@@ -274,6 +304,11 @@ fn counted() -> impl Strategy<Value = CountedKey> {
     prop_oneof![
         (repository_id(), external_id(), any::<bool>())
             .prop_map(|(repository, id, succeeded)| CountedKey::Attempt(repository, id, succeeded)),
+        (text(), repository_id(), external_id(), any::<bool>()).prop_map(
+            |(component, repository, id, succeeded)| CountedKey::PartAttempt(
+                component, repository, id, succeeded
+            )
+        ),
         (source(), external_id()).prop_map(|(source, id)| CountedKey::Incident(source, id)),
         (text(), repository_id(), commit_id())
             .prop_map(|(component, repository, id)| CountedKey::LeadTime(component, repository, id)),

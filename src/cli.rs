@@ -15,6 +15,7 @@ use crate::telemetry::{LogFormat, init_logs};
 mod check;
 mod demo;
 mod health;
+mod replay;
 mod run;
 
 /// Something failed that a change of the command line or the configuration would not mend.
@@ -63,6 +64,16 @@ enum Command {
         /// The configuration.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+    /// The statistics over given facts, without sources: state, score, value and interval of every team, measure and
+    /// day. The format is in docs/statistics.md.
+    Replay {
+        /// A folder with a folder for each team.
+        #[arg(long, value_name = "DIR")]
+        facts: PathBuf,
+        /// The CSV file to write.
+        #[arg(long, value_name = "STATES.csv")]
+        out: PathBuf,
     },
     /// Asks a running daemon whether it is ready; exit 0 or 1, for container health checks.
     Health {
@@ -114,6 +125,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run { config } => run::run(&config),
         Command::Demo { listen } => demo::run(listen),
         Command::Check { config } => check::run(&config),
+        Command::Replay { facts, out } => replay::run(&facts, &out),
         Command::Health { url } => health::run(&url),
     };
     match outcome {

@@ -63,6 +63,9 @@ enum Command {
         /// The configuration.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Also tries each source: whether it is reached, signs in, may read what it has to, and finds deployments.
+        #[arg(long)]
+        online: bool,
     },
     /// Asks a running daemon whether it is ready; exit 0 or 1, for container health checks.
     Health {
@@ -113,7 +116,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match cli.command {
         Command::Run { config } => run::run(&config),
         Command::Demo { listen } => demo::run(listen),
-        Command::Check { config } => check::run(&config),
+        Command::Check { config, online } => check::run(&config, online),
         Command::Health { url } => health::run(&url),
     };
     match outcome {

@@ -38,6 +38,7 @@ mod deployments;
 mod discover;
 mod fetch;
 mod heavy;
+pub mod inspect;
 mod issues;
 mod lanes;
 mod open;

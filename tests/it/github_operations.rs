@@ -132,6 +132,7 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
     PullRequestRest 1
     RepositoryPlaces 1
     DeploymentsById 1
+    Inspect 1
     ");
 }
 

@@ -37,6 +37,7 @@ operations! {
     PULL_REQUEST_REST = "pull_request_rest.graphql", "PullRequestRest";
     REPOSITORY_PLACES = "repository_places.graphql", "RepositoryPlaces";
     DEPLOYMENTS_BY_ID = "deployments_by_id.graphql", "DeploymentsById";
+    INSPECT = "inspect.graphql", "Inspect";
 }
 
 /// The largest page that GitHub gives.
@@ -54,6 +55,8 @@ pub(super) const WALK_IDS_MAX: usize = 10;
 pub(super) const COMMIT_IDS_MAX: usize = 100;
 /// Deployments re-read in one request: the most that `nodes` takes.
 pub(super) const DEPLOYMENT_IDS_MAX: usize = 100;
+/// Repositories that are looked at in one request by `check --online`: with 5 connections each this is 1 point.
+pub(super) const INSPECT_IDS_MAX: usize = 25;
 /// Pull requests whose commits and reviews are read on in one request.
 pub(super) const REST_IDS_MAX: usize = 20;
 
@@ -170,6 +173,21 @@ pub(super) fn pull_request_rest(ids: &[String], commits: Option<&str>, reviews: 
 
 pub(super) fn deployments_by_id(ids: &[String], after: Option<&str>) -> Request {
     Request::new(&DEPLOYMENTS_BY_ID, count(ids), json!({ "ids": ids, "after": after }))
+}
+
+/// What there is of each of these repositories, besides commits and merged pull requests: of deployments, releases,
+/// tags and issues, as `wanted` says in this order.
+pub(super) fn inspect(ids: &[String], wanted: [bool; 4]) -> Request {
+    let [deployments, releases, tags, issues] = wanted;
+    let connections = 1 + wanted.into_iter().map(u64::from).sum::<u64>();
+    let variables = json!({
+        "ids": ids,
+        "deployments": deployments,
+        "releases": releases,
+        "tags": tags,
+        "issues": issues,
+    });
+    Request::new(&INSPECT, count(ids) * connections, variables)
 }
 
 /// A page of one stream: how many, after what.
@@ -300,5 +318,6 @@ pub fn largest() -> Vec<Request> {
         pull_request_rest(&ids(REST_IDS_MAX), after, after),
         repository_places(&ids(1), Stream::Issues, after, Some(Timestamp::default())),
         deployments_by_id(&ids(DEPLOYMENT_IDS_MAX), after),
+        inspect(&ids(INSPECT_IDS_MAX), [true; 4]),
     ]
 }

@@ -14,7 +14,7 @@ use crate::http::{Failure, Governors, Reason};
 use crate::model::batch::{Batch, Coverage};
 use crate::model::dirty::{Dirty, Stream};
 use crate::model::fact::Fact;
-use crate::model::name::{RepositoryId, RepositoryName};
+use crate::model::name::RepositoryId;
 use crate::model::time::{Span, Timestamp};
 use crate::source::{Backfill, Identity, PollError, Polled, Progress, Provider, Sink, Source};
 use crate::telemetry::SourceTelemetry;
@@ -37,6 +37,7 @@ pub mod config;
 mod deployments;
 mod discover;
 mod fetch;
+mod files;
 mod heavy;
 pub mod inspect;
 mod issues;
@@ -49,16 +50,25 @@ mod probe;
 mod progress;
 mod pulls;
 mod reader;
+mod releases;
 mod reply;
 mod reread;
+mod run_pages;
+mod run_windows;
+mod runs;
 mod schedule;
 mod sign_in;
 mod state;
+mod stream_pages;
+mod streams;
+mod tags;
 mod teams;
 mod tracked;
 mod trouble;
 mod walk;
 mod wire;
+mod workflow_lists;
+mod workflows;
 
 /// Which repositories and teams there are is asked this often.
 const DISCOVER_EVERY: Span = Span::from_hours(1);
@@ -97,6 +107,8 @@ pub struct Github {
     held: bool,
     /// Of the first read, what was last logged to be done.
     logged_permille: Option<u64>,
+    /// Files of direct pushes that are not stored yet.
+    pushed: files::Pushed,
 }
 
 /// What failed while the rest went on.
@@ -156,6 +168,7 @@ impl Github {
             heavy_in_a_row: 0,
             held: false,
             logged_permille: None,
+            pushed: files::Pushed::new(),
         })
     }
 
@@ -193,11 +206,9 @@ impl Github {
         if !self.loaded {
             let mut former = std::mem::take(&mut self.repositories);
             for (scope, cursor) in sink.cursors().await? {
-                let Some((number, mut state)) = State::parse(&scope, &cursor) else {
+                let Some((number, state)) = State::parse(&scope, &cursor) else {
                     continue;
                 };
-                let name = RepositoryName::new(state.name.as_str());
-                state.streams = self.config.ownership.streams(&self.config.name, &name);
                 let look = former.remove(&number).map(|tracked| tracked.look).unwrap_or_default();
                 self.repositories.insert(number, Tracked { look, ..Tracked::new(state) });
             }
@@ -294,6 +305,7 @@ impl Github {
     /// Reads what is new in those repositories that were looked at.
     async fn news(&mut self, now: Timestamp, sink: &Sink, problems: &mut Problems) -> Result<(), PollError> {
         self.fetch(Phase::News, None, sink, problems).await?;
+        Box::pin(self.read_streams(sink, now, problems)).await?;
         self.walk(sink, problems).await?;
         self.reread(sink, now, problems).await
     }
@@ -352,9 +364,12 @@ impl Source for Github {
         } else {
             self.refresh(now, &mut problems).await?;
         }
+        self.want_streams();
         self.probe(discover, now, &mut problems).await?;
         self.news(now, sink, &mut problems).await?;
         self.fetch(Phase::History, Some(until), sink, &mut problems).await?;
+        // Those whose commits have only now been read.
+        Box::pin(self.read_streams(sink, now, &mut problems)).await?;
         // What was read of the past may name commits that are missing, and what failed to end.
         self.walk(sink, &mut problems).await?;
         self.reread(sink, now, &mut problems).await?;
@@ -379,6 +394,7 @@ impl Source for Github {
         if told.teams {
             self.read_teams(sink, &mut problems).await?;
         }
+        self.want_streams();
         self.only = Some(known);
         self.probe(true, now, &mut problems).await?;
         self.news(now, sink, &mut problems).await?;

@@ -132,6 +132,14 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
     PullRequestRest 1
     RepositoryPlaces 1
     DeploymentsById 1
+    StreamProbe 1
+    StreamProbe 1
+    ReleasePages 1
+    ReleasesById 1
+    TagPages 1
+    WorkflowProbe 1
+    PullRequestFiles 1
+    CommitsByOid 1
     Inspect 1
     ");
 }

@@ -132,7 +132,7 @@ async fn counters_count_what_is_new_once_and_history_never() {
             ("dora_deployment_recovery_time_seconds_sum{platform}", 1_801.0),
         ])
     );
-    what_was_counted_stays_counted(rig, known, gateway).await;
+    Box::pin(what_was_counted_stays_counted(rig, known, gateway)).await;
 }
 
 /// A restart counts nothing again, nor does another owner; what is new after that is the new owner's.

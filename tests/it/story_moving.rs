@@ -11,6 +11,11 @@ use sextant::model::time::Span;
 use crate::rig::{ACME, Rig, organization};
 use crate::stage::{deploy, hours_ago, merged, repository, small};
 
+/// So much happens, once for each request.
+const STEPS: usize = 24;
+/// Polls after which everything must have been read.
+const POLLS_MAX: u32 = 80;
+
 /// Something everyday happens in one of the repositories: a merge, its deployment, an edit of what was read already.
 fn happen(world: &mut World, step: usize) {
     let name = ["acme/shop", "acme/pay", "acme/search"][step % 3];
@@ -55,11 +60,10 @@ async fn pages_that_drift_while_they_are_read_lose_nothing_and_double_nothing() 
     let mut rig = Rig::new(long(), ACME).await;
     let (world, github) = (rig.world.clone(), std::sync::Arc::clone(&rig.servers.github));
     let moving = async {
-        let mut seen = 0;
-        let mut step = 0;
+        let (mut seen, mut step) = (0, 0);
         loop {
             let asked = github.tally.requests();
-            if asked > seen {
+            if asked > seen && step < STEPS {
                 seen = asked;
                 world.tell(|world| happen(world, step));
                 step += 1;
@@ -67,11 +71,23 @@ async fn pages_that_drift_while_they_are_read_lose_nothing_and_double_nothing() 
             tokio::task::yield_now().await;
         }
     };
-    let steps = tokio::select! {
-        polled = rig.poll_github() => { polled.unwrap(); github.tally.requests() }
+    // What happens takes minutes of the world's time, so that the history is read in several polls.
+    let reading = async {
+        for polls in 1..=POLLS_MAX {
+            rig.poll_github().await.unwrap();
+            let read = rig.own("sextant_source_backfill_complete", &["acme-github"]) == Some(1.0);
+            if read && github.tally.requests() > u64::try_from(STEPS).unwrap() {
+                return polls;
+            }
+            rig.later(Span::from_minutes(1));
+        }
+        panic!("it is never read: {:?}", github.tally.by_operation());
+    };
+    let polls = tokio::select! {
+        polls = reading => polls,
         () = moving => unreachable!("it never ends"),
     };
-    assert!(steps >= 5, "only {steps} requests: nothing could drift");
+    assert!(polls > 1, "everything was read in one poll: nothing could drift");
     for _ in 0..2 {
         rig.later(Span::from_minutes(1));
         rig.poll_github().await.unwrap();
@@ -82,7 +98,9 @@ async fn pages_that_drift_while_they_are_read_lose_nothing_and_double_nothing() 
     // The same world, read by somebody who comes when everything has happened.
     let world = rig.world.lock().clone();
     let mut later = Rig::new(world, ACME).await;
-    later.poll_github().await.unwrap();
+    for _ in 0..3 {
+        later.poll_github().await.unwrap();
+    }
     let expected = later.compute().await.snapshot;
     assert_eq!(snapshot.organization, expected.organization);
     assert_eq!(snapshot.components, expected.components);

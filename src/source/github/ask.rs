@@ -19,6 +19,8 @@ pub(super) struct Ask {
     pub(super) commits: Option<AskCommits>,
     pub(super) issues: Option<AskIssues>,
     pub(super) sizes: Sizes,
+    /// The files of changes merged since then are wanted; `None`: of none.
+    pub(super) files_since: Option<Timestamp>,
     alone: bool,
 }
 
@@ -74,6 +76,7 @@ impl Ask {
             commits: commits(tracked, seen, phase, forced(Stream::Commits)),
             issues: if issues { issues_of(tracked, seen, phase, forced(Stream::Issues)) } else { None },
             sizes: FURTHER,
+            files_since: state.wanted.paths.then_some(horizon),
             alone: tracked.caution != Caution::None,
         };
         if tracked.caution == Caution::Apart {

@@ -22,6 +22,8 @@ use super::wire::Envelope;
 
 /// The rate limit that GraphQL operations share.
 const RESOURCE: &str = "graphql";
+/// The rate limit that REST requests share.
+const REST_RESOURCE: &str = "core";
 /// Within one question: each attempt is one that the HTTP client has repeated already.
 const HALVINGS_PER_QUESTION_MAX: u32 = 2;
 /// Questions that are under way together, or wait for a place among those that are.
@@ -31,6 +33,7 @@ const AT_ONCE: usize = 2;
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     http: Http,
+    rest: Http,
     clock: SharedClock,
     telemetry: SourceTelemetry,
     /// Operations whose pages, or lists of ids, are smaller at present.
@@ -63,8 +66,10 @@ impl Client {
             budget: config.budget,
             ca_pem: config.ca_pem.clone(),
         };
+        let rest = Options { base_url: config.api_url.clone(), ..options.clone() };
         Ok(Self {
             http: Http::new(options, governors, Arc::clone(&clock), telemetry.clone())?,
+            rest: Http::new(rest, governors, Arc::clone(&clock), telemetry.clone())?,
             clock,
             telemetry,
             shrunk: Arc::default(),
@@ -87,8 +92,22 @@ impl Client {
 
     /// The same client as somebody else, with limits of its own.
     pub(super) fn signed_in_as(&self, identity: &Identity, governors: &Governors) -> Self {
-        let http = self.http.signed_in_as(identity.label.clone(), identity.credential.clone(), governors);
-        Self { http, ..self.clone() }
+        let signed =
+            |http: &Http| http.signed_in_as(identity.label.clone(), identity.credential.clone(), governors);
+        Self { http: signed(&self.http), rest: signed(&self.rest), ..self.clone() }
+    }
+
+    /// Asks the REST API for what GraphQL does not have; and whether another page follows.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<(T, bool), Failure> {
+        let permit = self.rest.admit(REST_RESOURCE, 1, Priority::Live).await?;
+        let answer = self.rest.get(permit, path, query).await?;
+        let links = answer.headers.get("link").and_then(|links| links.to_str().ok());
+        let has_next = links.is_some_and(|links| links.contains("rel=\"next\""));
+        Ok((self.rest.read(&answer, path)?, has_next))
     }
 
     /// Now, by the clock of this source.

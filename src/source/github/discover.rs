@@ -213,7 +213,6 @@ impl Github {
         let Tracked { state, look, .. } = tracked;
         let before = state.clone();
         if state.name != name.as_str() {
-            state.streams = self.config.ownership.streams(&self.config.name, &name);
             name.as_str().clone_into(&mut state.name);
         }
         state.node = node;

@@ -167,7 +167,10 @@ impl Github {
             self.heavy_in_a_row = 0;
             for (ask, node) in group.into_iter().zip(nodes) {
                 match node {
-                    Ok(Some(wire)) => parts.push(self.part(ask, wire, read_at)),
+                    Ok(Some(wire)) => {
+                        self.tell_of_files(ask.number, &wire, problems);
+                        parts.push(self.part(ask, wire, read_at));
+                    }
                     Ok(None) => self.set_aside(ask.number),
                     Err(trouble) => {
                         let group = std::slice::from_ref(&ask);

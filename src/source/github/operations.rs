@@ -37,6 +37,13 @@ operations! {
     PULL_REQUEST_REST = "pull_request_rest.graphql", "PullRequestRest";
     REPOSITORY_PLACES = "repository_places.graphql", "RepositoryPlaces";
     DEPLOYMENTS_BY_ID = "deployments_by_id.graphql", "DeploymentsById";
+    STREAM_PROBE = "stream_probe.graphql", "StreamProbe";
+    RELEASE_PAGES = "release_pages.graphql", "ReleasePages";
+    RELEASES_BY_ID = "releases_by_id.graphql", "ReleasesById";
+    TAG_PAGES = "tag_pages.graphql", "TagPages";
+    WORKFLOW_PROBE = "workflow_probe.graphql", "WorkflowProbe";
+    PULL_REQUEST_FILES = "pull_request_files.graphql", "PullRequestFiles";
+    COMMITS_BY_OID = "commits_by_oid.graphql", "CommitsByOid";
     INSPECT = "inspect.graphql", "Inspect";
 }
 
@@ -59,6 +66,17 @@ pub(super) const DEPLOYMENT_IDS_MAX: usize = 100;
 pub(super) const INSPECT_IDS_MAX: usize = 25;
 /// Pull requests whose commits and reviews are read on in one request.
 pub(super) const REST_IDS_MAX: usize = 20;
+
+/// Repositories whose newest releases and tags are looked at in one request: 1 point, if they have one of both.
+pub(super) const STREAM_IDS_MAX: usize = 50;
+/// Releases re-read in one request: the most that `nodes` takes.
+pub(super) const RELEASE_IDS_MAX: usize = 100;
+/// Workflows whose newest runs are looked at in one request: the most that `nodes` takes, for 1 point.
+pub(super) const WORKFLOW_IDS_MAX: usize = 100;
+/// Pull requests whose files are listed in one request: up to 2,500 paths, as many as are light.
+pub(super) const FILES_IDS_MAX: usize = 25;
+/// Aliases in `commits_by_oid.graphql`.
+pub(super) const OIDS_MAX: usize = 10;
 
 /// Connections within each item of a page, all at once.
 const PULL_CONNECTIONS: u64 = 4;
@@ -173,6 +191,47 @@ pub(super) fn pull_request_rest(ids: &[String], commits: Option<&str>, reviews: 
 
 pub(super) fn deployments_by_id(ids: &[String], after: Option<&str>) -> Request {
     Request::new(&DEPLOYMENTS_BY_ID, count(ids), json!({ "ids": ids, "after": after }))
+}
+
+pub(super) fn stream_probe(ids: &[String], releases: bool, tags: bool) -> Request {
+    let connections = count(ids) * (u64::from(releases) + u64::from(tags));
+    let variables = json!({ "ids": ids, "releases": releases, "tags": tags });
+    Request::new(&STREAM_PROBE, connections, variables)
+}
+
+/// A page of releases of one repository, or the first pages of several.
+pub(super) fn release_pages(ids: &[String], page: &PageOf, halvings: u32) -> Request {
+    let variables = json!({ "ids": ids, "first": shrunk(page.first, halvings), "after": page.after });
+    Request::new(&RELEASE_PAGES, count(ids), variables)
+}
+
+pub(super) fn releases_by_id(ids: &[String]) -> Request {
+    Request::new(&RELEASES_BY_ID, 0, json!({ "ids": ids }))
+}
+
+/// A page of tags of one repository, or the first pages of several.
+pub(super) fn tag_pages(ids: &[String], page: &PageOf, halvings: u32) -> Request {
+    let variables = json!({ "ids": ids, "first": shrunk(page.first, halvings), "after": page.after });
+    Request::new(&TAG_PAGES, count(ids), variables)
+}
+
+pub(super) fn workflow_probe(ids: &[String]) -> Request {
+    Request::new(&WORKFLOW_PROBE, count(ids), json!({ "ids": ids }))
+}
+
+pub(super) fn pull_request_files(ids: &[String], after: Option<&str>) -> Request {
+    Request::new(&PULL_REQUEST_FILES, count(ids), json!({ "ids": ids, "after": after }))
+}
+
+/// At most [`OIDS_MAX`] commits of one repository; the last one stands in for those that are missing.
+pub(super) fn commits_by_oid(node: &str, oids: &[String]) -> Request {
+    let mut variables = serde_json::Map::new();
+    variables.insert("id".to_owned(), json!(node));
+    let filled = oids.iter().chain(oids.last().into_iter().cycle());
+    for (index, oid) in filled.take(OIDS_MAX).enumerate() {
+        variables.insert(format!("oid{index}"), json!(oid));
+    }
+    Request::new(&COMMITS_BY_OID, 0, Value::Object(variables))
 }
 
 /// What there is of each of these repositories, besides commits and merged pull requests: of deployments, releases,
@@ -302,6 +361,7 @@ pub fn largest() -> Vec<Request> {
         };
         repository_pages(&pages)
     };
+    let list_page = |after: Option<&str>| PageOf { first: PAGE_MAX, after: after.map(str::to_owned) };
     vec![
         discover("acme", OwnerKind::Organization, after, 0),
         discover("uma", OwnerKind::User, after, 0),
@@ -318,6 +378,14 @@ pub fn largest() -> Vec<Request> {
         pull_request_rest(&ids(REST_IDS_MAX), after, after),
         repository_places(&ids(1), Stream::Issues, after, Some(Timestamp::default())),
         deployments_by_id(&ids(DEPLOYMENT_IDS_MAX), after),
+        stream_probe(&ids(STREAM_IDS_MAX), true, true),
+        stream_probe(&ids(STREAM_IDS_MAX), true, false),
+        release_pages(&ids(5), &list_page(after), 0),
+        releases_by_id(&ids(RELEASE_IDS_MAX)),
+        tag_pages(&ids(5), &list_page(after), 0),
+        workflow_probe(&ids(WORKFLOW_IDS_MAX)),
+        pull_request_files(&ids(FILES_IDS_MAX), after),
+        commits_by_oid("R_1", &["0000000000000000000000000000000000000000".to_owned()]),
         inspect(&ids(INSPECT_IDS_MAX), [true; 4]),
     ]
 }

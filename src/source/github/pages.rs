@@ -304,6 +304,9 @@ impl Github {
         if let (Some(asked), Some(mut graph)) = (ask.commits, graph) {
             let news = std::mem::take(&mut graph.news);
             let commits = self.with_pull_requests(number, news, belongs);
+            let Some(commits) = self.with_files(number, commits, &graph.line, problems).await? else {
+                return Ok(());
+            };
             batch.facts.extend(commits.into_iter().map(Fact::Commit));
             candidates.append(&mut graph.frontier);
             if asked.from.is_none() {

@@ -64,7 +64,19 @@ pub(super) struct Turn<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Endless;
 
+impl Pass {
+    /// One that reads again what may have changed without the newest items showing it, down to `stop`.
+    pub(super) fn down_to(seen: Option<&String>, stop: Timestamp) -> Self {
+        Self { seen: seen.cloned(), stop: stop.millis(), ..Self::default() }
+    }
+}
+
 impl Walk {
+    /// Whether a pass through news has begun and not ended.
+    pub(super) const fn has_news_under_way(&self) -> bool {
+        self.news.is_some()
+    }
+
     /// Whether its newest items have been read once, so that there can be news.
     fn begun(&self) -> bool {
         self.complete || self.watermark.is_some()
@@ -88,10 +100,7 @@ impl Walk {
                 (self.news.as_ref(), due, newest.unwrap_or(horizon).max(horizon))
             }
         };
-        due.then(|| {
-            let fresh = || Pass { seen: seen.cloned(), stop: stop.millis(), ..Pass::default() };
-            begun.cloned().unwrap_or_else(fresh)
-        })
+        due.then(|| begun.cloned().unwrap_or_else(|| Pass::down_to(seen, stop)))
     }
 
     /// Takes the page into account that was read with `pass`: the pass goes on, or is done, or is given up.

@@ -6,7 +6,7 @@ use crate::model::text::{Described, change_reverts};
 use crate::model::time::Timestamp;
 
 use super::actor::Bots;
-use super::wire::{ActorWire, OwnCommitWire, Page, PullWire, ReviewWire};
+use super::wire::{ActorWire, Files, OwnCommitWire, Page, PullWire, ReviewWire};
 
 /// What a page is read with.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +32,11 @@ pub(super) fn updated_at(wire: &PullWire) -> Option<Timestamp> {
     wire.updated_at.as_deref().and_then(Timestamp::parse)
 }
 
+/// When it was merged.
+pub(super) fn merged_at(wire: &PullWire) -> Option<Timestamp> {
+    wire.merged_at.as_deref().and_then(Timestamp::parse)
+}
+
 /// Reads a pull request; `None` if it lacks what makes it a change.
 pub(super) fn change(wire: PullWire, reading: Reading<'_>) -> Option<Change> {
     let Reading { repository, name, bots, read_at } = reading;
@@ -53,6 +58,7 @@ pub(super) fn change(wire: PullWire, reading: Reading<'_>) -> Option<Change> {
         commits,
         reviews: _,
         timeline_items,
+        files,
     } = wire;
     let mut corrections = Corrections::NONE;
     let ready_at = timeline_items
@@ -74,7 +80,10 @@ pub(super) fn change(wire: PullWire, reading: Reading<'_>) -> Option<Change> {
         messages: &messages,
     });
     Some(Change {
-        paths: None,
+        paths: match files {
+            Some(Files::Whole(paths)) => Some(paths),
+            Some(Files::TooMany) | None => None,
+        },
         repository: repository.clone(),
         number: number?,
         title,

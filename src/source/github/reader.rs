@@ -7,6 +7,7 @@ use super::actor::Bots;
 use super::ask::{Ask, pages};
 use super::client::Client;
 use super::config::Config;
+use super::files;
 use super::operations::{self, DEPLOYMENT_IDS_MAX, REST_IDS_MAX};
 use super::pulls;
 use super::reply::{Node, Trouble};
@@ -63,6 +64,7 @@ impl Reader {
             reply.nodes::<PagesWire>(&pages.ids).into_iter().map(|(_, node)| node).collect();
         tolerate(self.complete_pulls(&mut read).await)?;
         tolerate(self.complete_statuses(&mut read).await)?;
+        files::complete(&self.client, group, &mut read).await?;
         Ok((read, read_at))
     }
 

@@ -16,6 +16,7 @@ use super::heavy::Shrunk;
 use super::open::Open;
 use super::passes::Walk;
 use super::progress::{Commits, Issues};
+use super::streams::StreamCursors;
 
 /// The layout of the cursor; one of another version is forgotten, and the repository is read again.
 const VERSION: u32 = 1;
@@ -65,7 +66,9 @@ pub(super) struct State {
     pub(super) too_heavy: Vec<String>,
     /// What has to be read of it, by the configuration; not a part of the cursor.
     #[serde(skip)]
-    pub(super) streams: Streams,
+    pub(super) wanted: Streams,
+    /// Releases, tags, runs and files, where the rules want them.
+    pub(super) streams: StreamCursors,
 }
 
 /// [`Reach`], as it is stored.
@@ -105,6 +108,7 @@ impl State {
         self.deployments.deepen();
         self.commits.deepen();
         self.issues.restart(self.issues.rules.clone());
+        self.streams.deepen();
     }
 
     /// Back to where the first read goes.
@@ -114,18 +118,23 @@ impl State {
 
     /// Whether GitHub Deployments are read at all.
     pub(super) fn wants_deployments(&self) -> bool {
-        self.streams.has(Stream::Deployments)
+        self.wanted.has(Stream::Deployments)
     }
 
     /// Every stream that is read: whether all of it has been, and back to when. Issues have a coverage of their own.
     fn parts(&self) -> impl Iterator<Item = (bool, Option<Timestamp>)> {
         let horizon = self.horizon();
-        let Self { pulls, commits, deployments, .. } = self;
+        let Self { pulls, commits, deployments, streams, .. } = self;
         let deployments =
             self.wants_deployments().then(|| (deployments.complete, deployments.reached(horizon)));
-        [(pulls.complete, pulls.reached(horizon)), (commits.complete, commits.read_to(horizon))]
-            .into_iter()
-            .chain(deployments)
+        let others = streams.complete();
+        [
+            (pulls.complete, pulls.reached(horizon)),
+            (commits.complete, commits.read_to(horizon)),
+            (others, others.then_some(horizon)),
+        ]
+        .into_iter()
+        .chain(deployments)
     }
 
     /// Whether the first read of everything but issues is done.
@@ -329,7 +338,7 @@ mod tests {
         let mut state = partly(r#"{"complete":true}"#);
         state.deployments = Walk::default();
         assert!(state.complete());
-        state.streams.wanted.insert(Stream::Deployments);
+        state.wanted.wanted.insert(Stream::Deployments);
         assert!(!state.complete() && state.contact() == Contact::First);
     }
 

@@ -17,7 +17,7 @@ use super::{Github, Problems, operations};
 use super::{issues, pulls};
 
 /// Answers in a row that are too heavy, however little is asked for; then it is GitHub that has a problem.
-const HEAVY_MAX: u32 = 12;
+pub(super) const HEAVY_MAX: u32 = 12;
 /// Items of one repository that are remembered to be too heavy; what is missing beyond them is not told one by one.
 const TOO_HEAVY_MAX: usize = 20;
 

@@ -1,7 +1,7 @@
 //! Following commits that are named and not stored: parents of news, and deployed commits that are not on the
 //! default branch. Each step brings up to a hundred of their ancestors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::batch::Batch;
 use crate::model::fact::Fact;
@@ -120,7 +120,7 @@ impl Github {
             let line = state.and_then(|state| CommitId::parse(state.commits.line.as_deref()?));
             let (line, next) = commits::line(&walked.page, line, None);
             unclear.extend(self.unclear(*number, &walked.page, &line));
-            lines.insert(*number, next);
+            lines.insert(*number, (line, next));
         }
         unclear.sort_unstable();
         unclear.dedup();
@@ -138,8 +138,12 @@ impl Github {
             for oid in &nowhere {
                 state.commits.give_up(oid);
             }
-            state.commits.line = lines.remove(&number).flatten().map(|id: CommitId| id.to_string());
+            let (line, next): (BTreeSet<CommitId>, _) = lines.remove(&number).unwrap_or_default();
+            state.commits.line = next.map(|id: CommitId| id.to_string());
             let facts = self.with_pull_requests(number, page, &belongs);
+            let Some(facts) = self.with_files(number, facts, &line, problems).await? else {
+                continue;
+            };
             let batch = Batch {
                 facts: facts.into_iter().map(Fact::Commit).collect(),
                 contact: State::contact(&state),

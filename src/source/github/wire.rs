@@ -173,6 +173,8 @@ records! {
         commits: Page<OwnCommitWire>,
         reviews: Page<ReviewWire>,
         timeline_items: Page<ReadyWire>,
+        /// Not asked for with the rest: put here when they have been read, or are more than GitHub lists.
+        #[serde(skip)] files: Files,
     }
     OwnCommitWire { commit: OwnCommitFieldsWire, }
     OwnCommitFieldsWire { oid: String, authored_date: String, message: String, }
@@ -207,6 +209,41 @@ records! {
     UserWire { login: String, }
     ParentWire { id: String, oid: String, committed_date: String, }
 
+    /// The newest releases and tags, when they are probed, and pages of them.
+    ListsWire { releases: Page<ReleaseWire>, refs: TagsWire, }
+    ReleaseWire {
+        id: String,
+        database_id: u64,
+        tag_name: String,
+        is_draft: bool,
+        is_prerelease: bool,
+        created_at: String,
+        published_at: String,
+        updated_at: String,
+        url: String,
+        tag_commit: CommitNodeWire,
+    }
+    CommitNodeWire { id: String, oid: String, committed_date: String, }
+    TagWire { name: String, target: TargetWire, }
+    /// What a tag points at: a commit, another tag, or something else.
+    TargetWire {
+        #[serde(rename = "__typename")] kind: String,
+        id: String,
+        oid: String,
+        committed_date: String,
+        tagger: TaggerWire,
+        target: Box<TargetWire>,
+    }
+    TaggerWire { date: String, }
+
+    /// A workflow's newest runs.
+    WorkflowRunsWire { runs: Page<NewestRunWire>, }
+    NewestRunWire { id: String, event: String, created_at: String, updated_at: String, }
+
+    /// The files of a pull request.
+    FilesWire { changed_files: u64, files: Page<FileWire>, }
+    FileWire { path: String, }
+
     /// What a commit belongs to.
     CommitPullsWire { oid: String, associated_pull_requests: Page<AssociatedWire>, }
     AssociatedWire {
@@ -230,6 +267,24 @@ records! {
         closed_at: String,
         labels: Page<NameWire>,
     }
+}
+
+/// The files that a pull request touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Files {
+    /// All of them.
+    Whole(Vec<String>),
+    /// More than GitHub lists.
+    TooMany,
+}
+
+/// A page of tags, with how many there are.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct TagsWire {
+    pub(super) total_count: Option<u64>,
+    #[serde(flatten)]
+    pub(super) page: Page<TagWire>,
 }
 
 /// `nodes(ids:)`: one entry for each id, in their order.

@@ -64,6 +64,9 @@ enum Command {
         /// The configuration.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Also tries each source: whether it is reached, signs in, may read what it has to, and finds deployments.
+        #[arg(long)]
+        online: bool,
     },
     /// The statistics over given facts, without sources: state, score, value and interval of every team, measure and
     /// day. The format is in docs/statistics.md.
@@ -124,7 +127,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match cli.command {
         Command::Run { config } => run::run(&config),
         Command::Demo { listen } => demo::run(listen),
-        Command::Check { config } => check::run(&config),
+        Command::Check { config, online } => check::run(&config, online),
         Command::Replay { facts, out } => replay::run(&facts, &out),
         Command::Health { url } => health::run(&url),
     };

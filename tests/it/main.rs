@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says so by panicking; the lints know that only of test functions"
 )]
 
+mod check_online;
 mod config_errors;
 mod config_example;
 mod config_meaning;

@@ -15,6 +15,7 @@ use crate::telemetry::{LogFormat, init_logs};
 mod check;
 mod demo;
 mod health;
+mod replay;
 mod run;
 
 /// Something failed that a change of the command line or the configuration would not mend.
@@ -63,6 +64,19 @@ enum Command {
         /// The configuration.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Also tries each source: whether it is reached, signs in, may read what it has to, and finds deployments.
+        #[arg(long)]
+        online: bool,
+    },
+    /// The statistics over given facts, without sources: state, score, value and interval of every team, measure and
+    /// day. The format is in docs/statistics.md.
+    Replay {
+        /// A folder with a folder for each team.
+        #[arg(long, value_name = "DIR")]
+        facts: PathBuf,
+        /// The CSV file to write.
+        #[arg(long, value_name = "STATES.csv")]
+        out: PathBuf,
     },
     /// Asks a running daemon whether it is ready; exit 0 or 1, for container health checks.
     Health {
@@ -113,7 +127,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match cli.command {
         Command::Run { config } => run::run(&config),
         Command::Demo { listen } => demo::run(listen),
-        Command::Check { config } => check::run(&config),
+        Command::Check { config, online } => check::run(&config, online),
+        Command::Replay { facts, out } => replay::run(&facts, &out),
         Command::Health { url } => health::run(&url),
     };
     match outcome {

@@ -27,6 +27,8 @@ type Failure = Box<dyn std::error::Error>;
 
 /// How long the whole daemon runs after its first read before its memory is looked at.
 const STEADY: Duration = Duration::from_secs(20);
+/// Polls of a first sync: with fewer the table would speak of a part of it.
+const POLLS_MAX: u32 = 100;
 /// Merges at once, each in a repository of its own.
 const BURST: usize = 8;
 
@@ -117,7 +119,16 @@ impl Load {
         let stage = self.stage(history, latency)?;
         let mut side = stage.side("steps")?;
         side.hear()?;
-        let took = side.cycle()?;
+        let mut took = side.cycle()?;
+        // What does not fit one poll interval goes on in the next poll, at once.
+        for _ in 1..POLLS_MAX {
+            if took.complete {
+                break;
+            }
+            let next = side.cycle()?;
+            let (github, pagerduty) = (took.github + next.github, took.pagerduty + next.pagerduty);
+            took = Took { github, pagerduty, ..next };
+        }
         let asked = stage.asked();
         Ok(Synced { stage, side, asked, took })
     }

@@ -21,7 +21,7 @@ use sextant::model::time::Span;
 use sextant::recompute::{Computed, Recompute};
 use sextant::source::github::Github;
 use sextant::source::pagerduty::Pagerduty;
-use sextant::source::{PollError, Source};
+use sextant::source::{Backfill, PollError, Source};
 use sextant::store::sqlite::SqliteStore;
 use sextant::telemetry::{SourceTelemetry, Telemetry};
 use tokio::runtime::Runtime;
@@ -43,6 +43,8 @@ pub(crate) struct Took {
     pub(crate) facts: Vec<(String, u64)>,
     /// Deployments in the first window.
     pub(crate) deployments: u64,
+    /// Whether GitHub's history has been read; if not, the next cycle goes on.
+    pub(crate) complete: bool,
 }
 
 impl Took {
@@ -175,13 +177,18 @@ impl Steps {
 
     async fn cycle(&mut self) -> Result<Took, Failure> {
         let Self { store, clock, moved: _, recompute, github, pagerduty } = self;
-        let (on_github, mut changes) = poll(store, clock, github).await?;
-        let (on_pagerduty, more) = poll(store, clock, pagerduty).await?;
+        let (on_github, mut changes, backfill) = poll(store, clock, github).await?;
+        let (on_pagerduty, more, _) = poll(store, clock, pagerduty).await?;
         changes.merge(more);
         let begun = Instant::now();
         let computed = recompute.compute(&changes).await?;
-        let took =
-            Took { github: on_github, pagerduty: on_pagerduty, snapshot: begun.elapsed(), ..Took::default() };
+        let took = Took {
+            github: on_github,
+            pagerduty: on_pagerduty,
+            snapshot: begun.elapsed(),
+            complete: backfill == Backfill::Complete,
+            ..Took::default()
+        };
         Ok(took.knowing(&computed))
     }
 }
@@ -191,7 +198,7 @@ async fn poll(
     store: &SqliteStore,
     clock: &SharedClock,
     (source, telemetry): &mut (impl Source, SourceTelemetry),
-) -> Result<(Duration, Changes), PollError> {
+) -> Result<(Duration, Changes, Backfill), PollError> {
     let (sender, mut receiver) = mpsc::channel(1);
     let collector = Collector {
         store: store.clone(),
@@ -214,5 +221,5 @@ async fn poll(
         all
     };
     let (outcome, changes) = tokio::join!(polling, draining);
-    outcome.map(|_| (begun.elapsed(), changes))
+    outcome.map(|polled| (begun.elapsed(), changes, polled.backfill))
 }

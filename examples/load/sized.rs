@@ -8,10 +8,12 @@ use sextant::model::time::Span;
 use crate::stage::{Asked, Side, Stage, present};
 use crate::{Failure, Load, asked, mebibytes, millis, repositories as repositories_of, row};
 
-/// Between two cycles: five minutes, as the documentation recommends for so many repositories.
-const APART: Span = Span::from_minutes(5);
+/// Between two cycles: the default of `poll_interval`.
+const APART: Span = Span::from_minutes(1);
 /// Cycles of an idle hour.
-const CYCLES: u32 = 12;
+const CYCLES: u32 = 60;
+/// Polls of a first sync.
+const POLLS_MAX: u32 = 600;
 /// Cycles before what is asked has settled: what is quiet is found to be.
 const SETTLING: u32 = 3;
 
@@ -50,12 +52,11 @@ impl Load {
         // What is not finished in one poll goes on in the next.
         let mut polls = 1_u32;
         loop {
-            let (more, took) = stage.moved(&mut side, Span::from_seconds(1))?;
-            if took.facts == synced.facts || polls > CYCLES {
+            if synced.complete || polls > POLLS_MAX {
                 break;
             }
-            synced = took;
-            polls += u32::from(more.github > 0);
+            synced = stage.moved(&mut side, APART)?.1;
+            polls += 1;
         }
         let spent = stage.asked().since(before);
         row("first sync", "", format!("{}, in {polls} polls", asked(spent)));

@@ -73,7 +73,7 @@ impl Stage {
             pagerduty_token_file: &pagerduty_token_file,
             listen: "127.0.0.1:0",
             store_url: &format!("sqlite:{}", directory.path().join("sextant.db").display()),
-            poll_interval: "5s",
+            poll_interval: "60s",
         };
         let toml = config_toml(&world.lock(), &paths).replace("\"180d\"", &format!("\"{history}\""));
         std::fs::write(directory.path().join("sextant.toml"), toml)?;
@@ -95,7 +95,7 @@ impl Stage {
         let toml = format!(
             "[organization]\nname = \"acme\"\n[store]\nurl = \"sqlite:{}\"\n[server]\nlisten = \"127.0.0.1:0\"\n\
              [[github]]\nname = \"github\"\napi_url = {:?}\ntoken_file = {:?}\norganizations = [{}]\n\
-             poll_interval = \"5m\"\nhistory = \"{}d\"\nteams_from = \"github_teams\"\n\
+             poll_interval = \"60s\"\nhistory = \"{}d\"\nteams_from = \"github_teams\"\n\
              [[pagerduty]]\nname = \"pagerduty\"\napi_url = {:?}\ntoken_file = {:?}\npoll_interval = \"5m\"\n",
             path("sextant.db"),
             servers.github.url,

@@ -39,6 +39,7 @@ mod discover;
 mod fetch;
 mod files;
 mod heavy;
+pub mod inspect;
 mod issues;
 mod lanes;
 mod open;

@@ -27,6 +27,7 @@ mod client;
 pub mod config;
 mod cursor;
 mod days;
+pub mod inspect;
 mod record;
 
 /// Incidents asked for by id in one poll: after an outage of ours there may be many, and the next poll is near.

@@ -140,6 +140,7 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
     WorkflowProbe 1
     PullRequestFiles 1
     CommitsByOid 1
+    Inspect 1
     ");
 }
 

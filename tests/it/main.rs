@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says so by panicking; the lints know that only of test functions"
 )]
 
+mod check_online;
 mod config_errors;
 mod config_example;
 mod config_meaning;
@@ -48,6 +49,9 @@ mod pagerduty;
 mod process;
 mod push;
 mod real_prometheus;
+mod regression_detector;
+mod regression_statistics;
+mod replay;
 mod rig;
 mod server;
 mod sources_page;

@@ -43,7 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("cli", &["config", "daemon", "demo", "engine", "store", "source", "telemetry"]),
+    ("cli", &["config", "daemon", "demo", "engine", "model", "store", "source", "telemetry"]),
 ];
 
 /// What the pure core must not name, in any form.

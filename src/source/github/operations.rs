@@ -44,6 +44,7 @@ operations! {
     WORKFLOW_PROBE = "workflow_probe.graphql", "WorkflowProbe";
     PULL_REQUEST_FILES = "pull_request_files.graphql", "PullRequestFiles";
     COMMITS_BY_OID = "commits_by_oid.graphql", "CommitsByOid";
+    INSPECT = "inspect.graphql", "Inspect";
 }
 
 /// The largest page that GitHub gives.
@@ -61,6 +62,8 @@ pub(super) const WALK_IDS_MAX: usize = 10;
 pub(super) const COMMIT_IDS_MAX: usize = 100;
 /// Deployments re-read in one request: the most that `nodes` takes.
 pub(super) const DEPLOYMENT_IDS_MAX: usize = 100;
+/// Repositories that are looked at in one request by `check --online`: with 5 connections each this is 1 point.
+pub(super) const INSPECT_IDS_MAX: usize = 25;
 /// Pull requests whose commits and reviews are read on in one request.
 pub(super) const REST_IDS_MAX: usize = 20;
 
@@ -231,6 +234,21 @@ pub(super) fn commits_by_oid(node: &str, oids: &[String]) -> Request {
     Request::new(&COMMITS_BY_OID, 0, Value::Object(variables))
 }
 
+/// What there is of each of these repositories, besides commits and merged pull requests: of deployments, releases,
+/// tags and issues, as `wanted` says in this order.
+pub(super) fn inspect(ids: &[String], wanted: [bool; 4]) -> Request {
+    let [deployments, releases, tags, issues] = wanted;
+    let connections = 1 + wanted.into_iter().map(u64::from).sum::<u64>();
+    let variables = json!({
+        "ids": ids,
+        "deployments": deployments,
+        "releases": releases,
+        "tags": tags,
+        "issues": issues,
+    });
+    Request::new(&INSPECT, count(ids) * connections, variables)
+}
+
 /// A page of one stream: how many, after what.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PageOf {
@@ -368,5 +386,6 @@ pub fn largest() -> Vec<Request> {
         workflow_probe(&ids(WORKFLOW_IDS_MAX)),
         pull_request_files(&ids(FILES_IDS_MAX), after),
         commits_by_oid("R_1", &["0000000000000000000000000000000000000000".to_owned()]),
+        inspect(&ids(INSPECT_IDS_MAX), [true; 4]),
     ]
 }

@@ -34,6 +34,13 @@ pub(super) struct Fault {
     pub(super) trouble: Trouble,
 }
 
+impl Fault {
+    /// Where in the answer: names of fields and places in lists.
+    pub(super) fn path(&self) -> &[Value] {
+        &self.path
+    }
+}
+
 /// What went wrong with a question or a part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Trouble {

@@ -1,0 +1,214 @@
+//! How much chance a day gave (`regressions.md` 3.1, 3.2): a working day is 1, a weekend, a holiday and a day that
+//! was not seen are 0, and a declared quiet time is between. A team that deploys less in August has not become worse.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+
+use chrono::{Days, NaiveDate, NaiveTime, TimeZone as _};
+use chrono_tz::Tz;
+
+use crate::model::time::Timestamp;
+
+/// How many days a history may have: a hundred years, far more than any source keeps.
+pub const DAYS_MAX: i64 = 36_525;
+/// The days of a week.
+pub const WEEK: i64 = 7;
+
+/// A calendar day in the organisation's time zone, counted from 1970-01-01.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(i64);
+
+impl Day {
+    /// The day on which an instant falls.
+    pub fn of(at: Timestamp, timezone: Tz) -> Self {
+        Self::from(at.datetime().with_timezone(&timezone).date_naive())
+    }
+
+    /// So many days later.
+    #[must_use]
+    pub const fn plus(self, days: i64) -> Self {
+        Self(self.0.saturating_add(days))
+    }
+
+    /// So many days earlier.
+    #[must_use]
+    pub const fn minus(self, days: i64) -> Self {
+        Self(self.0.saturating_sub(days))
+    }
+
+    /// Days since another one; negative if that is later.
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// From 0, Monday.
+    pub const fn weekday(self) -> i64 {
+        // 1970-01-01 was a Thursday.
+        self.0.wrapping_add(3).rem_euclid(WEEK)
+    }
+
+    /// Whether it is Saturday or Sunday.
+    pub const fn is_weekend(self) -> bool {
+        self.weekday() >= 5
+    }
+
+    /// The Monday of its week.
+    #[must_use]
+    pub const fn monday(self) -> Self {
+        self.minus(self.weekday())
+    }
+
+    /// As chrono has it.
+    pub fn date(self) -> NaiveDate {
+        let days = u64::try_from(self.0).ok();
+        days.and_then(|days| NaiveDate::default().checked_add_days(Days::new(days))).unwrap_or_default()
+    }
+
+    /// When it begins; where clocks skip midnight, when they go on.
+    pub fn begin(self, timezone: Tz) -> Timestamp {
+        let midnight = self.date().and_time(NaiveTime::MIN);
+        let later = midnight + chrono::Duration::hours(1);
+        let found = [midnight, later].into_iter().find_map(|at| timezone.from_local_datetime(&at).earliest());
+        found.map_or_else(|| midnight.and_utc().into(), |at| at.to_utc().into())
+    }
+}
+
+impl From<NaiveDate> for Day {
+    fn from(date: NaiveDate) -> Self {
+        Self(date.signed_duration_since(NaiveDate::default()).num_days())
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.date().fmt(f)
+    }
+}
+
+/// A declared slow time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuietPeriod {
+    /// Its first day.
+    pub from: Day,
+    /// Its last day.
+    pub to: Day,
+    /// What a day in it is worth.
+    pub factor: f64,
+}
+
+/// The organisation's days.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calendar {
+    /// In which days begin and end.
+    pub timezone: Tz,
+    /// Holidays, freezes, shutdowns.
+    pub closed: BTreeSet<Day>,
+    /// Declared slow times; where they overlap, their factors multiply.
+    pub quiet: Vec<QuietPeriod>,
+}
+
+impl Default for Calendar {
+    fn default() -> Self {
+        Self { timezone: Tz::UTC, closed: BTreeSet::new(), quiet: Vec::new() }
+    }
+}
+
+impl Calendar {
+    /// What a quiet time makes of a day.
+    fn factor(&self, day: Day) -> f64 {
+        let quiet = self.quiet.iter().filter(|quiet| (quiet.from..=quiet.to).contains(&day));
+        quiet.map(|quiet| quiet.factor.clamp(0.0, 1.0)).product()
+    }
+
+    /// What a day is worth for what people do at work.
+    pub fn working(&self, day: Day) -> f64 {
+        if day.is_weekend() || self.closed.contains(&day) { 0.0 } else { self.factor(day) }
+    }
+
+    /// What it is worth for what happens at any time.
+    pub fn any(&self, day: Day) -> f64 {
+        self.factor(day)
+    }
+}
+
+/// A sum over days, for any range of them in one step.
+#[derive(Debug, Clone, PartialEq)]
+struct Sums(Vec<f64>);
+
+impl Sums {
+    fn of(days: impl Iterator<Item = f64>) -> Self {
+        let mut sums = vec![0.0];
+        let mut sum = 0.0;
+        for day in days {
+            sum += day;
+            sums.push(sum);
+        }
+        Self(sums)
+    }
+
+    /// Up to the day at this place.
+    fn before(&self, place: i64) -> f64 {
+        let last = self.0.len().saturating_sub(1);
+        let place = usize::try_from(place.max(0)).unwrap_or(last).min(last);
+        self.0.get(place).copied().unwrap_or(0.0)
+    }
+
+    fn over(&self, begin: Day, days: &Range<Day>) -> f64 {
+        (self.before(days.end.since(begin)) - self.before(days.start.since(begin))).max(0.0)
+    }
+}
+
+/// What each week was worth to all the other teams: a factor from its Monday on (`regressions.md` 3.2, 4).
+pub type SharedShift = std::collections::BTreeMap<Day, f64>;
+
+/// The chance that each day gave one team.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exposure {
+    begin: Day,
+    working: Sums,
+    shifted: Sums,
+    any: Sums,
+    seen: Sums,
+}
+
+impl Exposure {
+    /// Of a team of which nothing is known before `days`, nor on its `blind` days.
+    pub fn new(calendar: &Calendar, days: &Range<Day>, blind: &BTreeSet<Day>, shared: &SharedShift) -> Self {
+        let length = days.end.since(days.start).clamp(0, DAYS_MAX);
+        let each = || (0..length).map(|offset| days.start.plus(offset));
+        let seen = |day: Day| if blind.contains(&day) { 0.0 } else { 1.0 };
+        let shift = |day: Day| shared.get(&day.monday()).copied().unwrap_or(1.0);
+        Self {
+            begin: days.start,
+            working: Sums::of(each().map(|day| seen(day) * calendar.working(day))),
+            shifted: Sums::of(each().map(|day| seen(day) * calendar.working(day) * shift(day))),
+            any: Sums::of(each().map(|day| seen(day) * calendar.any(day))),
+            seen: Sums::of(each().map(seen)),
+        }
+    }
+
+    /// Working days in a range, as one knows them on the day `at`: what a week was worth to others is known after it.
+    pub fn working(&self, days: &Range<Day>, at: Day) -> f64 {
+        let known = at.monday().clamp(days.start, days.end.max(days.start));
+        self.shifted.over(self.begin, &(days.start..known))
+            + self.working.over(self.begin, &(known..days.end))
+    }
+
+    /// Calendar days in a range.
+    pub fn any(&self, days: &Range<Day>) -> f64 {
+        self.any.over(self.begin, days)
+    }
+
+    /// Days of a range that were completely collected.
+    pub fn seen(&self, days: &Range<Day>) -> f64 {
+        self.seen.over(self.begin, days)
+    }
+}
+
+/// Mondays to Fridays in a range, whatever happened on them.
+pub fn weekdays(days: &Range<Day>) -> f64 {
+    let length = days.end.since(days.start).clamp(0, DAYS_MAX);
+    let at_work = (0..length).filter(|offset| !days.start.plus(*offset).is_weekend());
+    at_work.map(|_| 1.0).sum()
+}

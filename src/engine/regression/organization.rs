@@ -1,0 +1,164 @@
+//! What all teams share (`regressions.md` 3.2): a week in which everybody deploys less says nothing about one team,
+//! and a change that half of the teams show has one cause, to be told once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use crate::engine::count::real;
+use crate::engine::exposure::{Calendar, Day, SharedShift, WEEK};
+use crate::engine::regression::detect::{Look, Settings, Surroundings, looks_among};
+use crate::engine::regression::series::{TeamSeries, Timeline, middle};
+use crate::engine::regression::threshold::Measure;
+
+/// With how many other teams a week can be told to be slow for all.
+const OTHERS_MIN: usize = 5;
+/// Of how many teams half is more than a coincidence.
+const TEAMS_MIN: usize = 4;
+/// How far a shared week may shift what is expected.
+const SHIFT: (f64, f64) = (0.5, 1.2);
+/// From how many weeks a team's usual rate is taken.
+const USUAL_WEEKS: i64 = 26;
+/// And from how few.
+const USUAL_WEEKS_MIN: usize = 12;
+
+/// That at least half of the teams became worse together: told once, for the organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// In what.
+    pub measure: Measure,
+    /// The first day on which it was so.
+    pub from: Day,
+    /// The last one.
+    pub to: Day,
+    /// How many teams at most.
+    pub teams: usize,
+    /// Of how many that could be looked at on that day.
+    pub of: usize,
+}
+
+/// Whether weeks that are slow for all other teams count less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SharedWeeks {
+    /// They count as the calendar says.
+    #[default]
+    Off,
+    /// They do, from five other teams on.
+    On,
+}
+
+/// The looks of all teams of an organisation, in their order, and the notes about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrganizationLooks {
+    /// As [`crate::engine::regression::detect::looks`], of each team.
+    pub teams: Vec<Vec<Look>>,
+    /// By measure and day.
+    pub notes: Vec<Note>,
+}
+
+/// Looks at all teams together.
+pub fn looks(
+    teams: &[TeamSeries],
+    calendar: &Calendar,
+    settings: &Settings,
+    shared: SharedWeeks,
+    days: &Range<Day>,
+) -> OrganizationLooks {
+    let shifts = match shared {
+        SharedWeeks::Off => vec![SharedShift::new(); teams.len()],
+        SharedWeeks::On => shifts(teams, calendar, days.end),
+    };
+    let begin = teams.iter().map(|team| team.since).min().unwrap_or(days.start).min(days.start);
+    let all = |together: &BTreeSet<(Measure, Day)>, days: &Range<Day>| -> Vec<Vec<Look>> {
+        let each = teams.iter().zip(&shifts).map(|(team, shared)| {
+            looks_among(team, Surroundings { calendar, settings, shared, together }, days)
+        });
+        each.collect()
+    };
+    // A shift that is shared is seen in what each team's looks would be alone.
+    let alone = all(&BTreeSet::new(), &(begin..days.end));
+    let alike = alike(&alone, settings);
+    let together: BTreeSet<_> = alike.keys().copied().collect();
+    let teams = if together.is_empty() {
+        let wanted = |looks: Vec<Look>| looks.into_iter().filter(|look| days.contains(&look.day)).collect();
+        alone.into_iter().map(wanted).collect()
+    } else {
+        all(&together, days)
+    };
+    OrganizationLooks { teams, notes: notes(&alike) }
+}
+
+/// On which days, in which measures, how many teams of how many are at least to be watched: where that is half.
+fn alike(alone: &[Vec<Look>], settings: &Settings) -> BTreeMap<(Measure, Day), (usize, usize)> {
+    let mut alike: BTreeMap<(Measure, Day), (usize, usize)> = BTreeMap::new();
+    for look in alone.iter().flatten() {
+        if let Some(score) = look.score {
+            let (worse, of) = alike.entry((look.measure, look.day)).or_default();
+            *of += 1;
+            *worse += usize::from(score.worse >= look.measure.thresholds(settings.sensitivity).watch);
+        }
+    }
+    alike.retain(|_, (worse, of)| *of >= TEAMS_MIN && *worse * 2 >= *of);
+    alike
+}
+
+/// Days on end become one note.
+fn notes(alike: &BTreeMap<(Measure, Day), (usize, usize)>) -> Vec<Note> {
+    let mut notes: Vec<Note> = Vec::new();
+    for ((measure, day), (teams, of)) in alike {
+        match notes.last_mut().filter(|note| note.measure == *measure && note.to.plus(1) == *day) {
+            None => notes.push(Note { measure: *measure, from: *day, to: *day, teams: *teams, of: *of }),
+            Some(note) => {
+                note.to = *day;
+                if *teams > note.teams {
+                    (note.teams, note.of) = (*teams, *of);
+                }
+            }
+        }
+    }
+    notes
+}
+
+/// For each team, what each week was worth to all the others: the median of their rates, each against its own usual
+/// one. A team never explains itself away.
+fn shifts(teams: &[TeamSeries], calendar: &Calendar, end: Day) -> Vec<SharedShift> {
+    let weekly: Vec<BTreeMap<Day, f64>> = teams.iter().map(|team| weekly(team, calendar, end)).collect();
+    let mut shifts = vec![SharedShift::new(); teams.len()];
+    let mondays: BTreeSet<Day> = weekly.iter().flat_map(BTreeMap::keys).copied().collect();
+    for monday in mondays {
+        for (index, shift) in shifts.iter_mut().enumerate() {
+            let others = weekly.iter().enumerate().filter(|(other, _)| *other != index);
+            let mut ratios: Vec<f64> = others.filter_map(|(_, rates)| rates.get(&monday).copied()).collect();
+            ratios.sort_by(f64::total_cmp);
+            if ratios.len() >= OTHERS_MIN {
+                shift.extend(middle(&ratios).map(|ratio| (monday, ratio.clamp(SHIFT.0, SHIFT.1))));
+            }
+        }
+    }
+    shifts
+}
+
+/// Each week's deployments per working day against the median of the weeks before it, by Monday.
+fn weekly(team: &TeamSeries, calendar: &Calendar, end: Day) -> BTreeMap<Day, f64> {
+    let timeline = Timeline::new(team, calendar, &SharedShift::new(), end);
+    let first = team.since.plus(WEEK - 1).monday();
+    let mut rates: Vec<(Day, f64)> = Vec::new();
+    let mut ratios = BTreeMap::new();
+    for number in 0..(end.since(first) / WEEK).max(0) {
+        let monday = first.plus(number * WEEK);
+        let week = monday..monday.plus(WEEK);
+        let exposure = timeline.exposure.working(&week, monday);
+        if exposure <= 0.0 {
+            continue;
+        }
+        let rate = real(timeline.deployments.count(&week)) / exposure;
+        let recent = rates.iter().filter(|(day, _)| monday.since(*day) <= USUAL_WEEKS * WEEK);
+        let mut before: Vec<f64> = recent.map(|(_, rate)| *rate).collect();
+        before.sort_by(f64::total_cmp);
+        let usual = middle(&before).filter(|usual| *usual > 0.0);
+        if let Some(usual) = usual.filter(|_| before.len() >= USUAL_WEEKS_MIN) {
+            ratios.insert(monday, rate / usual);
+        }
+        rates.push((monday, rate));
+    }
+    ratios
+}

@@ -366,4 +366,6 @@ async fn another_rule_chooses_anew_and_what_was_there_before_is_not_counted() {
     let mut rig = reconfigured(rig, "").await;
     let snapshot = rig.compute().await.snapshot;
     assert_eq!(counts(&snapshot, "shop"), Some((3, 1, 0)), "what was collected stays");
+    assert_eq!(look(&mut rig, "shop").await, Some((4, 1, 0)), "and what was missed is read");
+    assert_eq!(counters(&mut rig).await, one, "once more as first contact");
 }

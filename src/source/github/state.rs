@@ -171,10 +171,8 @@ impl State {
 
     /// Whether changes and deployments read now are news.
     pub(super) fn contact(&self, phase: Phase) -> Contact {
-        match self.pulls.contact(phase) {
-            Contact::Live if self.wants_deployments() => self.deployments.contact(phase),
-            contact => contact,
-        }
+        let deployments = self.wants_deployments().then(|| self.deployments.contact(phase));
+        deployments.filter(|contact| *contact == Contact::First).unwrap_or_else(|| self.pulls.contact(phase))
     }
 
     /// The default branch is another one now. If it is the same commit by another name it was renamed, and changes

@@ -30,6 +30,17 @@ pub(super) struct StreamCursors {
     pub(super) runs: Option<RunsCursor>,
     /// Whether changes are read with the files that they touch.
     pub(super) paths: bool,
+    /// Whether GitHub Deployments are read; how far is in the cursor of the repository.
+    deployments: bool,
+}
+
+/// What the rules want that they did not want before, of what is not read by a cursor of its own here.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Anew {
+    /// The files of changes that have been read.
+    files: bool,
+    /// GitHub Deployments: what came while nobody wanted them is no news.
+    deployments: bool,
 }
 
 /// A list that is read newest first.
@@ -122,7 +133,7 @@ impl StreamCursors {
 
     /// Whether the first read of all that is wanted is done.
     pub(super) fn complete(&self) -> bool {
-        let Self { releases, tags, runs, paths: _ } = self;
+        let Self { releases, tags, runs, paths: _, deployments: _ } = self;
         let list = |cursor: &Option<ListCursor>| cursor.as_ref().is_none_or(|cursor| cursor.walk.complete);
         list(releases) && list(tags) && runs.as_ref().is_none_or(RunsCursor::complete)
     }
@@ -138,10 +149,9 @@ impl StreamCursors {
     }
 
     /// Takes in what the rules want. What is wanted anew is read from the beginning; what is not wanted any more is
-    /// forgotten here, and its facts stay. Whether anything changed, and whether the files of changes that have been
-    /// read are wanted now.
-    fn want(&mut self, wanted: &settings::Streams) -> (bool, bool) {
-        let before = (self.releases.is_some(), self.tags.is_some(), self.paths);
+    /// forgotten here, and its facts stay. Whether anything changed, and what else is wanted anew.
+    fn want(&mut self, wanted: &settings::Streams) -> (bool, Anew) {
+        let before = (self.releases.is_some(), self.tags.is_some(), self.paths, self.deployments);
         let keep =
             |cursor: Option<ListCursor>, stream| wanted.has(stream).then(|| cursor.unwrap_or_default());
         self.releases = keep(self.releases.take(), Stream::Releases);
@@ -149,10 +159,11 @@ impl StreamCursors {
         let had_runs = self.runs.is_some();
         self.runs = wanted.has(Stream::Runs).then(|| self.runs.take().unwrap_or_default());
         let rules = self.runs.as_mut().is_some_and(|runs| runs.follow(&wanted.runs));
-        let files = wanted.paths && !self.paths;
-        self.paths = wanted.paths;
-        let after = (self.releases.is_some(), self.tags.is_some(), self.paths);
-        (before != after || had_runs != self.runs.is_some() || rules, files)
+        let deployments = wanted.has(Stream::Deployments);
+        let anew = Anew { files: wanted.paths && !self.paths, deployments: deployments && !self.deployments };
+        (self.paths, self.deployments) = (wanted.paths, deployments);
+        let after = (self.releases.is_some(), self.tags.is_some(), self.paths, self.deployments);
+        (before != after || had_runs != self.runs.is_some() || rules, anew)
     }
 
     /// Begins a poll.
@@ -173,13 +184,16 @@ impl Github {
         for tracked in repositories.values_mut() {
             let state = &mut tracked.state;
             let wanted = config.ownership.streams(&config.name, &RepositoryName::new(state.name.as_str()));
-            let (changed, files) = state.streams.want(&wanted);
+            let (changed, Anew { files, deployments }) = state.streams.want(&wanted);
             state.wanted = wanted;
             state.streams.begin();
             tracked.dirty |= changed;
             if files {
                 state.pulls.deepen();
                 state.commits.deepen();
+            }
+            if deployments {
+                state.deployments = Walk::default();
             }
         }
     }

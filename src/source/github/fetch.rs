@@ -21,9 +21,9 @@ use super::{Github, Problems};
 /// Questions of one poll and phase; what is left is read in the next one.
 const QUESTIONS_MAX: u64 = 20_000;
 /// Questions whose pages are in memory together, so that one question about their commits does for all.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 12;
 /// Questions that are under way or wait for their turn: there are always some while others are stored.
-const AHEAD: usize = 8;
+const AHEAD: usize = 6;
 
 type Reading = FuturesUnordered<BoxFuture<'static, GroupRead>>;
 

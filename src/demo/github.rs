@@ -89,11 +89,18 @@ pub struct Enterprise {
     pub rate_limiting: bool,
     /// Fields of the schema that are too young for it; a line of the schema that begins with such a word is left out.
     pub missing_fields: Vec<&'static str>,
+    /// Lists of arguments, with their brackets, that are too young for it.
+    pub missing_arguments: Vec<&'static str>,
 }
 
 impl Default for Enterprise {
     fn default() -> Self {
-        Self { version: "3.19.1".to_owned(), rate_limiting: false, missing_fields: vec!["fullDatabaseId"] }
+        Self {
+            version: "3.19.1".to_owned(),
+            rate_limiting: false,
+            missing_fields: vec!["fullDatabaseId"],
+            missing_arguments: Vec::new(),
+        }
     }
 }
 
@@ -110,7 +117,11 @@ impl GitHub {
         let missing = rules.enterprise.as_ref().map_or(&[][..], |enterprise| &enterprise.missing_fields);
         let is_there = |line: &&str| !missing.iter().any(|field| line.trim_start().starts_with(field));
         let text: Vec<&str> = SDL.lines().filter(is_there).collect();
-        let schema = Schema::parse_and_validate(text.join("\n"), "github.graphql");
+        let mut text = text.join("\n");
+        for argument in rules.enterprise.iter().flat_map(|enterprise| &enterprise.missing_arguments) {
+            text = text.replace(argument, "");
+        }
+        let schema = Schema::parse_and_validate(text, "github.graphql");
         let schema = schema.map_err(|error| error.to_string())?;
         Ok(Self { schema, identities, budgets: Mutex::default(), minutes: Mutex::default(), rules })
     }

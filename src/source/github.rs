@@ -57,6 +57,7 @@ mod run_pages;
 mod run_windows;
 mod runs;
 mod schedule;
+pub mod server;
 mod sign_in;
 mod state;
 mod stream_pages;

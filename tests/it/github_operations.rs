@@ -10,6 +10,7 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema};
 
 use sextant::source::github::operations::{Request, largest};
+use sextant::source::github::server::oldest;
 
 const SCHEMA: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/.tools/node_modules/@octokit/graphql-schema/schema.graphql");
@@ -107,6 +108,9 @@ fn every_operation_is_valid_and_costs_what_is_predicted() {
         let Request { operation, variables, cost } = request;
         let document = ExecutableDocument::parse_and_validate(&schema, operation.text, operation.name)
             .unwrap_or_else(|error| panic!("{}: {}", operation.name, error.errors));
+        let older = oldest(operation.text);
+        ExecutableDocument::parse_and_validate(&schema, &older, operation.name)
+            .unwrap_or_else(|error| panic!("{} for an old server: {}", operation.name, error.errors));
         let text = document.operations.get(Some(operation.name)).unwrap();
         let variables: JsonMap = serde_json::from_value(variables).unwrap();
         let variables = coerce_variable_values(&schema, text, &variables)

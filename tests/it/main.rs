@@ -59,6 +59,7 @@ mod stage;
 mod store;
 mod story_budget;
 mod story_counters;
+mod story_identities;
 mod story_lead_time;
 mod story_mix;
 mod story_moving;

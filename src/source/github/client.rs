@@ -1,6 +1,7 @@
 //! The one place that posts an operation: admits it to the budget, reads the envelope, and asks for less if it was too
 //! much. Clones are the same client, so that several questions can be under way.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,6 +18,7 @@ use super::config::{App, Config, SignIn};
 use super::heavy::Shrunk;
 use super::operations::Request;
 use super::reply::{Node, Reply, Trouble, malformed, rate_limit, sort, stated};
+use super::server::{self, MetaWire, Version};
 use super::sign_in::{Identity, Signer};
 use super::wire::Envelope;
 
@@ -36,6 +38,8 @@ pub(super) struct Client {
     rest: Http,
     clock: SharedClock,
     telemetry: SourceTelemetry,
+    /// The version of an enterprise server; `None`: it is GitHub's own, or has not been asked.
+    version: Arc<Mutex<Option<Version>>>,
     /// Operations whose pages, or lists of ids, are smaller at present.
     shrunk: Arc<Mutex<BTreeMap<&'static str, Shrunk>>>,
 }
@@ -72,6 +76,7 @@ impl Client {
             rest: Http::new(rest, governors, Arc::clone(&clock), telemetry.clone())?,
             clock,
             telemetry,
+            version: Arc::default(),
             shrunk: Arc::default(),
         })
     }
@@ -223,6 +228,27 @@ impl Client {
         }
     }
 
+    /// Asks an enterprise server for its version. One that does not tell is treated as the oldest.
+    pub(super) async fn learn_version(&self) {
+        let told = match self.get::<MetaWire>("/meta", &[]).await {
+            Ok((meta, _)) => meta.installed_version,
+            Err(failure) => {
+                tracing::warn!(%failure, "the server does not say which version it is; the oldest is assumed");
+                None
+            }
+        };
+        let version = told.as_deref().and_then(Version::parse).unwrap_or(Version::UNKNOWN);
+        let mut known = self.version.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.replace(version) != Some(version) {
+            tracing::info!(version = told.as_deref().unwrap_or("unknown"), "GitHub Enterprise Server");
+        }
+    }
+
+    fn understood(&self, text: &'static str) -> Cow<'static, str> {
+        let version = *self.version.lock().unwrap_or_else(PoisonError::into_inner);
+        version.map_or(Cow::Borrowed(text), |version| Cow::Owned(server::understood(text, version)))
+    }
+
     /// Asks once.
     pub(super) async fn post(&self, request: &Request, priority: Priority) -> Result<Reply, Trouble> {
         let name = request.operation.name;
@@ -231,7 +257,7 @@ impl Client {
             Err(failure) => return Err(self.refused(request.cost, priority, failure).await),
         };
         let body = serde_json::json!({
-            "query": request.operation.text,
+            "query": self.understood(request.operation.text),
             "operationName": name,
             "variables": request.variables,
         });

@@ -10,6 +10,7 @@ use crate::source::{PollError, Sink};
 
 use super::operations::{self, NAMES_MAX, OwnerKind};
 use super::reply::{Trouble, malformed};
+use super::server::is_enterprise;
 use super::state::{State, StoredReach};
 use super::tracked::Tracked;
 use super::wire::{OwnerData, Page, RepositoryWire};
@@ -55,6 +56,10 @@ impl Github {
     pub(super) async fn discover(&mut self, sink: &Sink, now: Timestamp) -> Result<(), PollError> {
         let mut problems = Problems::default();
         self.sign_in(now, &mut problems).await?;
+        if is_enterprise(&self.config.api_url) {
+            // All lanes have the same server.
+            self.client().clone().learn_version().await;
+        }
         for owner in self.config.organizations.clone() {
             self.list_owner(&owner, now, &mut problems).await?;
         }

@@ -108,7 +108,14 @@ impl Github {
         let only = |numbers: &[u64]| -> Vec<u64> {
             numbers.iter().copied().filter(|number| !both.contains(number)).collect()
         };
-        let groups = [(only(&releases), true, false), (only(&tags), false, true), (both.clone(), true, true)];
+        let all: Vec<u64> =
+            only(&releases).into_iter().chain(only(&tags)).chain(both.iter().copied()).collect();
+        // What fits one request is one, although it shows some of them more than they want.
+        let groups = if all.len() <= STREAM_IDS_MAX {
+            vec![(all, !releases.is_empty(), !tags.is_empty())]
+        } else {
+            vec![(only(&releases), true, false), (only(&tags), false, true), (both.clone(), true, true)]
+        };
         for (numbers, releases, tags) in groups {
             let wanted = numbers
                 .into_iter()

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sextant::engine::snapshot::{
-    Completeness, Coverage, Delivery, Incidents, LevelValues, Quantiles, Snapshot, TeamValues, WindowValues,
+    Bounds, Completeness, Coverage, Delivery, Incidents, LevelValues, Quantiles, Snapshot, TeamValues,
+    WindowValues,
 };
 use sextant::exposition::{Limits, Published, render};
 use sextant::model::name::Severity;
@@ -73,6 +74,7 @@ fn window(place: u64) -> WindowValues {
             incidents_attributed: Some(ratio(place + 22)),
         },
         complete: Completeness::Complete,
+        bounds: Bounds::default(),
     }
 }
 

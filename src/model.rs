@@ -5,8 +5,10 @@
 
 pub mod batch;
 pub mod component;
+pub mod day;
 pub mod dirty;
 pub mod fact;
+pub mod measure;
 pub mod name;
 pub mod secret;
 pub mod settings;

@@ -6,7 +6,7 @@ use std::thread;
 use sextant::engine::regression::detect::{Look, Settings, looks};
 use sextant::engine::regression::headline::Headlines;
 use sextant::engine::regression::machine::State;
-use sextant::engine::regression::threshold::Measure;
+use sextant::model::measure::Measure;
 
 use crate::rivals::{Alarms, charts, months};
 use crate::table::{Target, row};

@@ -1,9 +1,10 @@
 //! What is usually done instead, on the same histories: the last 30 days against the 30 before, and individuals charts
 //! (`XmR`) of weekly values.
 
-use sextant::engine::exposure::{Calendar, Day};
+use sextant::engine::exposure::Calendar;
 use sextant::engine::regression::headline::Headlines;
-use sextant::engine::regression::threshold::Measure;
+use sextant::model::day::Day;
+use sextant::model::measure::Measure;
 
 use crate::world::World;
 

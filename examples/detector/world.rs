@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use sextant::engine::exposure::{Calendar, Day};
+use sextant::engine::exposure::Calendar;
 use sextant::engine::regression::series::{Deployed, Failed, TeamSeries};
+use sextant::model::day::Day;
 use sextant::model::time::{Span, Timestamp};
 
 use crate::random::{Random, Walk, gamma_around_one};

@@ -9,10 +9,10 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::{Failure, complain};
-use crate::engine::exposure::Day;
 use crate::engine::regression::detect::{Settings, looks};
 use crate::engine::regression::headline::Headlines;
-use crate::engine::regression::threshold::Measure;
+use crate::model::day::Day;
+use crate::model::measure::Measure;
 
 mod facts;
 mod table;

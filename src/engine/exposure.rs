@@ -2,90 +2,14 @@
 //! was not seen are 0, and a declared quiet time is between. A team that deploys less in August has not become worse.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::ops::Range;
 
-use chrono::{Days, NaiveDate, NaiveTime, TimeZone as _};
 use chrono_tz::Tz;
 
-use crate::model::time::Timestamp;
+use crate::model::day::Day;
 
 /// How many days a history may have: a hundred years, far more than any source keeps.
 pub const DAYS_MAX: i64 = 36_525;
-/// The days of a week.
-pub const WEEK: i64 = 7;
-
-/// A calendar day in the organisation's time zone, counted from 1970-01-01.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Day(i64);
-
-impl Day {
-    /// The day on which an instant falls.
-    pub fn of(at: Timestamp, timezone: Tz) -> Self {
-        Self::from(at.datetime().with_timezone(&timezone).date_naive())
-    }
-
-    /// So many days later.
-    #[must_use]
-    pub const fn plus(self, days: i64) -> Self {
-        Self(self.0.saturating_add(days))
-    }
-
-    /// So many days earlier.
-    #[must_use]
-    pub const fn minus(self, days: i64) -> Self {
-        Self(self.0.saturating_sub(days))
-    }
-
-    /// Days since another one; negative if that is later.
-    pub const fn since(self, earlier: Self) -> i64 {
-        self.0.saturating_sub(earlier.0)
-    }
-
-    /// From 0, Monday.
-    pub const fn weekday(self) -> i64 {
-        // 1970-01-01 was a Thursday.
-        self.0.wrapping_add(3).rem_euclid(WEEK)
-    }
-
-    /// Whether it is Saturday or Sunday.
-    pub const fn is_weekend(self) -> bool {
-        self.weekday() >= 5
-    }
-
-    /// The Monday of its week.
-    #[must_use]
-    pub const fn monday(self) -> Self {
-        self.minus(self.weekday())
-    }
-
-    /// As chrono has it.
-    pub fn date(self) -> NaiveDate {
-        let days = u64::try_from(self.0).ok();
-        days.and_then(|days| NaiveDate::default().checked_add_days(Days::new(days))).unwrap_or_default()
-    }
-
-    /// When it begins; where clocks skip midnight, when they go on.
-    pub fn begin(self, timezone: Tz) -> Timestamp {
-        let midnight = self.date().and_time(NaiveTime::MIN);
-        let later = midnight + chrono::Duration::hours(1);
-        let found = [midnight, later].into_iter().find_map(|at| timezone.from_local_datetime(&at).earliest());
-        found.map_or_else(|| midnight.and_utc().into(), |at| at.to_utc().into())
-    }
-}
-
-impl From<NaiveDate> for Day {
-    fn from(date: NaiveDate) -> Self {
-        Self(date.signed_duration_since(NaiveDate::default()).num_days())
-    }
-}
-
-impl fmt::Display for Day {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.date().fmt(f)
-    }
-}
-
 /// A declared slow time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuietPeriod {

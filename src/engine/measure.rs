@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::engine::completeness::{self, Since};
 use crate::engine::history::Suspicion;
 use crate::engine::link::{Linked, LinkedComponent, LinkedIncident};
-use crate::engine::snapshot::{LevelValues, Snapshot, Suspects, TeamValues, WindowValues};
+use crate::engine::snapshot::{Bounds, LevelValues, Snapshot, Suspects, TeamValues, WindowValues};
 use crate::engine::tally::Tally;
 use crate::model::batch::Inventory;
 use crate::model::fact::Exclusion;
@@ -68,6 +68,7 @@ impl Level {
             delivery: deployed.then(|| tally.delivery(window)),
             incidents: counts_incidents.then(|| tally.incidents(&instant.severities, window)),
             complete: since.covers(instant.at.minus(window.length)),
+            bounds: Bounds::default(),
         });
         let windows = windows.collect();
         let mut open: BTreeMap<_, _> =

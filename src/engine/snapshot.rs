@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::engine::interval::Interval;
 use crate::engine::rollout::Choice;
 use crate::model::fact::Exclusion;
 use crate::model::name::{ComponentName, RepositoryName, Severity, SourceName, TeamSlug};
@@ -147,6 +148,26 @@ pub struct WindowValues {
     pub coverage: Coverage,
     /// Whether the collected history covers the window.
     pub complete: Completeness,
+    /// How certain the six measures are.
+    pub bounds: Bounds,
+}
+
+/// What each of the six measures lies in with 95 % confidence (`regressions.md` 3.5), in the unit of its metric: per
+/// day, a share, or seconds. Absent below the minimum sample.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Bounds {
+    /// Of deployments per day.
+    pub deployments_per_day: Option<Interval>,
+    /// Of the median lead time, in seconds.
+    pub lead_time: Option<Interval>,
+    /// Of the share of failed deployments.
+    pub change_fail_ratio: Option<Interval>,
+    /// Of incidents per day.
+    pub incidents_per_day: Option<Interval>,
+    /// Of the median recovery time, in seconds.
+    pub recovery_time: Option<Interval>,
+    /// Of the share of unplanned deployments.
+    pub rework_ratio: Option<Interval>,
 }
 
 /// Whether the collected history covers a window (`definitions.md` §5).

@@ -141,7 +141,7 @@ impl<'a> Series<'a> {
     }
 
     fn window(&mut self, reading: &Reading, window: &'a str, values: &'a WindowValues) {
-        let WindowValues { delivery, incidents, coverage, complete } = values;
+        let WindowValues { delivery, incidents, coverage, complete, bounds: _ } = values;
         match (reading, delivery, incidents) {
             (Reading::Delivery(read), Some(delivery), _) => self.push(&[window], read(delivery)),
             (Reading::DeliveryTimes(read), Some(delivery), _) => self.quantiles(&[window], read(delivery)),

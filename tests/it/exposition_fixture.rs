@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use sextant::catalogue::Family;
 use sextant::engine::snapshot::{
-    Completeness, Coverage, Delivery, Incidents, LevelValues, Quantiles, RepositoryState, Snapshot, Suspects,
-    TeamValues, WindowValues,
+    Bounds, Completeness, Coverage, Delivery, Incidents, LevelValues, Quantiles, RepositoryState, Snapshot,
+    Suspects, TeamValues, WindowValues,
 };
 use sextant::model::batch::CounterKey;
 use sextant::model::fact::Exclusion;
@@ -60,6 +60,7 @@ pub(crate) fn busy() -> LevelValues {
             incidents_attributed: Some(0.0),
         },
         complete,
+        bounds: Bounds::default(),
     };
     LevelValues {
         windows: vec![window(8, Completeness::Complete), window(21, Completeness::Partial)],
@@ -79,6 +80,7 @@ pub(crate) fn quiet() -> LevelValues {
         }),
         coverage: Coverage::default(),
         complete: Completeness::Complete,
+        bounds: Bounds::default(),
     };
     LevelValues {
         windows: vec![window.clone(), window],

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use proptest::prelude::*;
-use sextant::engine::exposure::{Calendar, Day, QuietPeriod};
+use sextant::engine::exposure::{Calendar, QuietPeriod};
 use sextant::engine::regression::detect::{Acceptance, Look, Settings, looks};
 use sextant::engine::regression::explain::explain;
 use sextant::engine::regression::headline::Headlines;
 use sextant::engine::regression::machine::State;
 use sextant::engine::regression::organization::{self, SharedWeeks};
 use sextant::engine::regression::series::{Deployed, Failed, TeamSeries};
-use sextant::engine::regression::threshold::Measure;
+use sextant::model::day::Day;
+use sextant::model::measure::Measure;
 use sextant::model::time::{Span, Timestamp};
 
 /// A Monday.

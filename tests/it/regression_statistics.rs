@@ -8,7 +8,7 @@ use sextant::engine::dispersion::{self, CountScatter, WeekCount, WeekLikeness, W
 use sextant::engine::interval::{self, Interval};
 use sextant::engine::regression::rank::{self, Differences};
 use sextant::engine::regression::score::{self, Tails};
-use sextant::engine::regression::threshold::{Measure, Sensitivity};
+use sextant::model::measure::{Measure, Sensitivity};
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("../fixtures/regression/golden.json")).unwrap()

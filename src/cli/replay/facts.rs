@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 
 use super::table::{Mistakes, each_row};
-use crate::engine::exposure::{Calendar, Day, QuietPeriod};
+use crate::engine::exposure::{Calendar, QuietPeriod};
 use crate::engine::regression::series::{Deployed, Failed, TeamSeries};
+use crate::model::day::Day;
 use crate::model::time::Timestamp;
 
 /// One team, as its folder has it.

@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use csv::StringRecord;
 
-use crate::engine::exposure::Day;
+use crate::model::day::Day;
 use crate::model::time::Timestamp;
 
 /// How many mistakes are told; the rest is counted.

@@ -6,12 +6,13 @@ use crate::engine::count::{real, size};
 use crate::engine::dispersion::{
     CountScatter, WeekCount, WeekLikeness, WeekShare, design_effect, of_counts, of_shares,
 };
-use crate::engine::exposure::{Day, WEEK, weekdays};
+use crate::engine::exposure::weekdays;
 use crate::engine::interval::{over_weeks, smoothed_ratio};
 use crate::engine::regression::rank::{MannWhitney, larger_pairs, mann_whitney};
 use crate::engine::regression::score::{binomial, hypergeometric};
 use crate::engine::regression::series::{Timeline, calendar_weeks, middle, weeks};
-use crate::engine::regression::threshold::Measure;
+use crate::model::day::{Day, WEEK};
+use crate::model::measure::Measure;
 use crate::model::time::Timestamp;
 
 /// The windows that are compared, in days.

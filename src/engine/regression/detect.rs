@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::engine::exposure::{Calendar, Day, SharedShift};
+use crate::engine::exposure::{Calendar, SharedShift};
 use crate::engine::regression::compare::{BASELINE, BASELINE_MIN, Comparison, Scope, WINDOWS, compare};
 use crate::engine::regression::machine::{Alarms, Machine, Score, State};
 use crate::engine::regression::series::{TeamSeries, Timeline};
-use crate::engine::regression::threshold::{Measure, Sensitivity};
+use crate::model::day::Day;
+use crate::model::measure::{Measure, Sensitivity};
 use crate::model::time::Span;
 
 /// How the detector looks.

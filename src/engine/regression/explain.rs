@@ -4,14 +4,16 @@
 use std::ops::Range;
 
 use crate::engine::count::{real, size};
-use crate::engine::exposure::{Calendar, Day, SharedShift};
+use crate::engine::exposure::{Calendar, SharedShift};
 use crate::engine::interval::{Interval, over_weeks, ratio_of_rates, ratio_of_shares};
 use crate::engine::regression::compare::Comparison;
 use crate::engine::regression::detect::{Look, Settings};
 use crate::engine::regression::machine::LOOKS_TO_LEAVE;
 use crate::engine::regression::rank::{Differences, larger_pairs};
 use crate::engine::regression::series::{TeamSeries, Timeline, weeks};
-use crate::engine::regression::threshold::{Measure, Thresholds};
+use crate::engine::regression::threshold::Thresholds;
+use crate::model::day::Day;
+use crate::model::measure::Measure;
 
 /// How many weeks are named.
 const WEEKS_NAMED: usize = 3;

@@ -6,11 +6,12 @@ use crate::engine::count::{real, size};
 use crate::engine::dispersion::{
     CountScatter, WeekCount, WeekLikeness, WeekShare, likeness, of_counts, of_shares,
 };
-use crate::engine::exposure::{Calendar, Day, SharedShift, WEEK};
+use crate::engine::exposure::{Calendar, SharedShift};
 use crate::engine::interval::{self, Interval};
 use crate::engine::regression::compare::{deployment_weeks, incident_weeks};
 use crate::engine::regression::series::{TeamSeries, Timeline, calendar_weeks, logarithm, weeks};
-use crate::engine::regression::threshold::Measure;
+use crate::model::day::{Day, WEEK};
+use crate::model::measure::Measure;
 use crate::model::time::Timestamp;
 
 /// From how far back the dispersion is taken.

@@ -1,8 +1,8 @@
 //! From scores to states (`regressions.md` 3.4): a state is entered when looks on end agree, and left when it has been
 //! quiet for a week.
 
-use crate::engine::exposure::Day;
 use crate::engine::regression::threshold::Thresholds;
+use crate::model::day::Day;
 
 /// How many looks on end it takes to enter a state.
 pub const LOOKS_TO_ENTER: u32 = 2;

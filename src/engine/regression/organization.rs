@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::engine::count::real;
-use crate::engine::exposure::{Calendar, Day, SharedShift, WEEK};
+use crate::engine::exposure::{Calendar, SharedShift};
 use crate::engine::regression::detect::{Look, Settings, Surroundings, looks_among};
 use crate::engine::regression::series::{TeamSeries, Timeline, middle};
-use crate::engine::regression::threshold::Measure;
+use crate::model::day::{Day, WEEK};
+use crate::model::measure::Measure;
 
 /// With how many other teams a week can be told to be slow for all.
 const OTHERS_MIN: usize = 5;

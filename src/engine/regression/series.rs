@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::engine::dispersion::WeekShare;
-use crate::engine::exposure::{Calendar, DAYS_MAX, Day, Exposure, SharedShift, WEEK};
+use crate::engine::exposure::{Calendar, DAYS_MAX, Exposure, SharedShift};
+use crate::model::day::{Day, WEEK};
 use crate::model::time::{Span, Timestamp};
 
 /// No span is shorter than this: below, clocks and not teams are compared (`regressions.md` 3.1).

@@ -34,6 +34,7 @@ mod ask;
 mod client;
 mod commits;
 pub mod config;
+mod denied;
 mod deployments;
 mod discover;
 mod fetch;
@@ -104,8 +105,6 @@ pub struct Github {
     incidents_covered: bool,
     /// Answers in a row that were too heavy.
     heavy_in_a_row: u32,
-    /// What is left of the budget is kept for what is new.
-    held: bool,
     /// Of the first read, what was last logged to be done.
     logged_permille: Option<u64>,
     /// Files of direct pushes that are not stored yet.
@@ -167,7 +166,6 @@ impl Github {
             standing: Vec::new(),
             incidents_covered: false,
             heavy_in_a_row: 0,
-            held: false,
             logged_permille: None,
             pushed: files::Pushed::new(),
         })
@@ -216,7 +214,7 @@ impl Github {
         }
         self.loaded = false;
         self.only = None;
-        (self.heavy_in_a_row, self.held) = (0, false);
+        self.heavy_in_a_row = 0;
         self.lanes.begin();
         let horizon = now.minus(self.config.history);
         let rules = self.config.incidents.as_ref().map(issues::fingerprint);
@@ -281,6 +279,7 @@ impl Github {
         self.loaded = true;
         self.only = None;
         self.tell_what_is_left_out(&mut problems);
+        self.tell_what_is_denied(&mut problems);
         for failure in &self.standing {
             problems.push(failure.clone());
         }

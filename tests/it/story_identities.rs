@@ -180,3 +180,52 @@ async fn what_a_token_may_not_read_is_named_not_asked_again_and_not_zero() {
     let mut usual = Rig::new(small(), ACME).await;
     assert_eq!(deployments(&granted), deployments(&*usual.look().await));
 }
+
+/// What a token reads that lacks one permission, and what one reads that lacks none, after some polls.
+async fn lacking(
+    permission: Permission,
+    rules: &str,
+) -> (std::sync::Arc<Snapshot>, std::sync::Arc<Snapshot>, Rig) {
+    let toml = ACME.replace("history = \"180d\"", &format!("history = \"180d\"\n{rules}"));
+    let token = Token::fine_grained("pat", "cleo", "acme", Permissions::to_read().without(permission));
+    let mut rig = Rig::with(small(), &toml, options(Identities::of_token(token))).await;
+    rig.replace_token("github", "pat");
+    rig.poll_github().await.unwrap();
+    rig.later(Span::from_minutes(1));
+    rig.poll_github().await.unwrap();
+    rig.later(Span::from_seconds(1));
+    let seen = rig.compute().await.snapshot;
+    let mut usual = Rig::new(small(), &toml).await;
+    usual.poll_github().await.unwrap();
+    usual.later(rig.now().since(usual.now()));
+    let expected = usual.compute().await.snapshot;
+    (seen, expected, rig)
+}
+
+#[tokio::test]
+async fn a_missing_permission_keeps_nothing_else_of_a_repository_from_being_read() {
+    let incidents = "[github.incidents]\nlabels = [\"incident\"]\n";
+    let (seen, expected, _) = lacking(Permission::Issues, incidents).await;
+    assert_eq!(seen.components, expected.components, "without issues");
+    let merges = "[[github.deployments]]\nfrom = \"merges\"\n";
+    let (seen, expected, _) = lacking(Permission::Deployments, merges).await;
+    assert!(deployments(&seen) > 0);
+    assert_eq!(seen.components, expected.components, "without deployments, where merges deploy");
+    let (seen, expected, rig) = lacking(Permission::PullRequests, "").await;
+    assert_eq!(deployments(&seen), deployments(&expected), "without pull requests");
+    let delivery = organization(&seen, "30d").delivery.clone().unwrap();
+    assert_eq!(delivery.changes, 0, "none is known to be deployed");
+    assert_eq!(rig.own("sextant_source_backfill_complete", &["acme-github"]), Some(0.0));
+}
+
+#[tokio::test]
+async fn a_refusal_that_stands_is_not_asked_about_in_every_poll() {
+    let (_, _, mut rig) = lacking(Permission::Issues, "[github.incidents]\nlabels = [\"incident\"]\n").await;
+    let asked = rig.servers.github.tally.requests();
+    for _ in 0..5 {
+        rig.later(Span::from_minutes(1));
+        rig.poll_github().await.unwrap();
+    }
+    let requests = rig.servers.github.tally.requests() - asked;
+    assert_eq!(requests, 5, "one probe each, and nothing else");
+}

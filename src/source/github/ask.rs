@@ -65,13 +65,13 @@ impl Ask {
         let watched = !forced(Stream::Deployments) && is_watched(tracked, seen);
         let deployments = state
             .deployments
-            .due(phase, Some(&seen.deployments), horizon, forced(Stream::Deployments))
+            .due(phase, seen.deployments.as_ref(), horizon, forced(Stream::Deployments))
             .filter(|_| state.wants_deployments() && !(phase == Phase::News && watched));
         let mut ask = Self {
             number,
             node: state.node.clone(),
             phase,
-            pulls: state.pulls.due(phase, Some(&seen.pulls), horizon, forced(Stream::Changes)),
+            pulls: state.pulls.due(phase, seen.pulls.as_ref(), horizon, forced(Stream::Changes)),
             deployments,
             commits: commits(tracked, seen, phase, forced(Stream::Commits)),
             issues: if issues { issues_of(tracked, seen, phase, forced(Stream::Issues)) } else { None },
@@ -79,6 +79,7 @@ impl Ask {
             files_since: state.wanted.paths.then_some(horizon),
             alone: tracked.caution != Caution::None,
         };
+        ask.keep_shown(seen);
         if tracked.caution == Caution::Apart {
             ask.keep_one();
         }
@@ -98,6 +99,15 @@ impl Ask {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// What may not be seen is not asked for. Commits wait for pull requests: nobody else can tell which of them were
+    /// pushed and which were merged.
+    fn keep_shown(&mut self, seen: &Seen) {
+        self.pulls = self.pulls.take().filter(|_| seen.shows(Stream::Changes));
+        self.commits = self.commits.take().filter(|_| seen.shows(Stream::Changes));
+        self.deployments = self.deployments.take().filter(|_| seen.shows(Stream::Deployments));
+        self.issues = self.issues.take().filter(|_| seen.shows(Stream::Issues));
     }
 
     /// One stream, the lighter ones first: what is heavy keeps nothing else waiting.
@@ -185,14 +195,16 @@ fn issues_of(tracked: &Tracked, seen: &Seen, phase: Phase, forced: bool) -> Opti
     if let Some((since, after)) = &tracked.issues_after {
         return Some(AskIssues { since: *since, after: Some(after.clone()) });
     }
-    let since = issues.due(Some(&seen.issues), tracked.state.horizon(), forced)?;
+    let since = issues.due(seen.issues.as_ref(), tracked.state.horizon(), forced)?;
     Some(AskIssues { since, after: None })
 }
 
 /// Whether the newest deployment is the one that it was, and is looked at again anyway until it ends.
 fn is_watched(tracked: &Tracked, seen: &Seen) -> bool {
     let state = &tracked.state;
-    let node = node_of(&seen.deployments);
+    let Some(node) = seen.deployments.as_deref().map(node_of) else {
+        return false;
+    };
     state.deployments.seen.as_deref().map(node_of) == Some(node)
         && state.open.iter().any(|open| open.node == node)
 }
@@ -231,7 +243,9 @@ pub(super) fn skip_empty(tracked: &mut Tracked) {
     };
     let state = &mut tracked.state;
     for (walk, seen) in [(&mut state.pulls, &seen.pulls), (&mut state.deployments, &seen.deployments)] {
-        if seen.is_empty() && (!walk.complete || walk.seen.as_ref() != Some(seen)) {
+        if let Some(seen) = seen.as_ref().filter(|seen| seen.is_empty())
+            && (!walk.complete || walk.seen.as_ref() != Some(seen))
+        {
             walk.nothing(seen.clone());
             tracked.dirty = true;
         }
@@ -240,8 +254,8 @@ pub(super) fn skip_empty(tracked: &mut Tracked) {
         state.commits.complete = true;
         tracked.dirty = true;
     }
-    if seen.issues.is_empty() && !state.issues.complete {
-        state.issues.done(Some(seen.issues.clone()));
+    if seen.issues.as_ref().is_some_and(String::is_empty) && !state.issues.complete {
+        state.issues.done(seen.issues.clone());
         tracked.dirty = true;
     }
 }

@@ -228,13 +228,17 @@ impl Client {
         }
     }
 
-    /// Asks an enterprise server for its version. One that does not tell is treated as the oldest.
+    /// Asks an enterprise server for its version. One that does not tell is treated as the oldest; if it could not be
+    /// asked, what is known of it stays.
     pub(super) async fn learn_version(&self) {
         let told = match self.get::<MetaWire>("/meta", &[]).await {
             Ok((meta, _)) => meta.installed_version,
             Err(failure) => {
-                tracing::warn!(%failure, "the server does not say which version it is; the oldest is assumed");
-                None
+                let mut known = self.version.lock().unwrap_or_else(PoisonError::into_inner);
+                let assumed = known.is_none();
+                known.get_or_insert(Version::UNKNOWN);
+                tracing::warn!(%failure, assumed, "the server was not asked which version it is");
+                return;
             }
         };
         let version = told.as_deref().and_then(Version::parse).unwrap_or(Version::UNKNOWN);
@@ -300,7 +304,11 @@ impl Client {
             {
                 Trouble::Failed(self.http.limited(failure))
             }
-            Trouble::Failed(_) | Trouble::TooHeavy(_) | Trouble::StaleCursor | Trouble::Held(_) => trouble,
+            Trouble::Failed(_)
+            | Trouble::Denied(..)
+            | Trouble::TooHeavy(_)
+            | Trouble::StaleCursor
+            | Trouble::Held(_) => trouble,
         }
     }
 }

@@ -56,6 +56,10 @@ impl Github {
     pub(super) async fn discover(&mut self, sink: &Sink, now: Timestamp) -> Result<(), PollError> {
         let mut problems = Problems::default();
         self.sign_in(now, &mut problems).await?;
+        // What was not for us may have been granted.
+        for tracked in self.repositories.values_mut() {
+            tracked.look.denied.clear();
+        }
         if is_enterprise(&self.config.api_url) {
             // All lanes have the same server.
             self.client().clone().learn_version().await;

@@ -60,7 +60,7 @@ impl Github {
     ) -> Result<(), PollError> {
         let mut flow = Flow { more: true, ..Flow::default() };
         loop {
-            flow.over |= self.held || until.is_some_and(|until| self.now() >= until);
+            flow.over |= until.is_some_and(|until| self.now() >= until);
             if flow.has_room() {
                 self.ask_ahead(phase, &mut flow);
             }
@@ -125,9 +125,12 @@ impl Github {
             let Some(tracked) = self.repositories.get_mut(&number).filter(|_| !busy.contains(&number)) else {
                 continue;
             };
+            let lane = self.lanes.of(&tracked.state.name);
+            if phase == Phase::History && self.lanes.is_held(lane) {
+                continue;
+            }
             skip_empty(tracked);
             if let Some(ask) = Ask::of(number, tracked, issues, phase) {
-                let lane = self.lanes.of(&tracked.state.name);
                 asks.push((tracked.state.reached(), ask.key(lane), lane, ask));
             }
         }

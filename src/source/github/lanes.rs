@@ -30,12 +30,17 @@ struct Lane {
     identity: Option<Identity>,
     /// It failed in this poll.
     lost: bool,
+    /// What is left of its budget is kept for what is new.
+    held: bool,
 }
 
 impl Lanes {
     /// One lane for everybody's repositories, until we have signed in.
     pub(super) fn one(client: Client) -> Self {
-        Self { first: Lane { owner: None, client, identity: None, lost: false }, others: Vec::new() }
+        Self {
+            first: Lane { owner: None, client, identity: None, lost: false, held: false },
+            others: Vec::new(),
+        }
     }
 
     /// A lane for each identity; `None` if there is none.
@@ -45,6 +50,7 @@ impl Lanes {
             client: client(&identity),
             identity: Some(identity),
             lost: false,
+            held: false,
         });
         Some(Self { first: lanes.next()?, others: lanes.collect() })
     }
@@ -59,9 +65,8 @@ impl Lanes {
 
     /// All are tried again.
     pub(super) fn begin(&mut self) {
-        self.first.lost = false;
-        for lane in &mut self.others {
-            lane.lost = false;
+        for lane in std::iter::once(&mut self.first).chain(&mut self.others) {
+            (lane.lost, lane.held) = (false, false);
         }
     }
 
@@ -83,12 +88,25 @@ impl Lanes {
         self.lane(index).lost
     }
 
+    fn lane_mut(&mut self, index: usize) -> &mut Lane {
+        match index.checked_sub(1).and_then(|index| self.others.get_mut(index)) {
+            Some(lane) => lane,
+            None => &mut self.first,
+        }
+    }
+
+    /// Reads no more of the past in this one in this poll.
+    pub(super) fn hold(&mut self, index: usize) {
+        self.lane_mut(index).held = true;
+    }
+
+    pub(super) fn is_held(&self, index: usize) -> bool {
+        self.lane(index).held
+    }
+
     /// Uses this one no more in this poll. Whether all are lost.
     fn lose(&mut self, index: usize) -> bool {
-        match index.checked_sub(1).and_then(|index| self.others.get_mut(index)) {
-            Some(lane) => lane.lost = true,
-            None => self.first.lost = true,
-        }
+        self.lane_mut(index).lost = true;
         self.all().all(|lane| lane.lost)
     }
 }

@@ -52,6 +52,8 @@ pub(super) const PAGE_MAX: u64 = 100;
 /// Repositories in one probe: with 4 connections each this is 1 point; 100 would cost the same for each and take
 /// four times as long.
 pub(super) const PROBE_IDS_MAX: usize = 25;
+/// The streams that a probe can show. Each needs a permission of its own.
+pub(super) const PROBED: [Stream; 3] = [Stream::Changes, Stream::Deployments, Stream::Issues];
 /// Aliases in `repositories_by_name.graphql`.
 pub(super) const NAMES_MAX: usize = 10;
 /// Teams in one page; each brings a page of repositories.
@@ -169,9 +171,12 @@ pub(super) fn team_repositories(
     Request::new(&TEAM_REPOSITORIES, 1, variables)
 }
 
-pub(super) fn probe(ids: &[String], issues: bool) -> Request {
-    let connections = count(ids) * (2 + u64::from(issues));
-    Request::new(&PROBE, connections, json!({ "ids": ids, "issues": issues }))
+/// Looks at repositories, at these streams of them.
+pub(super) fn probe(ids: &[String], streams: &[Stream]) -> Request {
+    let [pulls, deployments, issues] = PROBED.map(|stream| streams.contains(&stream));
+    let connections = count(ids) * (u64::from(pulls) + u64::from(deployments) + u64::from(issues));
+    let variables = json!({ "ids": ids, "pulls": pulls, "deployments": deployments, "issues": issues });
+    Request::new(&PROBE, connections, variables)
 }
 
 pub(super) fn commit_walks(ids: &[String], since: Timestamp) -> Request {
@@ -368,8 +373,8 @@ pub fn largest() -> Vec<Request> {
         repositories_by_name(&[("acme", "shop"), ("acme", "pay")]),
         teams("acme", after, 0),
         team_repositories("acme", "payments", after, 0),
-        probe(&ids(PROBE_IDS_MAX), true),
-        probe(&ids(PROBE_IDS_MAX), false),
+        probe(&ids(PROBE_IDS_MAX), &PROBED),
+        probe(&ids(PROBE_IDS_MAX), &[Stream::Changes, Stream::Deployments]),
         pages(FIRST_READ, None, None),
         pages(NEWS, None, None),
         pages(FURTHER, after, Some("0000000000000000000000000000000000000000")),

@@ -414,7 +414,7 @@ impl Github {
             tracked.issues_after = end.map(|end| (asked.since, end));
         } else {
             tracked.issues_after = None;
-            state.issues.done(tracked.look.seen.as_ref().map(|seen| seen.issues.clone()));
+            state.issues.done(tracked.look.seen.as_ref().and_then(|seen| seen.issues.clone()));
         }
         let batch = Batch { facts, contact, ..Batch::default() };
         self.store(number, state, batch, Vec::new(), sink).await

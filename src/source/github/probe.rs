@@ -1,10 +1,12 @@
 //! What changed: a cheap look at the newest item of every stream, many repositories at once.
 
+use crate::model::dirty::Stream;
 use crate::model::time::Timestamp;
 use crate::source::PollError;
 
 use super::discover::found;
 use super::operations::{self, PROBE_IDS_MAX};
+use super::reply::Trouble;
 use super::schedule::{Candidate, Tier, due};
 use super::state::StoredReach;
 use super::wire::{NewestWire, Page, RepositoryWire};
@@ -13,14 +15,32 @@ use super::{Github, Problems};
 /// A repository that is not there so often in a row is inaccessible: once may be a hiccup.
 const MISSES_MAX: u32 = 2;
 
-/// The newest items of a repository's streams, as text that is compared; empty if there are none.
+/// The newest items of a repository's streams, as text that is compared: empty if there are none, `None` if they are not
+/// for us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
-    pub(super) pulls: String,
-    pub(super) deployments: String,
-    pub(super) issues: String,
+    pub(super) pulls: Option<String>,
+    pub(super) deployments: Option<String>,
+    pub(super) issues: Option<String>,
     /// The newest commit of the default branch.
     pub(super) head: Option<String>,
+}
+
+impl Seen {
+    /// Whether this stream was to be seen.
+    pub(super) const fn shows(&self, stream: Stream) -> bool {
+        match stream {
+            Stream::Changes => self.pulls.is_some(),
+            Stream::Deployments => self.deployments.is_some(),
+            Stream::Issues => self.issues.is_some(),
+            Stream::Repository
+            | Stream::Commits
+            | Stream::Releases
+            | Stream::Tags
+            | Stream::Runs
+            | Stream::Teams => true,
+        }
+    }
 }
 
 /// The node's id of what a probe showed.
@@ -51,22 +71,42 @@ impl Github {
         now: Timestamp,
         problems: &mut Problems,
     ) -> Result<(), PollError> {
-        let wanted = self.whose_turn(all, now);
-        let issues = self.config.incidents.is_some();
-        let build = |ids: &[String]| operations::probe(ids, issues);
+        let mut wanted = self.whose_turn(all, now);
+        // Each time round another stream is known not to be for us; there are few.
+        while !wanted.is_empty() {
+            let mut again = Vec::new();
+            for (streams, wanted) in self.by_streams(wanted) {
+                again.extend(self.look_at(wanted, &streams, now, problems).await?);
+            }
+            wanted = again;
+        }
+        Ok(())
+    }
+
+    /// Looks at these streams of repositories; those of which one is not for us are to be looked at again without it.
+    async fn look_at(
+        &mut self,
+        wanted: Vec<(u64, String)>,
+        streams: &[Stream],
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> Result<Vec<(u64, String)>, PollError> {
+        let build = |ids: &[String]| operations::probe(ids, streams);
         let nodes = self.nodes_of::<RepositoryWire>(wanted, PROBE_IDS_MAX, build, problems).await?;
         let read_at = self.now();
-        for (number, (_, node)) in nodes {
+        let mut again = Vec::new();
+        for (number, (id, node)) in nodes {
             if let Some(tracked) = self.repositories.get_mut(&number) {
                 tracked.look.at = Some(now);
             }
             match node {
                 Ok(Some(wire)) => self.looked(number, &wire, read_at),
                 Ok(None) => self.miss(number),
+                Err(Trouble::Denied(stream, _)) if self.deny(number, stream) => again.push((number, id)),
                 Err(trouble) => problems.keep(trouble)?,
             }
         }
-        Ok(())
+        Ok(again)
     }
 
     fn looked(&mut self, number: u64, wire: &RepositoryWire, read_at: Timestamp) {
@@ -74,10 +114,15 @@ impl Github {
             self.client().count_malformed(1, "probes");
             return;
         };
+        let denied = self.repositories.get(&number).map(|tracked| &tracked.look.denied);
+        let shown = |stream, page: Option<&Page<NewestWire>>| {
+            let denied = denied.is_some_and(|denied| denied.contains(&stream));
+            (!denied).then(|| newest(page))
+        };
         let seen = Seen {
-            pulls: newest(wire.pull_requests.as_ref()),
-            deployments: newest(wire.deployments.as_ref()),
-            issues: newest(wire.issues.as_ref()),
+            pulls: shown(Stream::Changes, wire.pull_requests.as_ref()),
+            deployments: shown(Stream::Deployments, wire.deployments.as_ref()),
+            issues: shown(Stream::Issues, wire.issues.as_ref()),
             head: found.head.clone(),
         };
         self.note(found, read_at);

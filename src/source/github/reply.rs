@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::http::{Failure, Reason};
+use crate::model::dirty::Stream;
 use crate::model::time::Timestamp;
 
 use super::wire::{Envelope, GraphError, NodesData, RateLimit};
@@ -46,6 +47,8 @@ impl Fault {
 pub(super) enum Trouble {
     /// As it says.
     Failed(Failure),
+    /// This stream of a repository is there and not for us: the rest can be had without it.
+    Denied(Stream, Failure),
     /// The page's cursor is not known any more: begin again.
     StaleCursor,
     /// It took GitHub too much: ask for less.
@@ -58,7 +61,10 @@ impl Trouble {
     /// As a failure.
     pub(super) fn failure(self) -> Failure {
         match self {
-            Self::Failed(failure) | Self::TooHeavy(failure) | Self::Held(failure) => failure,
+            Self::Failed(failure)
+            | Self::TooHeavy(failure)
+            | Self::Held(failure)
+            | Self::Denied(_, failure) => failure,
             Self::StaleCursor => malformed("a page's cursor is not known any more"),
         }
     }
@@ -130,7 +136,7 @@ pub(super) fn sort(operation: &str, envelope: Envelope, read_at: Timestamp) -> R
         let whole = match &trouble {
             Trouble::TooHeavy(_) => true,
             Trouble::Failed(failure) => failure.reason == Reason::RateLimited,
-            Trouble::StaleCursor | Trouble::Held(_) => false,
+            Trouble::StaleCursor | Trouble::Held(_) | Trouble::Denied(..) => false,
         };
         if whole || data.is_null() || path.is_empty() {
             return Err(trouble);
@@ -163,26 +169,42 @@ fn trouble(operation: &str, error: &GraphError, reset_at: Option<Timestamp>) -> 
         _ if message.starts_with("Something went wrong") => Trouble::TooHeavy(fail(Reason::Server)),
         "INVALID_CURSOR_ARGUMENTS" => Trouble::StaleCursor,
         "NOT_FOUND" => Trouble::Failed(fail(Reason::NotFound)),
-        "FORBIDDEN" | "INSUFFICIENT_SCOPES" => Trouble::Failed(forbidden(fail(Reason::Forbidden), error)),
-        _ if saml || message.starts_with("Resource not accessible by") => {
-            Trouble::Failed(forbidden(fail(Reason::Forbidden), error))
-        }
+        _ if saml => Trouble::Failed(fail(Reason::Forbidden)),
+        "FORBIDDEN" | "INSUFFICIENT_SCOPES" => forbidden(fail(Reason::Forbidden), error),
+        _ if message.starts_with("Resource not accessible by") => forbidden(fail(Reason::Forbidden), error),
         "INTERNAL" | "SERVICE_UNAVAILABLE" => Trouble::TooHeavy(fail(Reason::Server)),
         _ => Trouble::Failed(fail(Reason::Malformed)),
     }
 }
 
 /// Adds the permission that is missing, as far as the place of the error tells.
-fn forbidden(mut failure: Failure, error: &GraphError) -> Failure {
+fn forbidden(mut failure: Failure, error: &GraphError) -> Trouble {
     let path = error.path.as_deref().unwrap_or_default();
-    let path = path.iter().filter_map(Value::as_str);
-    if let Some(permission) = path.rev().find_map(permission) {
+    if let Some(permission) = path.iter().rev().filter_map(Value::as_str).find_map(permission) {
         failure.what = format!("{}; the token needs {permission}", failure.what);
     }
-    failure
+    let stream = match path {
+        [nodes, _, field, ..] if nodes == "nodes" => field.as_str().and_then(stream),
+        _ => None,
+    };
+    match stream {
+        Some(stream) => Trouble::Denied(stream, failure),
+        None => Trouble::Failed(failure),
+    }
 }
 
-fn permission(field: &str) -> Option<&'static str> {
+/// The stream that a field of a repository holds, if the rest of the repository can be read without it.
+fn stream(field: &str) -> Option<Stream> {
+    match field {
+        "deployments" => Some(Stream::Deployments),
+        "pullRequests" => Some(Stream::Changes),
+        "issues" => Some(Stream::Issues),
+        _ => None,
+    }
+}
+
+/// The permission that a field needs.
+pub(super) fn permission(field: &str) -> Option<&'static str> {
     match field {
         "deployments" | "statuses" => Some("read access to deployments"),
         "pullRequests" | "associatedPullRequests" | "reviews" => Some("read access to pull requests"),
@@ -225,7 +247,7 @@ mod tests {
         match sorted(text).unwrap_err() {
             Trouble::Failed(failure) => (failure.reason, false),
             Trouble::TooHeavy(failure) => (failure.reason, true),
-            other @ (Trouble::StaleCursor | Trouble::Held(_)) => panic!("{other:?}"),
+            other @ (Trouble::StaleCursor | Trouble::Held(_) | Trouble::Denied(..)) => panic!("{other:?}"),
         }
     }
 

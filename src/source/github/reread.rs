@@ -57,7 +57,7 @@ impl Github {
                 tracked.state.unwatch(&node);
                 if tracked.moved() == Some(node.as_str()) {
                     tracked.state.deployments.seen =
-                        tracked.look.seen.as_ref().map(|seen| seen.deployments.clone());
+                        tracked.look.seen.as_ref().and_then(|seen| seen.deployments.clone());
                 }
                 let read = wire.and_then(|wire| deployed(wire, &id, read_at));
                 if let Some(Deployed { node: _, attempt, open, commit: _ }) = read {
@@ -82,8 +82,10 @@ impl Github {
     fn due(&mut self, now: Timestamp) -> Vec<(u64, String)> {
         let mut due = Vec::new();
         for number in self.readable() {
-            let tracked =
-                self.repositories.get_mut(&number).filter(|tracked| tracked.state.wants_deployments());
+            let tracked = self
+                .repositories
+                .get_mut(&number)
+                .filter(|tracked| tracked.state.wants_deployments() && tracked.may_see(Stream::Deployments));
             let Some(tracked) = tracked else {
                 continue;
             };

@@ -39,6 +39,8 @@ pub(super) struct Look {
     /// The newest instant that is known of anything in it.
     pub(super) newest: Option<Timestamp>,
     pub(super) archived: bool,
+    /// Streams that are there and not for us, as far as is known since the last discovery.
+    pub(super) denied: BTreeSet<Stream>,
     /// How often in a row it was not there.
     pub(super) missed: u32,
 }
@@ -66,8 +68,14 @@ impl Tracked {
 
     /// The newest deployment, if the last probe showed that it changed: no need to be patient with it.
     pub(super) fn moved(&self) -> Option<&str> {
-        let seen = &self.look.seen.as_ref()?.deployments;
+        let seen = self.look.seen.as_ref()?.deployments.as_ref()?;
         (self.state.deployments.seen.as_ref() != Some(seen)).then(|| node_of(seen))
+    }
+
+    /// Whether the last look showed this stream, or nothing is known of its being kept from us.
+    pub(super) fn may_see(&self, stream: Stream) -> bool {
+        let shown = |seen: &Seen| seen.shows(stream);
+        !self.look.denied.contains(&stream) && self.look.seen.as_ref().is_none_or(shown)
     }
 
     /// The change that landed as this commit, if it was read in this poll: GitHub need not be asked for it.

@@ -56,7 +56,14 @@ impl Github {
             }
             Trouble::Held(failure) => {
                 tracing::debug!(%failure, "the rest of the history waits");
-                self.held = true;
+                let lane = group.first().map_or(0, |ask| self.lane_of(ask.number));
+                self.lanes.hold(lane);
+            }
+            Trouble::Denied(stream, failure) => {
+                for ask in group {
+                    self.deny(ask.number, stream);
+                }
+                self.of_repository(group, &failure, problems);
             }
             Trouble::Failed(failure) => {
                 if super::ends_the_poll(failure.reason) {
@@ -142,7 +149,7 @@ impl Github {
             (Stream::Changes, Some(pass), ..) => state.pulls.advance(ask.phase, pass, turn),
             (Stream::Deployments, _, Some(pass), _) => state.deployments.advance(ask.phase, pass, turn),
             (Stream::Issues, _, _, Some(asked)) => {
-                let seen = tracked.look.seen.as_ref().map(|seen| seen.issues.clone());
+                let seen = tracked.look.seen.as_ref().and_then(|seen| seen.issues.clone());
                 tracked.issues_after = end.filter(|_| has_next).map(|end| (asked.since, end));
                 if tracked.issues_after.is_none() {
                     state.issues.done(seen);

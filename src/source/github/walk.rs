@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::batch::Batch;
+use crate::model::dirty::Stream;
 use crate::model::fact::Fact;
 use crate::model::name::CommitId;
 use crate::model::time::Timestamp;
@@ -65,7 +66,9 @@ impl Github {
     fn targets(&self) -> Vec<(u64, Pending)> {
         let mut targets = Vec::new();
         for number in self.readable() {
-            let commits = self.repositories.get(&number).map(|tracked| &tracked.state.commits);
+            // Without pull requests nobody can tell whether a commit was pushed or merged.
+            let tracked = self.repositories.get(&number).filter(|tracked| tracked.may_see(Stream::Changes));
+            let commits = tracked.map(|tracked| &tracked.state.commits);
             let Some(commits) = commits.filter(|commits| commits.complete) else {
                 continue;
             };

@@ -9,7 +9,10 @@ use futures_util::future::join_all;
 use super::{Failure, runtime, say};
 use crate::config::Config;
 use crate::daemon;
+use crate::model::time::Timestamp;
 use crate::source::{github, pagerduty, report::Report};
+
+mod today;
 
 /// Services without an owner that are named.
 const UNOWNED_SHOWN: usize = 20;
@@ -19,6 +22,10 @@ pub(super) fn run(path: &Path, online: bool) -> Result<(), Failure> {
     let config = Config::load(path).map_err(|errors| Failure::Usage(errors.to_string()))?;
     say(&format!("{}: ok", path.display()));
     say(crate::config::summary(&config).trim_end());
+    let clock = daemon::system_clock();
+    let looked = runtime()?.block_on(daemon::look(&config, &clock))?;
+    let snapshot = looked.as_ref().map(|computed| &*computed.snapshot);
+    say(&today::today(&config, snapshot, Timestamp::from(clock.now())));
     if online {
         return try_sources(&config);
     }

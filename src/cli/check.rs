@@ -1,5 +1,5 @@
-//! `sextant check`: what the configuration says, or everything that is wrong with it; `--online`: whether its sources
-//! can be read, and what is found in them.
+//! `sextant check`: what the configuration says, or everything that is wrong with it, and what its limits say today of
+//! what is collected already; `--online`: whether its sources can be read, and what is found in them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -23,7 +23,12 @@ pub(super) fn run(path: &Path, online: bool) -> Result<(), Failure> {
     say(&format!("{}: ok", path.display()));
     say(crate::config::summary(&config).trim_end());
     let clock = daemon::system_clock();
-    let looked = runtime()?.block_on(daemon::look(&config, &clock))?;
+    // A store that cannot be read is no mistake of the configuration: a newer sextant, too, is checked before it runs.
+    let looked = runtime()?.block_on(daemon::look(&config, &clock));
+    let looked = looked.unwrap_or_else(|error| {
+        say(&format!("store        not read: {error:#}"));
+        None
+    });
     let snapshot = looked.as_ref().map(|computed| &*computed.snapshot);
     say(&today::today(&config, snapshot, Timestamp::from(clock.now())));
     if online {

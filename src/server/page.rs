@@ -167,7 +167,10 @@ fn team<'a>(slug: &'a TeamSlug, snapshot: &'a Snapshot, values: &LevelValues) ->
 }
 
 fn guardrails<'a>(team: &TeamSlug, snapshot: &'a Snapshot) -> Vec<Guardrail<'a>> {
-    let own = snapshot.guardrails.iter().filter(|standing| standing.team == *team);
+    // They are in the order of teams.
+    let all = &snapshot.guardrails;
+    let begin = all.partition_point(|standing| standing.team < *team);
+    let own = all.iter().skip(begin).take_while(|standing| standing.team == *team);
     let shown = own.map(|standing| Guardrail {
         name: &standing.guardrail,
         state: standing.state.label(),

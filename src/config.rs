@@ -13,6 +13,7 @@ use toml::de::DeTable;
 
 use crate::model::secret::Credential;
 use crate::model::settings::{IncidentFilter, MetricSettings, OwnershipRules, TeamsFrom};
+use crate::model::time::Span;
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
 use reader::{Once, Problems, Table};
@@ -21,6 +22,7 @@ mod components;
 mod error;
 mod general;
 mod github;
+mod history;
 mod pagerduty;
 mod reader;
 mod rules;
@@ -42,11 +44,10 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Sections whose behaviour comes later.
-const LATER_SECTIONS: [&str; 11] = [
+const LATER_SECTIONS: [&str; 10] = [
     "regressions",
     "quiet_periods",
     "accepted",
-    "history",
     "prometheus",
     "guardrails",
     "north_star",
@@ -71,6 +72,8 @@ pub struct Config {
     pub store: Store,
     /// Where metrics are served.
     pub server: Server,
+    /// How history is read.
+    pub history: History,
     /// The GitHub sources, in order.
     pub github: Vec<GithubConfig>,
     /// The PagerDuty sources, in order.
@@ -90,6 +93,13 @@ impl fmt::Display for Store {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
         }
     }
+}
+
+/// How history is read: `[history]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// From one instant to the next, for readers who ask for no step of their own.
+    pub resolution: Span,
 }
 
 /// Where metrics are served.
@@ -163,6 +173,7 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
     let store = general::store(&mut document);
     let server::Read { server, has_push } = server::server(&mut document, variables);
     let mut metrics = general::metrics(&mut document);
+    let history = history::history(&mut document);
     let mut names = Once::default();
     let github = document.tables("github");
     let pagerduty = document.tables("pagerduty");
@@ -212,6 +223,7 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
         ownership,
         store: store?,
         server: server?,
+        history: history?,
         github: github_configs,
         pagerduty: pagerduty_configs,
     })

@@ -21,6 +21,7 @@ use crate::store::sqlite::SqliteStore;
 use crate::telemetry::Telemetry;
 
 mod demo;
+mod export;
 mod generation;
 mod push;
 mod render;
@@ -28,6 +29,7 @@ mod serving;
 mod signals;
 
 pub use self::demo::run as demo;
+pub use self::export::{ExportFormat, Exported, export};
 use self::generation::{Generation, WayIn};
 use self::render::Rendering;
 use self::serving::Serving;
@@ -199,6 +201,7 @@ fn rendering_of(config: &Config) -> Rendering {
     Rendering {
         organization: config.organization.clone(),
         limits: crate::exposition::Limits { series_max: config.max_series },
+        resolution: config.history.resolution,
         sources: github.chain(pagerduty).collect(),
     }
 }

@@ -48,6 +48,7 @@ mod ownership;
 mod pagerduty;
 mod process;
 mod push;
+mod real_history;
 mod real_prometheus;
 mod regression_detector;
 mod regression_statistics;

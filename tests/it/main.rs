@@ -50,6 +50,7 @@ mod process;
 mod push;
 mod real_prometheus;
 mod regression_detector;
+mod regression_facts;
 mod regression_statistics;
 mod replay;
 mod rig;

@@ -44,6 +44,7 @@ pub mod quantile;
 pub mod regression;
 pub mod revert;
 pub mod rollout;
+pub mod shown;
 pub mod sift;
 pub mod snapshot;
 pub mod tally;

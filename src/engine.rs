@@ -47,6 +47,7 @@ pub mod regression;
 pub mod revert;
 pub mod rollout;
 pub mod series;
+pub mod shown;
 pub mod sift;
 pub mod snapshot;
 pub mod tally;

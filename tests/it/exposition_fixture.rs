@@ -64,7 +64,14 @@ pub(crate) fn busy() -> LevelValues {
             incidents_attributed: Some(0.0),
         },
         complete,
-        bounds: Bounds::default(),
+        bounds: Bounds {
+            deployments_per_day: Some(Interval { lower: 0.5, upper: 2.25 }),
+            lead_time: Some(Interval { lower: 3_600.0, upper: 9_000.5 }),
+            change_fail_ratio: Some(Interval { lower: 0.0, upper: 0.375 }),
+            incidents_per_day: Some(Interval { lower: 0.0, upper: 0.5 }),
+            recovery_time: Some(Interval { lower: 60.0, upper: 4_500.0 }),
+            rework_ratio: Some(Interval { lower: 0.0625, upper: 0.5 }),
+        },
     };
     LevelValues {
         windows: vec![window(8, Completeness::Complete), window(21, Completeness::Partial)],

@@ -15,4 +15,6 @@ pub mod organization;
 pub mod rank;
 pub mod score;
 pub mod series;
+pub mod suspect;
 pub mod threshold;
+pub mod tracker;

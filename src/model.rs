@@ -10,6 +10,7 @@ pub mod dirty;
 pub mod fact;
 pub mod measure;
 pub mod name;
+pub mod regressions;
 pub mod secret;
 pub mod settings;
 pub mod text;

@@ -229,6 +229,19 @@ impl<'a> Value<'a> {
         self.tree.as_str()
     }
 
+    /// A date as it was written, with or without quotes; `None`, unsaid, if it is neither.
+    pub(super) fn as_date_text(&self) -> Option<String> {
+        match self.tree {
+            DeValue::Datetime(date) => Some(date.to_string()),
+            DeValue::String(text) => Some(text.to_string()),
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => None,
+        }
+    }
+
     /// `true` or `false`.
     pub(super) fn boolean(&self) -> Option<bool> {
         let boolean = self.tree.as_bool();

@@ -10,6 +10,7 @@ mod check_online;
 mod config_errors;
 mod config_example;
 mod config_meaning;
+mod config_regressions;
 mod daemon;
 mod demo_awkward;
 mod demo_contract;

@@ -6,9 +6,11 @@
 //! large enough to matter. A state changes only if two looks on end agree, and a regression is measured against the
 //! baseline that it began from until it is over.
 
+pub mod collected;
 pub mod compare;
 pub mod detect;
 pub mod explain;
+pub mod facts;
 pub mod headline;
 pub mod machine;
 pub mod organization;

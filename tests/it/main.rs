@@ -51,6 +51,7 @@ mod process;
 mod push;
 mod real_prometheus;
 mod regression_detector;
+mod regression_facts;
 mod regression_statistics;
 mod regression_tracker;
 mod replay;

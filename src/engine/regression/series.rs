@@ -28,8 +28,11 @@ pub struct Deployed {
 /// That a deployment failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Failed {
-    /// Since when: it is not failed at earlier instants.
+    /// Since when: recovery is counted from here.
     pub started_at: Timestamp,
+    /// From when on one could know: a rollback shows later that a deployment had failed. It is not failed at earlier
+    /// instants.
+    pub known_at: Timestamp,
     /// When it had recovered, if it has.
     pub recovered_at: Option<Timestamp>,
 }
@@ -235,7 +238,7 @@ impl Timeline {
     /// How many deployments of a range had failed at `at`, of those until `mature`: of later ones it may yet show.
     pub(crate) fn failed(&self, days: &Range<Day>, mature: Timestamp, at: Timestamp) -> WeekShare {
         let is_failed =
-            |(deployed_at, failure): &&(Timestamp, Failed)| *deployed_at <= mature && failure.started_at < at;
+            |(deployed_at, failure): &&(Timestamp, Failed)| *deployed_at <= mature && failure.known_at < at;
         let part = self.failures.of(days).iter().filter(is_failed).count();
         let whole = self.deployments.of(days).partition_point(|deployed_at| *deployed_at <= mature);
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -255,7 +258,7 @@ impl Timeline {
     /// How long the failed deployments of a range took to recover, as logarithms in order of time. Those that have not,
     /// with their age at `at`: it can only grow.
     pub(crate) fn recoveries(&self, days: &Range<Day>, at: Timestamp) -> Vec<f64> {
-        let known = self.failures(days).filter(|failure| failure.started_at < at);
+        let known = self.failures(days).filter(|failure| failure.known_at < at);
         known.map(|failure| logarithm(recovered_or_age(failure, at))).collect()
     }
 }

@@ -15,3 +15,4 @@ pub mod secret;
 pub mod settings;
 pub mod text;
 pub mod time;
+pub mod transition;

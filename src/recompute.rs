@@ -17,20 +17,24 @@ use crate::clock::SharedClock;
 use crate::engine;
 use crate::engine::history::ComponentHistory;
 use crate::engine::link::Linked;
+use crate::engine::regression::tracker::Tracker;
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::{Changes, CounterKey, Coverage, Inventory, RepositoryFacts, StoredIncident};
 use crate::model::component::Subjects;
 use crate::model::name::{RepositoryId, SourceName};
 use crate::model::settings::{MetricSettings, OwnershipRules};
 use crate::model::time::Timestamp;
+use crate::model::transition::StoredTurn;
 use crate::ownership::Ownership;
 use crate::store::{FactStore, StoreError};
 
 mod counters;
 mod newest;
+mod standing;
 mod subjects;
 
 use counters::PersistentCounters;
+use standing::Standings;
 
 /// Windows slide: a snapshot at least so often (`interfaces.md` §4).
 const SNAPSHOT_INTERVAL: Duration = Duration::from_mins(1);
@@ -52,6 +56,12 @@ pub struct Computed {
     pub newest_fact: BTreeMap<SourceName, Timestamp>,
     /// By which rule the incidents of each source got their owner.
     pub subjects: Arc<Subjects>,
+    /// How it was computed.
+    pub settings: Arc<MetricSettings>,
+    /// Every look at every team until today.
+    pub tracker: Arc<Tracker>,
+    /// Every change of a team's state that was seen.
+    pub turns: Arc<Vec<StoredTurn>>,
     /// How long reading and computing took.
     pub took: Duration,
 }
@@ -61,7 +71,7 @@ pub struct Computed {
 pub struct Recompute<F> {
     store: F,
     clock: SharedClock,
-    settings: MetricSettings,
+    settings: Arc<MetricSettings>,
     rules: OwnershipRules,
     inventory: Inventory,
     ownership: Ownership,
@@ -69,6 +79,7 @@ pub struct Recompute<F> {
     newest: BTreeMap<RepositoryId, Timestamp>,
     incidents: Vec<StoredIncident>,
     counters: PersistentCounters,
+    standings: Standings,
 }
 
 impl<F: FactStore> Recompute<F> {
@@ -82,12 +93,13 @@ impl<F: FactStore> Recompute<F> {
         let inventory = store.inventory().await?;
         let ownership = Ownership::resolve(&rules, &inventory);
         let counters = PersistentCounters::load(&store).await?;
+        let standings = Standings::load(&store).await?;
         let incidents = store.incidents().await?;
         let (histories, newest) = (BTreeMap::new(), BTreeMap::new());
         let mut recompute = Self {
             store,
             clock,
-            settings,
+            settings: Arc::new(settings),
             rules,
             inventory,
             ownership,
@@ -95,6 +107,7 @@ impl<F: FactStore> Recompute<F> {
             newest,
             incidents,
             counters,
+            standings,
         };
         for id in recompute.owned_repositories() {
             recompute.read_repository(&id).await?;
@@ -151,16 +164,32 @@ impl<F: FactStore> Recompute<F> {
         let countables = engine::countables(&linked, &self.settings);
         self.counters.count(&self.store, countables).await?;
         let at = Timestamp::from(self.clock.now());
-        let mut snapshot = engine::snapshot(&linked, &self.collected_inventory(), &self.settings, at);
+        let inventory = self.collected_inventory();
+        let mut snapshot = engine::snapshot(&linked, &inventory, &self.settings, at);
+        let newest_fact = newest::by_source(&self.newest, &self.incidents);
+        let facts = standing::Facts {
+            linked: &linked,
+            inventory: &inventory,
+            settings: &self.settings,
+            newest: &newest_fact,
+            at,
+        };
+        self.standings.update(&self.store, facts, stale.has_facts()).await?;
+        self.standings.show(&mut snapshot, &self.settings);
         for (team, info) in &self.ownership.teams {
             snapshot.teams.entry(team.clone()).or_default().info.clone_from(info);
         }
+        let mut counters = self.counters.values();
+        counters.extend(self.standings.counters());
         Ok(Computed {
             snapshot: Arc::new(snapshot),
             linked: Arc::new(linked),
-            counters: self.counters.values(),
+            counters,
             facts: self.store.counts().await?,
-            newest_fact: newest::by_source(&self.newest, &self.incidents),
+            newest_fact,
+            settings: Arc::clone(&self.settings),
+            tracker: self.standings.tracker(),
+            turns: self.standings.turns(),
             subjects: Arc::new(subjects::by_source(&incidents)),
             took: started.elapsed(),
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::exposition::{Limits, Published};
+use crate::exposition::{Background, Limits, Published};
 use crate::recompute::Computed;
 use crate::telemetry::Telemetry;
 
@@ -62,7 +62,8 @@ fn render(
     rendering: &Rendering,
     computed: &Computed,
 ) -> Result<Published, std::io::Error> {
-    let Computed { snapshot, linked: _, counters, facts, newest_fact, subjects, took } = computed;
+    let Computed { snapshot, linked, counters, facts, newest_fact, subjects, settings, tracker, turns, took } =
+        computed;
     telemetry.snapshot(took.as_secs_f64());
     telemetry.facts(facts);
     for (name, kind) in &rendering.sources {
@@ -74,5 +75,11 @@ fn render(
     let organization = rendering.organization.clone();
     let own = telemetry.gather();
     let published = Published::new(organization, Arc::clone(snapshot), counters, &own, rendering.limits)?;
-    Ok(published.with_subjects(Arc::clone(subjects)))
+    let background = Background {
+        tracker: Arc::clone(tracker),
+        turns: Arc::clone(turns),
+        linked: Arc::clone(linked),
+        settings: Arc::clone(settings),
+    };
+    Ok(published.with_subjects(Arc::clone(subjects)).with_background(background))
 }

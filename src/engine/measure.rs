@@ -143,6 +143,8 @@ pub fn snapshot(
         repositories: completeness::counts(&views),
         views,
         suspects,
+        standings: BTreeMap::new(),
+        thresholds: BTreeMap::new(),
     }
 }
 

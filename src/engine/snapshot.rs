@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::interval::Interval;
+use crate::engine::regression::standing::Standing;
+use crate::engine::regression::threshold::Thresholds;
 use crate::engine::rollout::Choice;
 use crate::model::fact::Exclusion;
+use crate::model::measure::Measure;
 use crate::model::name::{ComponentName, RepositoryName, Severity, SourceName, TeamSlug};
 use crate::model::settings::Window;
 use crate::model::time::{Span, Timestamp};
@@ -34,6 +37,10 @@ pub struct Snapshot {
     pub views: Vec<RepositoryView>,
     /// Facts used with a correction.
     pub suspects: Suspects,
+    /// How each team stands in each measure against its own history (`regressions.md` 3); empty where nobody looked.
+    pub standings: BTreeMap<(TeamSlug, Measure), Standing>,
+    /// How much surprise a state takes; empty where nobody looked.
+    pub thresholds: BTreeMap<Measure, Thresholds>,
 }
 
 /// A team's numbers and what is said of it.

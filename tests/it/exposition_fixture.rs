@@ -10,13 +10,17 @@
 use std::collections::BTreeMap;
 
 use sextant::catalogue::Family;
+use sextant::engine::interval::Interval;
+use sextant::engine::regression::machine::State;
+use sextant::engine::regression::standing::Standing;
 use sextant::engine::snapshot::{
     Bounds, Completeness, Coverage, Delivery, Incidents, LevelValues, Quantiles, RepositoryState, Snapshot,
     Suspects, TeamValues, WindowValues,
 };
 use sextant::model::batch::CounterKey;
 use sextant::model::fact::Exclusion;
-use sextant::model::name::Severity;
+use sextant::model::measure::{Measure, Sensitivity};
+use sextant::model::name::{Severity, TeamSlug};
 use sextant::model::settings::Window;
 use sextant::model::time::{Span, Timestamp};
 use sextant::telemetry::Telemetry;
@@ -95,6 +99,28 @@ pub(crate) fn idle() -> LevelValues {
     LevelValues { windows: vec![WindowValues::default(); 2], ..LevelValues::default() }
 }
 
+/// A team that is slower, and one of which nothing can be said.
+fn standings() -> BTreeMap<(TeamSlug, Measure), Standing> {
+    let slower = Standing {
+        state: State::Regressed,
+        since: Timestamp::from_seconds(1_795_000_000),
+        ratio: Some(2.5),
+        bounds: Some(Interval { lower: 1.75, upper: 3.25 }),
+        evidence: Some(4.5),
+        baseline: Some(36_000.0),
+    };
+    let unknown = Standing {
+        state: State::Insufficient,
+        since: Timestamp::from_seconds(1_790_000_000),
+        ratio: None,
+        bounds: None,
+        evidence: None,
+        baseline: None,
+    };
+    let of = |team: &str, standing| ((TeamSlug::from(team), Measure::LeadTime), standing);
+    [of("payments", slower), of("platform", unknown)].into()
+}
+
 pub(crate) fn snapshot() -> Snapshot {
     let team = |values, info: &[(&str, &str)]| TeamValues {
         values,
@@ -123,6 +149,8 @@ pub(crate) fn snapshot() -> Snapshot {
         .into(),
         views: Vec::new(),
         suspects: Suspects { clock_skew: 1, future: 0, unknown_value: 2 },
+        standings: standings(),
+        thresholds: [(Measure::LeadTime, Measure::LeadTime.thresholds(Sensitivity::Quiet))].into(),
     }
 }
 
@@ -136,6 +164,8 @@ pub(crate) fn counters() -> Vec<(CounterKey, f64)> {
         (key("dora_deployments_total", &["payments", "checkout", "success"]), 9.0),
         (key("dora_deployments_total", &["payments", "gone", "success"]), 4.0),
         (key("dora_deployments_total", &["dissolved", "checkout", "success"]), 4.0),
+        (key("dora_team_state_transitions_total", &["payments", "lead_time", "regressed"]), 3.0),
+        (key("dora_team_state_transitions_total", &["dissolved", "lead_time", "ok"]), 2.0),
         (key("dora_incidents_total", &["payments", "sev1"]), 2.0),
         (key("dora_incidents_total", &["payments", "sev3"]), 1.0),
         (key("dora_incidents_total", &["dissolved", "sev9"]), 7.0),

@@ -174,6 +174,8 @@ pub fn snapshot(
         views,
         suspects,
         guardrails: Vec::new(),
+        standings: BTreeMap::new(),
+        thresholds: BTreeMap::new(),
     }
 }
 

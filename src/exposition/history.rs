@@ -133,7 +133,14 @@ const fn parts(gauge: LevelGauge) -> Parts {
         | LevelGauge::IncidentsPerDay
         | LevelGauge::ResolvedIncidents
         | LevelGauge::Coverage
-        | LevelGauge::WindowComplete => Parts::COUNTS,
+        | LevelGauge::WindowComplete
+        // Intervals are of the present: no series has them.
+        | LevelGauge::DeploymentsPerDayBound
+        | LevelGauge::LeadTimeBound
+        | LevelGauge::ChangeFailRatioBound
+        | LevelGauge::IncidentsPerDayBound
+        | LevelGauge::RecoveryTimeBound
+        | LevelGauge::ReworkRatioBound => Parts::COUNTS,
     }
 }
 

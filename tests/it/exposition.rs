@@ -74,6 +74,14 @@ const INTERFACES: &[(&str, &str)] = &[
     ("dora_L_incident_resolution_seconds", "window stat"),
     ("dora_L_coverage_ratio", "window kind"),
     ("dora_L_window_complete", "window"),
+    ("dora_regression_threshold", "measure tier"),
+    ("dora_team_state", "team measure state"),
+    ("dora_team_state_since_timestamp_seconds", "team measure"),
+    ("dora_team_evidence", "team measure"),
+    ("dora_team_change_ratio", "team measure"),
+    ("dora_team_change_ratio_bound", "team measure bound"),
+    ("dora_team_baseline", "team measure"),
+    ("dora_team_state_transitions_total", "team measure to"),
     ("dora_team_info", "team"),
     ("dora_team_guardrail", "team guardrail state"),
     ("dora_team_guardrail_limit", "team guardrail"),
@@ -175,7 +183,8 @@ fn the_catalogue_follows_the_naming_rules() {
         assert_eq!(unit.unwrap_or(Unit::One), metric.unit, "{name}");
         assert!(metric.help.ends_with('.') && !metric.help.contains("  "), "{name}: {}", metric.help);
         if name.starts_with("dora_") && name != "dora_team_info" {
-            assert!(metric.help.contains("definitions.md"), "{name}");
+            let rules = ["definitions.md", "regressions.md"];
+            assert!(rules.iter().any(|rules| metric.help.contains(rules)), "{name}");
         }
         if name.ends_with("_timestamp_seconds") {
             assert!(metric.help.contains("Unix epoch"), "{name}");

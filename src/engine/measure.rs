@@ -9,6 +9,7 @@ use crate::engine::link::{Linked, LinkedComponent, LinkedIncident};
 use crate::engine::regression::collected::{Begin, Collected};
 use crate::engine::regression::live;
 use crate::engine::regression::past::{Frame, Past};
+use crate::engine::regression::watch;
 use crate::engine::snapshot::{LevelValues, Snapshot, Suspects, TeamValues, WindowValues};
 use crate::engine::tally::Tally;
 use crate::model::batch::Inventory;
@@ -76,13 +77,14 @@ impl Level {
         }
     }
 
-    fn values(mut self, instant: &Instant<'_>) -> LevelValues {
+    /// What is known of it; `frames` are those of its team's calendar.
+    fn values(mut self, instant: &Instant<'_>, frames: &[Frame]) -> LevelValues {
         let deployed = self.last_deployment_at.is_some();
         let counts_incidents = deployed || self.had_incident;
         let since = self.since.and(instant.incidents_since);
         let begin = self.begin.and_then(|begin| begin.and(instant.collected.incidents()).at());
         let windows = self.tallies.iter_mut().zip(&instant.settings.windows);
-        let windows = windows.zip(self.pasts.iter().zip(&instant.frames));
+        let windows = windows.zip(self.pasts.iter().zip(frames));
         let windows = windows.map(|((tally, window), (past, frame))| WindowValues {
             coverage: tally.coverage(),
             bounds: live::bounds(tally.sample(deployed, counts_incidents), past, frame, begin),
@@ -111,13 +113,31 @@ struct Instant<'s> {
     severities: BTreeSet<Severity>,
     incidents_since: Since,
     collected: Collected<'s>,
-    /// By window: what its numbers are compared with.
+    /// By window: what its numbers are compared with, in the organisation's calendar.
     frames: Vec<Frame>,
+    /// The same of teams that have slow times of their own.
+    of_teams: BTreeMap<TeamSlug, Vec<Frame>>,
 }
 
-/// The organisation's days.
-fn calendar(settings: &MetricSettings) -> Calendar {
-    Calendar { timezone: settings.timezone, ..Calendar::default() }
+impl Instant<'_> {
+    fn frames(&self, team: &TeamSlug) -> &[Frame] {
+        self.of_teams.get(team).unwrap_or(&self.frames)
+    }
+}
+
+/// The frames of the organisation, and of those teams whose calendar is another one. A slow time is the organisation's
+/// if it is every team's.
+fn frames(
+    teams: &BTreeSet<TeamSlug>,
+    settings: &MetricSettings,
+    at: Timestamp,
+) -> (Vec<Frame>, BTreeMap<TeamSlug, Vec<Frame>>) {
+    let shared = watch::shared_calendar(settings, teams);
+    let all = |calendar: &Calendar| Frame::all(&settings.windows, calendar, at);
+    let own = teams.iter().map(|team| (team, watch::calendar(settings, team)));
+    let own = own.filter(|(_, calendar)| *calendar != shared);
+    let of_teams = own.map(|(team, calendar)| (team.clone(), all(&calendar))).collect();
+    (all(&shared), of_teams)
 }
 
 /// All numbers at `at`.
@@ -130,13 +150,15 @@ pub fn snapshot(
     let sources = completeness::incident_sources(linked, inventory, settings);
     let started = linked.incidents.partition_point(|incident| incident.started_at < at);
     let started = linked.incidents.get(..started).unwrap_or_default();
+    let (frames, of_teams) = frames(&linked.teams, settings, at);
     let instant = Instant {
         at,
         settings,
         severities: started.iter().map(|incident| incident.severity.clone()).collect(),
         incidents_since: completeness::incidents_since(&sources, inventory),
         collected: Collected::new(linked, inventory, settings),
-        frames: Frame::all(&settings.windows, &calendar(settings), at),
+        frames,
+        of_teams,
     };
     let mut suspects = suspects(linked, started, at);
     let levels = levels(linked, inventory, started, &instant, &mut suspects);
@@ -156,17 +178,19 @@ pub fn snapshot(
     Snapshot {
         at,
         windows: settings.windows.clone(),
-        organization: organization.values(&instant),
+        organization: organization.values(&instant, &instant.frames),
         teams: teams
             .into_iter()
             .map(|(team, level)| {
-                let values = level.values(&instant);
+                let values = level.values(&instant, instant.frames(team));
                 let info = BTreeMap::new();
                 (team.clone(), TeamValues { values, info })
             })
             .collect(),
         components: detail
-            .map(|((team, name), level)| ((team.clone(), name.clone()), level.values(&instant)))
+            .map(|((team, name), level)| {
+                ((team.clone(), name.clone()), level.values(&instant, instant.frames(team)))
+            })
             .collect(),
         deployed,
         excluded: excluded(linked, sources, at),

@@ -6,8 +6,10 @@ use proptest::prelude::*;
 use sextant::engine::interval::Interval;
 use sextant::engine::snapshot::{Bounds, LevelValues, Snapshot, WindowValues};
 use sextant::model::batch::Coverage;
+use sextant::model::day::Day;
 use sextant::model::fact::Change;
 use sextant::model::name::TeamSlug;
+use sextant::model::regressions::{QuietPeriod, TeamPatterns};
 use sextant::model::settings::Window;
 use sextant::model::time::Span;
 
@@ -162,6 +164,29 @@ fn on_a_weekend_there_are_no_more_days_of_work() {
         let found = present(bounds(&world.at(day * DAY))).replace(" lead", "");
         assert_eq!(found, expected, "day {day}");
     }
+}
+
+#[test]
+fn a_slow_time_is_its_teams_and_the_organisations_only_if_it_is_everybodys() {
+    let of = |patterns: &[&str]| {
+        let (begin, end) =
+            (Day::of(minute(90 * DAY), chrono_tz::Tz::UTC), Day::of(minute(99 * DAY), chrono_tz::Tz::UTC));
+        let teams = TeamPatterns::parse(patterns.iter().copied()).unwrap();
+        let quiet = QuietPeriod { from: begin, to: end, factor: 0.2, teams };
+        let world =
+            over(world(&[daily(100, 99)]), &["5d"]).set(|settings| settings.regressions.quiet = vec![quiet]);
+        let snapshot = world.at(100 * DAY);
+        let team = present(snapshot.teams[&TeamSlug::from("web")].values.windows[0].bounds);
+        let components: Vec<_> =
+            snapshot.components.values().map(|values| present(values.windows[0].bounds)).collect();
+        assert_eq!(components, [team.clone()], "a component is its team's");
+        (team.contains("deployments"), present(bounds(&snapshot)).contains("deployments"))
+    };
+    // Five days that are worth one are too few.
+    assert_eq!(of(&["another"]), (true, true));
+    assert_eq!(of(&["web"]), (false, false), "it is the only team");
+    assert_eq!(of(&["*"]), (false, false));
+    assert_eq!(of(&["*", "!web"]), (true, true));
 }
 
 #[test]

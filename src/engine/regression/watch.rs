@@ -1,6 +1,6 @@
 //! From what is linked and declared to the teams as they are looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::count::real;
 use crate::engine::dispersion::WeekShare;
@@ -14,7 +14,7 @@ use crate::engine::regression::suspect::{BLIND_MAX, Witness};
 use crate::model::batch::Inventory;
 use crate::model::day::Day;
 use crate::model::name::{SourceName, TeamSlug};
-use crate::model::regressions::{Accepted, RegressionSettings};
+use crate::model::regressions::{self, Accepted, RegressionSettings};
 use crate::model::settings::MetricSettings;
 use crate::model::time::Timestamp;
 
@@ -41,11 +41,20 @@ pub fn teams(
 
 /// A team's days: the organisation's holidays, and the slow times that were declared for it.
 pub fn calendar(settings: &MetricSettings, team: &TeamSlug) -> Calendar {
+    days(settings, |period| period.teams.matches(team))
+}
+
+/// The days of the organisation: its holidays, and the slow times of all of its teams.
+pub fn shared_calendar(settings: &MetricSettings, teams: &BTreeSet<TeamSlug>) -> Calendar {
+    days(settings, |period| teams.iter().all(|team| period.teams.matches(team)))
+}
+
+fn days(settings: &MetricSettings, is_meant: impl Fn(&regressions::QuietPeriod) -> bool) -> Calendar {
     let RegressionSettings { sensitivity: _, holidays: _, closed, quiet, accepted: _ } =
         &settings.regressions;
-    let own = quiet.iter().filter(|period| period.teams.matches(team));
+    let quiet = quiet.iter().filter(|period| is_meant(period));
     let quiet =
-        own.map(|period| QuietPeriod { from: period.from, to: period.to, factor: period.factor }).collect();
+        quiet.map(|period| QuietPeriod { from: period.from, to: period.to, factor: period.factor }).collect();
     Calendar { timezone: settings.timezone, closed: closed.clone(), quiet }
 }
 

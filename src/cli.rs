@@ -16,6 +16,7 @@ mod check;
 mod demo;
 mod health;
 mod replay;
+mod rules;
 mod run;
 
 /// Something failed that a change of the command line or the configuration would not mend.
@@ -78,6 +79,18 @@ enum Command {
         #[arg(long, value_name = "STATES.csv")]
         out: PathBuf,
     },
+    /// Alerting and recording rules for Prometheus, and Alertmanager's routing by team, from the same configuration.
+    Rules {
+        /// The configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The folder to write recording.yml, alerts.yml and alertmanager.example.yml into.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Where people reach Grafana: alerts then lead to its boards, else to sextant's own pages.
+        #[arg(long, value_name = "URL")]
+        grafana: Option<String>,
+    },
     /// Asks a running daemon whether it is ready; exit 0 or 1, for container health checks.
     Health {
         /// Where it serves.
@@ -129,6 +142,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo { listen } => demo::run(listen),
         Command::Check { config, online } => check::run(&config, online),
         Command::Replay { facts, out } => replay::run(&facts, &out),
+        Command::Rules { config, out, grafana } => rules::run(&config, &out, grafana),
         Command::Health { url } => health::run(&url),
     };
     match outcome {

@@ -34,6 +34,7 @@ mod negotiate;
 mod page;
 mod problem;
 mod reload;
+mod runbooks;
 mod signature;
 mod sources;
 mod webhook;
@@ -112,6 +113,7 @@ fn router(state: ServerState) -> Router {
         .route("/", get(landing))
         .route("/metrics", get(metrics))
         .route("/sources", get(sources_page))
+        .route("/runbooks/{alert}", get(runbooks::runbook))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload::reload))

@@ -53,6 +53,7 @@ mod regression_detector;
 mod regression_statistics;
 mod replay;
 mod rig;
+mod rules;
 mod server;
 mod sources_page;
 mod stage;

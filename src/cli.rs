@@ -17,6 +17,7 @@ mod demo;
 mod export;
 mod health;
 mod replay;
+mod rules;
 mod run;
 
 /// Something failed that a change of the command line or the configuration would not mend.
@@ -82,6 +83,18 @@ enum Command {
     /// History, recomputed by event time from the store: for `promtool tsdb create-blocks-from openmetrics`, other
     /// databases and notebooks. The daemon may be running.
     Export(export::Export),
+    /// Alerting and recording rules for Prometheus, and Alertmanager's routing by team, from the same configuration.
+    Rules {
+        /// The configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The folder to write recording.yml, alerts.yml and alertmanager.example.yml into.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Where people reach Grafana: alerts then lead to its boards, else to sextant's own pages.
+        #[arg(long, value_name = "URL")]
+        grafana: Option<String>,
+    },
     /// Asks a running daemon whether it is ready; exit 0 or 1, for container health checks.
     Health {
         /// Where it serves.
@@ -134,6 +147,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check { config, online } => check::run(&config, online),
         Command::Replay { facts, out } => replay::run(&facts, &out),
         Command::Export(wanted) => export::run(&wanted),
+        Command::Rules { config, out, grafana } => rules::run(&config, &out, grafana),
         Command::Health { url } => health::run(&url),
     };
     match outcome {

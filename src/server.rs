@@ -40,6 +40,7 @@ mod page;
 mod problem;
 mod read;
 mod reload;
+mod runbooks;
 mod series;
 mod signature;
 mod sources;
@@ -127,6 +128,7 @@ fn router(state: ServerState) -> Router {
         .route("/sources", get(sources_page))
         .route("/teams/{team}/{measure}", get(explain::page))
         .route("/api/v1/teams/{team}/explain/{measure}", get(explain::json))
+        .route("/runbooks/{alert}", get(runbooks::runbook))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload::reload))

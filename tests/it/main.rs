@@ -60,6 +60,7 @@ mod regression_statistics;
 mod regression_tracker;
 mod replay;
 mod rig;
+mod rules;
 mod series;
 mod server;
 mod server_explain;

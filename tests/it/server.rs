@@ -272,3 +272,16 @@ async fn shutdown_ends_idle_connections_and_refuses_new_ones() {
     let refused = client.get(format!("http://{address}/-/healthy")).send().await;
     assert!(refused.is_err());
 }
+
+#[tokio::test]
+async fn the_runbook_of_an_alert_is_at_its_name() {
+    let running = Running::start().await;
+    let (status, _, body) = running.get("/runbooks/DoraRegressed").await;
+    let body = String::from_utf8(body).unwrap();
+    assert_eq!(status, StatusCode::OK);
+    assert!(body.starts_with("DoraRegressed\n\n**Says**") && body.contains("**Clears**"), "{body}");
+    assert!(!body.contains("## "), "one alert's text and no other's: {body}");
+    let (status, _, _) = running.get("/runbooks/Dora").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    running.stop().await;
+}

@@ -1,0 +1,101 @@
+//! `sextant rules`: alerting and recording rules for Prometheus, and Alertmanager's routing by team, from the same
+//! configuration that the daemon runs with.
+//!
+//! All statistics live in the daemon: a rule reads a state, asks whether the data can be trusted, and keeps the label
+//! by which the alert finds its people. `config/prometheus` holds what this command writes for the example
+//! configuration; tests compare the two, and try every rule with `promtool`.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::{Failure, say};
+use crate::config::Config;
+use crate::model::time::Span;
+
+mod alert;
+mod collector;
+mod delivery;
+mod recording;
+mod routing;
+
+/// What rules depend on.
+struct Setting {
+    /// Where people reach the daemon; no slash at its end.
+    external_url: String,
+    /// Where people reach Grafana; no slash at its end.
+    grafana_url: Option<String>,
+    /// The longest window.
+    window: String,
+    /// A source that was not read for so long is stale.
+    stale_seconds: f64,
+}
+
+/// So many polls in a row may fail before the data is called stale …
+const POLLS_MISSED: f64 = 5.0;
+/// … but not before this: a short outage of an API concerns nobody.
+const STALE_SECONDS_MIN: f64 = 900.0;
+
+impl Setting {
+    fn of(config: &Config, grafana_url: Option<String>) -> Self {
+        let github = config.github.iter().map(|source| source.poll_interval);
+        let pagerduty = config.pagerduty.iter().map(|source| source.poll_interval);
+        let slowest = github.chain(pagerduty).max().map_or(0.0, Span::seconds);
+        let windows = config.metrics.windows.iter();
+        let longest = windows.max_by_key(|window| window.length).map(|window| window.label.clone());
+        Self {
+            external_url: config.server.external_url.clone(),
+            grafana_url: grafana_url.map(|url| url.trim_end_matches('/').to_owned()),
+            window: longest.unwrap_or_default(),
+            stale_seconds: STALE_SECONDS_MIN.max(slowest * POLLS_MISSED),
+        }
+    }
+
+    /// A text with its places filled in.
+    fn fill(&self, text: &str) -> String {
+        let text = text.replace("<window>", &self.window);
+        let text = text.replace("<stale>", &self.stale_seconds.to_string());
+        text.replace("<trusted>", recording::TRUSTED)
+    }
+}
+
+/// Writes the rules into a folder, which is made if it is not there.
+pub(super) fn run(path: &Path, out: &Path, grafana_url: Option<String>) -> Result<(), Failure> {
+    let config = Config::load(path).map_err(|errors| Failure::Usage(errors.to_string()))?;
+    if let Some(url) = &grafana_url
+        && !(url.starts_with("http://") || url.starts_with("https://"))
+    {
+        return Err(Failure::Usage(format!(
+            "error: --grafana {url:?} is no address; give http:// or https://"
+        )));
+    }
+    let setting = Setting::of(&config, grafana_url);
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let files = [
+        ("recording.yml", recording::file(&setting)),
+        ("alerts.yml", alert::file(&setting, &[&collector::GROUP, &delivery::GROUP]).context("alerts")?),
+        ("alertmanager.example.yml", routing::file(&config).context("routing")?),
+    ];
+    for (name, text) in files {
+        let file = out.join(name);
+        std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        say(&file.display().to_string());
+    }
+    Ok(())
+}
+
+/// A text as YAML has it in one line.
+fn quoted(text: &str) -> String {
+    // JSON is YAML.
+    serde_json::Value::from(text).to_string()
+}
+
+/// Lines, each indented by so many blanks.
+fn indented(text: &str, blanks: usize) -> String {
+    let indent = " ".repeat(blanks);
+    let lines = text
+        .trim()
+        .lines()
+        .map(|line| if line.is_empty() { String::new() } else { format!("{indent}{line}") });
+    lines.collect::<Vec<_>>().join("\n")
+}

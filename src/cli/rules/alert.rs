@@ -1,0 +1,119 @@
+//! An alert as data, and as YAML.
+
+use std::fmt::{self, Write as _};
+
+use super::{Setting, indented, quoted};
+
+/// Whom it is for: the value of the label `audience`, by which Alertmanager routes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Audience {
+    /// The team in the label `team`.
+    Team,
+    /// Those who run sextant.
+    Platform,
+}
+
+impl Audience {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Team => "team",
+            Self::Platform => "platform",
+        }
+    }
+}
+
+/// How much it matters: the value of the label `severity`. Nothing here wakes anybody.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Severity {
+    /// To be looked at in working hours.
+    Ticket,
+    /// To be known.
+    Info,
+}
+
+impl Severity {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Ticket => "ticket",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// Where one sees more: a page of the daemon, and a board of Grafana.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Board {
+    pub(super) page: &'static str,
+    pub(super) uid: &'static str,
+}
+
+impl Board {
+    pub(super) const COLLECTOR: Self = Self { page: "/sources", uid: "sextant-collector" };
+    pub(super) const TEAM: Self = Self { page: "/", uid: "sextant-team?var-team={{ $labels.team }}" };
+    pub(super) const MEASURE: Self = Self {
+        page: "/teams/{{ $labels.team }}/{{ $labels.measure }}",
+        uid: "sextant-team?var-team={{ $labels.team }}",
+    };
+}
+
+/// An alert. `<window>`, `<stale>` and `<trusted>` in its texts are filled in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Alert {
+    pub(super) name: &'static str,
+    /// What Prometheus evaluates.
+    pub(super) expr: &'static str,
+    /// For how long it must hold.
+    pub(super) hold: &'static str,
+    pub(super) severity: Severity,
+    pub(super) audience: Audience,
+    /// In one line, the same for every series.
+    pub(super) summary: &'static str,
+    /// What is so, in words and numbers.
+    pub(super) description: &'static str,
+    pub(super) board: Board,
+}
+
+/// Alerts that belong together.
+pub(super) struct Group {
+    pub(super) name: &'static str,
+    pub(super) alerts: &'static [Alert],
+}
+
+/// The file of all alerts.
+pub(super) fn file(setting: &Setting, groups: &[&Group]) -> Result<String, fmt::Error> {
+    let mut out = String::from(
+        "# What is worth a message, and why: docs/runbooks. Written by `sextant rules`; needs recording.yml beside it.\n\
+         groups:\n",
+    );
+    for group in groups {
+        writeln!(out, "  - name: {}\n    rules:", group.name)?;
+        for alert in group.alerts {
+            out.push_str(&alert.yaml(setting));
+        }
+    }
+    Ok(out)
+}
+
+impl Alert {
+    fn yaml(&self, setting: &Setting) -> String {
+        let Self { name, expr, hold, severity, audience, summary, description, board } = self;
+        let url = &setting.external_url;
+        let dashboard = match &setting.grafana_url {
+            Some(grafana) => format!("{grafana}/d/{}", board.uid),
+            None => format!("{url}{}", board.page),
+        };
+        format!(
+            "      - alert: {name}\n        expr: |\n{expr}\n        for: {hold}\n        labels:\n          \
+             severity: {severity}\n          audience: {audience}\n        annotations:\n          \
+             summary: {summary}\n          description: {description}\n          runbook_url: {runbook}\n          \
+             dashboard_url: {dashboard}\n",
+            expr = indented(&setting.fill(expr), 10),
+            severity = severity.label(),
+            audience = audience.label(),
+            summary = quoted(summary),
+            description = quoted(&setting.fill(description)),
+            runbook = quoted(&format!("{url}/runbooks/{name}")),
+            dashboard = quoted(&dashboard),
+        )
+    }
+}

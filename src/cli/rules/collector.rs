@@ -1,0 +1,118 @@
+//! Alerts about ourselves: a number that cannot be trusted says so before anybody acts on it.
+
+use super::alert::{Alert, Audience, Board, Group, Severity};
+
+pub(super) const GROUP: Group = Group { name: "sextant-collector", alerts: &ALERTS };
+
+/// One about the daemon or its data.
+const fn about_us(
+    name: &'static str,
+    hold: &'static str,
+    expr: &'static str,
+    summary: &'static str,
+    description: &'static str,
+) -> Alert {
+    let (severity, audience) = (Severity::Ticket, Audience::Platform);
+    Alert { name, expr, hold, severity, audience, summary, description, board: Board::COLLECTOR }
+}
+
+const ALERTS: [Alert; 11] = [
+    about_us(
+        "SextantAbsent",
+        "10m",
+        "absent(sextant_build_info)",
+        "Nothing scrapes sextant, or it does not run.",
+        "Prometheus has had no metrics of sextant for ten minutes: no board is current, and no other alert can fire.",
+    ),
+    about_us(
+        "SextantSourceDown",
+        "15m",
+        "sextant_source_up == 0",
+        "A source cannot be read.",
+        "The last polls of {{ $labels.source }} ({{ $labels.kind }}) failed. The last values stay; nothing newer is known.",
+    ),
+    about_us(
+        "SextantDataStale",
+        "5m",
+        "time() - sextant_source_last_success_timestamp_seconds > <stale>",
+        "A source was not read for too long.",
+        "{{ $labels.source }} was read {{ $value | humanizeDuration }} ago for the last time. What happened since is missing \
+         in all numbers.",
+    ),
+    about_us(
+        "SextantSnapshotStale",
+        "5m",
+        "time() - sextant_snapshot_timestamp_seconds > 300",
+        "The numbers are not computed any more.",
+        "The newest snapshot is {{ $value | humanizeDuration }} old; one is made each minute. The log says why.",
+    ),
+    about_us(
+        "SextantBudgetExhausted",
+        "1h",
+        "rate(sextant_source_throttled_seconds_total[30m]) > 0.5",
+        "A source waits for its rate limit most of the time.",
+        "{{ $labels.source }} has spent {{ $value | humanizePercentage }} of the last half hour waiting, to stay inside its \
+         share of the rate limit. Numbers come late.",
+    ),
+    about_us(
+        "SextantPermissionMissing",
+        "15m",
+        "increase(sextant_source_request_failures_total{reason=\"forbidden\"}[3h]) > 0",
+        "A token may not read what it should.",
+        "{{ $labels.source }} was refused something. /sources names the permission; what needs it is missing in all \
+         numbers.",
+    ),
+    about_us(
+        "SextantBackfillStuck",
+        "1h",
+        "
+  sextant_source_backfill_complete == 0
+and on (job, instance, source)
+  sextant_source_backfill_progress_ratio - sextant_source_backfill_progress_ratio offset 6h <= 0
+",
+        "The history of a source is not read any further.",
+        "The history of {{ $labels.source }} is incomplete, and nothing of it was read in six hours. Long windows are not \
+         complete.",
+    ),
+    about_us(
+        "SextantReloadFailed",
+        "5m",
+        "sextant_config_last_reload_successful == 0",
+        "The configuration was changed and is not in force.",
+        "The last reload failed; what ran before still runs. `sextant check` says what is wrong, with its line.",
+    ),
+    about_us(
+        "SextantSeriesDropped",
+        "15m",
+        "sextant_series_dropped > 0",
+        "Some series are not exposed.",
+        "{{ $value }} series are above `max_series` and left out, components first.",
+    ),
+    about_us(
+        "SextantCoverageLow",
+        "6h",
+        "
+max by (team) (
+  dora_team_coverage_ratio{kind=\"deployments_with_changes\", window=\"<window>\"} < 0.5
+  and on (job, instance, team) dora_team_deployments{window=\"<window>\"} >= 10
+  and on (job, instance) <trusted> == 1
+)
+",
+        "Most deployments of a team cannot be told what they changed.",
+        "Only {{ $value | humanizePercentage }} of the deployments of {{ $labels.team }} in <window> have a commit and a \
+         predecessor that are known: lead time and reverts are of those alone.",
+    ),
+    about_us(
+        "DoraDataSuspect",
+        "1h",
+        "
+max by (team, measure) (
+  dora_team_state{state=\"data_suspect\"}
+  and on (job, instance) <trusted> == 1
+) == 1
+",
+        "A number moved, probably because its data did.",
+        "{{ $labels.measure }} of {{ $labels.team }} would count as a regression, but what it is made of changed with it. \
+         The evidence page says what; nothing is said to the team.",
+    ),
+];

@@ -13,7 +13,7 @@ use sextant::demo::serve::{Options, serve};
 use sextant::demo::world::SharedWorld;
 use sextant::engine;
 use sextant::engine::series::{Instants, Past};
-use sextant::engine::snapshot::{Completeness, WindowValues};
+use sextant::engine::snapshot::WindowValues;
 use sextant::model::time::{Span, Timestamp};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -61,14 +61,14 @@ impl Stand {
             Config::parse(&toml, "sextant.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         let clock = Arc::new(WorldClock(shared));
         let daemon = Daemon::start(config.clone(), Arc::clone(&clock) as _).await.unwrap();
-        let mut computed = daemon.computed();
-        let complete = computed.wait_for(|newest| {
-            newest.as_ref().is_some_and(|computed| {
-                let windows = &computed.snapshot.organization.windows;
-                windows.iter().all(|window| window.complete == Completeness::Complete)
-            })
-        });
-        let past = complete.await.unwrap().as_ref().unwrap().past.clone();
+        let metrics = format!("http://{}/metrics", daemon.address());
+        until("all of history has been read", async || {
+            let (_, metrics) = get(&metrics).await.unwrap_or_default();
+            let read = metrics.lines().filter(|line| line.starts_with("sextant_source_backfill_complete"));
+            read.filter(|line| line.ends_with(" 1")).count() == 2
+        })
+        .await;
+        let past = daemon.computed().borrow().as_ref().unwrap().past.clone();
         Self { config, clock, daemon, past, directory, _servers: stop.drop_guard() }
     }
 

@@ -19,7 +19,7 @@ use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::exposition::Published;
@@ -31,7 +31,10 @@ mod connection;
 mod deliveries;
 mod deployments;
 mod events;
+mod evidence;
+mod explain;
 mod inbound;
+mod measure_page;
 mod negotiate;
 mod page;
 mod problem;
@@ -70,6 +73,8 @@ pub struct ServerState {
     bodies: Bodies,
     computing: Computing,
     deliveries: Deliveries,
+    /// Places for those who ask why a team stands as it does.
+    explaining: Arc<Semaphore>,
 }
 
 impl ServerState {
@@ -84,6 +89,7 @@ impl ServerState {
             bodies: Bodies::new(),
             computing: Computing::new(),
             deliveries: Deliveries::default(),
+            explaining: Arc::new(Semaphore::new(explain::EXPLAINED_AT_ONCE)),
         }
     }
 
@@ -119,6 +125,8 @@ fn router(state: ServerState) -> Router {
         .route("/", get(landing))
         .route("/metrics", get(metrics))
         .route("/sources", get(sources_page))
+        .route("/teams/{team}/{measure}", get(explain::page))
+        .route("/api/v1/teams/{team}/explain/{measure}", get(explain::json))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload::reload))

@@ -287,7 +287,8 @@ impl Team {
             });
         let recovery = self.truth.recovery_hours * longer * (1.1 * self.random.normal()).exp();
         let fails = self.random.chance(fails);
-        let failure = fails.then(|| Failed { started_at: at, recovered_at: Some(at.plus(hours(recovery))) });
+        let recovered_at = Some(at.plus(hours(recovery)));
+        let failure = fails.then_some(Failed { started_at: at, known_at: at, recovered_at });
         Deployed { at, lead_times, unplanned: self.random.chance(reworked), failure }
     }
 

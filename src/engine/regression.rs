@@ -6,13 +6,22 @@
 //! large enough to matter. A state changes only if two looks on end agree, and a regression is measured against the
 //! baseline that it began from until it is over.
 
+pub mod collected;
 pub mod compare;
 pub mod detect;
 pub mod explain;
+pub mod facts;
 pub mod headline;
+pub mod live;
 pub mod machine;
 pub mod organization;
+pub mod past;
+pub mod pointers;
 pub mod rank;
 pub mod score;
 pub mod series;
+pub mod standing;
+pub mod suspect;
 pub mod threshold;
+pub mod tracker;
+pub mod watch;

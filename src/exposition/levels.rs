@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use crate::catalogue::{Label, Level, LevelGauge, Metric, OUTCOMES, Sample};
+use crate::engine::interval::Interval;
 use crate::engine::snapshot::{
-    Completeness, Delivery, Incidents, LevelValues, PHASES, Quantiles, Snapshot, WindowValues,
+    Bounds, Completeness, Delivery, Incidents, LevelValues, PHASES, Quantiles, Snapshot, WindowValues,
 };
 use crate::model::settings::Window;
 use crate::model::time::{Span, Timestamp};
@@ -31,6 +32,8 @@ enum Reading {
     IncidentTimes(fn(&Incidents) -> Quantiles),
     /// Incidents started, by severity.
     Started,
+    /// Of each window: what a measure lies in.
+    Bound(fn(&Bounds) -> Option<Interval>),
     /// Coverage, by kind.
     Coverage,
     /// Whether the history covers the window.
@@ -41,6 +44,7 @@ fn reading(gauge: LevelGauge) -> Reading {
     match gauge {
         LevelGauge::Deployments => Reading::Delivery(|delivery| Some(count(delivery.deployments))),
         LevelGauge::DeploymentsPerDay => Reading::Delivery(|delivery| Some(delivery.deployments_per_day)),
+        LevelGauge::DeploymentsPerDayBound => Reading::Bound(|bounds| bounds.deployments_per_day),
         LevelGauge::DeploymentDates => Reading::Delivery(|delivery| Some(count(delivery.deployment_dates))),
         LevelGauge::DeploymentAttempts => Reading::Attempts,
         LevelGauge::LastDeployment => {
@@ -52,24 +56,29 @@ fn reading(gauge: LevelGauge) -> Reading {
         }
         LevelGauge::BotChanges => Reading::Delivery(|delivery| Some(count(delivery.bot_changes))),
         LevelGauge::LeadTime => Reading::DeliveryTimes(|delivery| delivery.lead_time),
+        LevelGauge::LeadTimeBound => Reading::Bound(|bounds| bounds.lead_time),
         LevelGauge::LeadTimePhase => Reading::Phases,
         LevelGauge::FailedDeployments => {
             Reading::Delivery(|delivery| Some(count(delivery.failed_deployments)))
         }
         LevelGauge::ChangeFailRatio => Reading::Delivery(|delivery| delivery.change_fail_ratio),
+        LevelGauge::ChangeFailRatioBound => Reading::Bound(|bounds| bounds.change_fail_ratio),
         LevelGauge::ReworkDeployments => {
             Reading::Delivery(|delivery| Some(count(delivery.rework_deployments)))
         }
         LevelGauge::ReworkRatio => Reading::Delivery(|delivery| delivery.rework_ratio),
+        LevelGauge::ReworkRatioBound => Reading::Bound(|bounds| bounds.rework_ratio),
         LevelGauge::RecoveredDeployments => {
             Reading::Delivery(|delivery| Some(count(delivery.recovered_deployments)))
         }
         LevelGauge::RecoveryTime => Reading::DeliveryTimes(|delivery| delivery.recovery_time),
+        LevelGauge::RecoveryTimeBound => Reading::Bound(|bounds| bounds.recovery_time),
         LevelGauge::UnrecoveredDeployments => {
             Reading::Level(|values| values.unrecovered_deployments.map(count))
         }
         LevelGauge::Incidents => Reading::Started,
         LevelGauge::IncidentsPerDay => Reading::Incidents(|incidents| Some(incidents.per_day)),
+        LevelGauge::IncidentsPerDayBound => Reading::Bound(|bounds| bounds.incidents_per_day),
         LevelGauge::OpenIncidents => Reading::Open,
         LevelGauge::ResolvedIncidents => Reading::Incidents(|incidents| Some(count(incidents.resolved))),
         LevelGauge::IncidentResolution => Reading::IncidentTimes(|incidents| incidents.resolution_time),
@@ -143,6 +152,7 @@ impl<'a> Series<'a> {
             | Reading::Incidents(_)
             | Reading::IncidentTimes(_)
             | Reading::Started
+            | Reading::Bound(_)
             | Reading::Coverage
             | Reading::Complete => {
                 for (place, (window, values)) in windows.iter().zip(&values.windows).enumerate() {
@@ -157,7 +167,7 @@ impl<'a> Series<'a> {
     }
 
     fn window(&mut self, reading: &Reading, window: &'a str, values: &'a WindowValues) {
-        let WindowValues { delivery, incidents, coverage, complete, bounds: _ } = values;
+        let WindowValues { delivery, incidents, coverage, complete, bounds } = values;
         match (reading, delivery, incidents) {
             (Reading::Delivery(read), Some(delivery), _) => self.push(&[window], read(delivery)),
             (Reading::DeliveryTimes(read), Some(delivery), _) => self.quantiles(&[window], read(delivery)),
@@ -177,6 +187,12 @@ impl<'a> Series<'a> {
             (Reading::Started, _, Some(incidents)) => {
                 for (severity, started) in &incidents.started {
                     self.push(&[window, severity.as_str()], Some(count(*started)));
+                }
+            }
+            (Reading::Bound(read), _, _) => {
+                if let Some(Interval { lower, upper }) = read(bounds) {
+                    self.push(&[window, "lower"], Some(lower));
+                    self.push(&[window, "upper"], Some(upper));
                 }
             }
             (Reading::Coverage, _, _) => {

@@ -12,6 +12,10 @@ use super::{Answer, Failure, Http, Reason, address, limits, verdict};
 const REDIRECTS_MAX: usize = 3;
 /// Of an error's body only a message is of interest.
 const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
+/// What is said where nobody vouches for a server.
+const UNTRUSTED: &str = "invalid peer certificate: UnknownIssuer";
+/// What to do about that.
+const TRUST: &str = "; if the server's certificate is your own, name the authority that signed it in ca_file";
 /// Not even a chain of causes is worth more.
 const CAUSES_MAX: usize = 8;
 
@@ -177,7 +181,7 @@ impl Http {
     fn broken(&self, question: &Question<'_>, error: &reqwest::Error, secret: &SecretString) -> Failure {
         let reason = if error.is_timeout() { Reason::Timeout } else { Reason::Network };
         let said = verdict::snippet(&causes(error), Some(secret));
-        self.failure(reason, &format!("{}: {said}", question.name()))
+        self.failure(reason, &format!("{}: {said}{}", question.name(), advice(&said)))
     }
 }
 
@@ -188,6 +192,11 @@ impl Question<'_> {
         url.set_query(None);
         format!("{} {url}", self.method)
     }
+}
+
+/// What to do about a connection that failed, where that is not plain.
+pub(super) fn advice(said: &str) -> &'static str {
+    if said.contains(UNTRUSTED) { TRUST } else { "" }
 }
 
 /// The error and what is behind it, without the address, which has the query in it.

@@ -6,7 +6,7 @@ use std::error::Error;
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 
-use super::exchange::causes;
+use super::exchange::{advice, causes};
 use super::{Failure, Http, Reason, verdict};
 
 impl Http {
@@ -55,7 +55,8 @@ impl Http {
             None => (Reason::Network, "the request could not be sent".to_owned()),
         };
         self.shared.telemetry.failure(reason.as_str());
-        self.failure(reason, &format!("{what}: {}", verdict::snippet(&said, Some(secret))))
+        let said = verdict::snippet(&said, Some(secret));
+        self.failure(reason, &format!("{what}: {said}{}", advice(&said)))
     }
 
     /// What went wrong before anything was sent, counted.

@@ -26,6 +26,8 @@ pub enum Stream {
     Tags,
     /// Workflow runs.
     Runs,
+    /// One workflow run, by the source's number of it, that was run again: lists show it where it was before.
+    Run(u64),
     /// Issues, which may be incidents.
     Issues,
     /// Teams and what they hold.

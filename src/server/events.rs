@@ -45,6 +45,13 @@ struct Payload {
     ref_type: Option<String>,
     repository: Option<Repository>,
     pull_request: Option<PullRequest>,
+    workflow_run: Option<WorkflowRun>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WorkflowRun {
+    id: Option<u64>,
+    run_attempt: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,7 +102,7 @@ fn parts(event: &str, payload: &Payload) -> Vec<Dirty> {
         "release" => of_repository(&[Stream::Releases, Stream::Tags]),
         // What runs is not an outcome yet.
         "workflow_run" => match payload.action.as_deref() {
-            Some("completed") => of_repository(&[Stream::Runs]),
+            Some("completed") => of_repository(&completed(payload.workflow_run.as_ref())),
             Some(_) | None => Vec::new(),
         },
         "issues" => of_repository(&[Stream::Issues]),
@@ -109,6 +116,13 @@ fn parts(event: &str, payload: &Payload) -> Vec<Dirty> {
         "team" | "team_add" => vec![teams],
         _ => Vec::new(),
     }
+}
+
+/// The newest runs, and a run by itself if it is not new.
+fn completed(run: Option<&WorkflowRun>) -> Vec<Stream> {
+    let again = run.filter(|run| run.run_attempt.is_some_and(|attempt| attempt > 1));
+    let again = again.and_then(|run| run.id).map(Stream::Run);
+    std::iter::once(Stream::Runs).chain(again).collect()
 }
 
 /// A tag, or the default branch; other branches are nobody's history.
@@ -139,7 +153,8 @@ mod tests {
     fn an_event_names_a_part_of_a_repository() {
         let with = |more: &str| format!(r#"{{"repository": {{"id": 7, "default_branch": "main"}}{more}}}"#);
         let merged = r#", "action": "closed", "pull_request": {"merged_at": "2026-11-20T12:00:00Z"}"#;
-        let rows: [(&str, &str, &[Stream]); 21] = [
+        let again = r#", "action": "completed", "workflow_run": {"id": 5, "run_attempt": 2}"#;
+        let rows: [(&str, &str, &[Stream]); 22] = [
             ("push", r#", "ref": "refs/heads/main""#, &[Stream::Commits]),
             ("push", r#", "ref": "refs/heads/topic""#, &[]),
             ("push", r#", "ref": "refs/tags/v1""#, &[Stream::Tags]),
@@ -154,6 +169,7 @@ mod tests {
             ("deployment_status", "", &[Stream::Deployments]),
             ("release", "", &[Stream::Releases, Stream::Tags]),
             ("workflow_run", r#", "action": "completed""#, &[Stream::Runs]),
+            ("workflow_run", again, &[Stream::Runs, Stream::Run(5)]),
             ("workflow_run", r#", "action": "requested""#, &[]),
             ("issues", "", &[Stream::Issues]),
             ("custom_property_values", "", &[Stream::Repository]),

@@ -3,12 +3,14 @@
 
 use askama::Template;
 
-use crate::engine::snapshot::{Completeness, LevelValues, WindowValues};
+use crate::engine::snapshot::{Completeness, LevelValues, Snapshot, WindowValues};
 use crate::exposition::{Published, SourceState};
+use crate::model::day::Day;
+use crate::model::name::TeamSlug;
 use crate::model::settings::Window;
 use crate::model::time::Timestamp;
 
-use super::words;
+use super::{measure_page, words};
 
 /// Windows side by side: more do not fit a phone.
 const WINDOWS_SHOWN: usize = 2;
@@ -25,6 +27,9 @@ struct Landing<'a> {
     at: Option<Timestamp>,
     teams: Vec<Team<'a>>,
     teams_left_out: usize,
+    has_guardrails: bool,
+    /// What half of the teams show on the newest day.
+    notes: Vec<Together>,
     sources: &'a [SourceState],
     series: usize,
     series_dropped: usize,
@@ -34,6 +39,23 @@ struct Team<'a> {
     name: &'a str,
     windows: Vec<Heading<'a>>,
     measures: Vec<Measure>,
+    guardrails: Vec<Guardrail<'a>>,
+    standings: Vec<StandingLine>,
+}
+
+/// How the team stands to a guardrail.
+struct Guardrail<'a> {
+    name: &'a str,
+    state: &'static str,
+    words: String,
+}
+
+/// How a team stands in a measure.
+struct StandingLine {
+    title: &'static str,
+    path: String,
+    state: &'static str,
+    since: Day,
 }
 
 struct Heading<'a> {
@@ -79,6 +101,8 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
             at: None,
             teams: Vec::new(),
             teams_left_out: 0,
+            has_guardrails: false,
+            notes: Vec::new(),
             sources: &[],
             series: 0,
             series_dropped: 0,
@@ -91,8 +115,10 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
         version,
         organization: &published.organization,
         at: Some(snapshot.at),
-        teams: teams.map(|(slug, values)| team(slug.as_str(), &snapshot.windows, &values.values)).collect(),
+        teams: teams.map(|(slug, values)| team(slug, published, &values.values)).collect(),
+        has_guardrails: !snapshot.guardrails.is_empty(),
         teams_left_out: snapshot.teams.len().saturating_sub(TEAMS_SHOWN_MAX),
+        notes: notes(published),
         sources: &published.sources,
         series: published.rendered.series,
         series_dropped: published.rendered.dropped,
@@ -100,17 +126,52 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
     page.render()
 }
 
-fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<'a> {
+/// That half of the teams look the same.
+struct Together {
+    title: &'static str,
+    teams: usize,
+    of: usize,
+    from: Day,
+}
+
+fn notes(published: &Published) -> Vec<Together> {
+    let tracker = &published.background.tracker;
+    let today = tracker.notes().iter().filter(|note| Some(note.to) == tracker.newest_day());
+    let notes = today.map(|note| Together {
+        title: measure_page::title(note.measure),
+        teams: note.teams,
+        of: note.of,
+        from: note.from,
+    });
+    notes.collect()
+}
+
+fn standings(slug: &TeamSlug, published: &Published) -> Vec<StandingLine> {
+    let newest = published.background.tracker.newest(slug);
+    let lines = newest.map(|look| StandingLine {
+        title: measure_page::title(look.measure),
+        path: format!("/teams/{}/{}", words::segment(slug.as_str()), look.measure.label()),
+        state: measure_page::state(look.state),
+        since: look.since,
+    });
+    lines.collect()
+}
+
+fn team<'a>(slug: &'a TeamSlug, published: &'a Published, values: &LevelValues) -> Team<'a> {
+    let snapshot = &published.snapshot;
     // A team of which nothing is known has no values at all.
     let unknown = WindowValues::default();
     let known = values.windows.iter().chain(std::iter::repeat(&unknown));
-    let shown: Vec<(&Window, &WindowValues)> = windows.iter().zip(known).take(WINDOWS_SHOWN).collect();
+    let shown: Vec<(&Window, &WindowValues)> =
+        snapshot.windows.iter().zip(known).take(WINDOWS_SHOWN).collect();
     let row = |name, cell: fn(&WindowValues) -> Cell| Measure {
         name,
         cells: shown.iter().map(|(_, values)| cell(values)).collect(),
     };
     Team {
-        name,
+        name: slug.as_str(),
+        guardrails: guardrails(slug, snapshot),
+        standings: standings(slug, published),
         windows: shown
             .iter()
             .map(|(window, values)| Heading {
@@ -150,6 +211,19 @@ fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<
             }),
         ],
     }
+}
+
+fn guardrails<'a>(team: &TeamSlug, snapshot: &'a Snapshot) -> Vec<Guardrail<'a>> {
+    // They are in the order of teams.
+    let all = &snapshot.guardrails;
+    let begin = all.partition_point(|standing| standing.team < *team);
+    let own = all.iter().skip(begin).take_while(|standing| standing.team == *team);
+    let shown = own.map(|standing| Guardrail {
+        name: &standing.guardrail,
+        state: standing.state.label(),
+        words: standing.words(),
+    });
+    shown.collect()
 }
 
 fn cell(words: Option<String>, n: Option<u64>, n_min: u64) -> Cell {

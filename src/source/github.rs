@@ -54,6 +54,7 @@ mod reader;
 mod releases;
 mod reply;
 mod reread;
+mod run_again;
 mod run_pages;
 mod run_windows;
 mod runs;
@@ -280,6 +281,7 @@ impl Github {
         self.only = None;
         self.tell_what_is_left_out(&mut problems);
         self.tell_what_is_denied(&mut problems);
+        self.tell_of_runs(&mut problems);
         for failure in &self.standing {
             problems.push(failure.clone());
         }
@@ -320,7 +322,12 @@ impl Github {
                 (_, None, _) => told.repositories = true,
                 (_, Some(tracked), Some(number)) => {
                     told.repositories |= !tracked.is_active();
-                    tracked.forced.insert(*stream);
+                    if let Stream::Run(run) = stream {
+                        tracked.again.insert(*run);
+                        tracked.forced.insert(Stream::Runs);
+                    } else {
+                        tracked.forced.insert(*stream);
+                    }
                     known.insert(*number);
                 }
                 (_, Some(_), None) => {}

@@ -18,6 +18,7 @@ use crate::model::batch::{
     Applied, Batch, CountedKey, CounterKey, Cursor, Inventory, RepositoryFacts, Scope, StoredIncident,
 };
 use crate::model::name::{RepositoryId, SourceName};
+use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
 use crate::store::settled::Settled;
 use crate::store::sqlite::lane::Lane;
 use crate::store::{Counters, FactStore, StoreError};
@@ -27,6 +28,7 @@ mod lane;
 mod open;
 mod packed;
 mod read;
+mod turns;
 mod write;
 
 /// How `store.url` begins for SQLite.
@@ -128,6 +130,20 @@ impl FactStore for SqliteStore {
     ) -> Result<(), StoreError> {
         self.writer
             .run("store counters", move |connection| write::count(connection, &increments, &counted))
+            .await
+    }
+
+    async fn turns(&self) -> Result<Vec<StoredTurn>, StoreError> {
+        self.reader.run("read changes of states", turns::read).await
+    }
+
+    async fn record_turns(
+        &self,
+        seen: Vec<SeenTurn>,
+        withdrawn: Vec<(u64, Withdrawal)>,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run("store changes of states", move |connection| turns::record(connection, &seen, &withdrawn))
             .await
     }
 }

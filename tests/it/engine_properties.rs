@@ -153,7 +153,7 @@ pub(crate) fn worlds() -> impl Strategy<Value = World> {
 }
 
 /// What one could know at `at`.
-fn truncated(world: &World, at: i64) -> World {
+pub(crate) fn truncated(world: &World, at: i64) -> World {
     let at = minute(at);
     let mut known = world.clone();
     for repo in &mut known.repos {

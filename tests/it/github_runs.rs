@@ -4,6 +4,7 @@ use sextant::demo::world::repository::RepositoryKey;
 use sextant::demo::world::workflow::{Conclusion, Progress, WorkflowKey};
 use sextant::http::Reason;
 use sextant::model::batch::Contact;
+use sextant::model::dirty::Stream;
 use sextant::model::fact::{Origin, Outcome};
 use sextant::model::name::CommitId;
 use sextant::model::settings::{DeploymentsFrom, RunRule};
@@ -109,6 +110,37 @@ async fn an_old_run_that_is_run_again_is_found_within_a_day_and_what_github_dele
     stand.world.tell(|world| world.delete_runs(shop, later(20), later(26)));
     poll_at(&mut stand, later(50)).await;
     assert_eq!(attempts(&stand, shop).await.len(), 13);
+}
+
+#[tokio::test]
+async fn a_webhook_that_names_an_old_run_that_was_run_again_shows_it_at_once() {
+    let (mut stand, shop, workflow, commit) = stand().await;
+    let (number, runs) = stand.world.tell(|world| {
+        let runs: Vec<_> = (0..8)
+            .map(|n| {
+                let run = world.start_run(workflow, "push", commit, ago(90 - 5 * n));
+                world.finish_run(run, Conclusion::Success, ago(89 - 5 * n));
+                run
+            })
+            .collect();
+        (world.at(shop).database_id, runs)
+    });
+    poll_at(&mut stand, now()).await;
+    let (old, before) = (runs[0], attempts(&stand, shop).await.len());
+    stand.world.tell(|world| {
+        world.rerun(old, later(1));
+        world.finish_run(old, Conclusion::Failure, later(2));
+        world.advance(later(3));
+    });
+    stand.told(Some(number), Stream::Runs).await;
+    assert_eq!(attempts(&stand, shop).await.len(), before, "it is not among the newest");
+    let (requests, _) = stand.told(Some(number), Stream::Run(old.database_id)).await;
+    assert_eq!(requests, 4, "a look at the repository, one at its workflows, the run, and its first attempt");
+    let stored = attempts(&stand, shop).await;
+    let (again, contact) = &stored[&format!("run:{}/2", old.database_id)];
+    assert_eq!((again.created_at, again.finished), (later(1), Some((Outcome::Failure, later(2)))));
+    assert_eq!((stored.len(), *contact), (before + 1, Contact::Live));
+    stand.told(Some(number), Stream::Run(4_711)).await;
 }
 
 #[tokio::test]

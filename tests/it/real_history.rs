@@ -14,6 +14,7 @@ use sextant::demo::world::SharedWorld;
 use sextant::engine;
 use sextant::engine::series::{Instants, Past};
 use sextant::engine::snapshot::WindowValues;
+use sextant::exposition::history;
 use sextant::model::time::{Span, Timestamp};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -267,12 +268,13 @@ fn is_openmetrics(text: &str, samples: usize) {
     assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), samples);
 }
 
-/// The newest value of each series is the one that is on `/metrics`: all gauges of the three levels, and no other.
+/// The newest value of each series is the one that is on `/metrics`: all gauges of the three levels but intervals and
+/// what the detector and guardrails say, and no other.
 async fn is_what_is_shown(openmetrics: &str, stand: &Stand) {
     let (_, metrics) = get(&format!("http://{}/metrics", stand.daemon.address())).await.unwrap();
     let of_levels = |line: &&str| {
-        ["dora_organization_", "dora_team_", "dora_component_"].iter().any(|name| line.starts_with(name))
-            && !line.starts_with("dora_team_info")
+        let name = line.split(['{', ' ']).next().unwrap();
+        history::metrics().any(|metric| metric.name == name)
     };
     let shown: BTreeSet<&str> = metrics.lines().filter(of_levels).collect();
     let newest = format!(" {}", now().seconds());

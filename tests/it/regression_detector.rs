@@ -64,6 +64,7 @@ fn team(salt: i64, days: i64, daily: impl Fn(i64) -> Daily) -> TeamSeries {
                 unplanned: chance(day * 13 + number, salt + 2) < 6,
                 failure: failed.then(|| Failed {
                     started_at: at,
+                    known_at: at,
                     recovered_at: Some(at.plus(Span::from_hours(1 + drawn % 5))),
                 }),
             });
@@ -308,6 +309,7 @@ fn any_team() -> impl Strategy<Value = TeamSeries> {
             let at = at(day, minute);
             let failure = failed.map(|minutes| Failed {
                 started_at: at,
+                known_at: at,
                 recovered_at: (minutes % 7 != 0).then(|| at.plus(Span::from_minutes(minutes))),
             });
             Deployed { at, lead_times: vec![Span::from_minutes(lead)], unplanned, failure }

@@ -50,6 +50,8 @@ pub(crate) struct Rig {
     pub(crate) config: Config,
     pub(crate) store: SqliteStore,
     pub(crate) github: Github,
+    /// Further sources of GitHub, which share its limits.
+    pub(crate) others: Vec<Github>,
     pub(crate) pagerduty: Option<Pagerduty>,
     recompute: Recompute<SqliteStore>,
     pending: Changes,
@@ -113,6 +115,11 @@ impl Rig {
         let governors = Governors::default();
         let own = telemetry.source("acme-github", "github");
         let github = Github::new(config.github[0].clone(), &governors, Arc::clone(&clock), own).unwrap();
+        let others = config.github.iter().skip(1).map(|config| {
+            let own = telemetry.source(config.name.as_str(), "github");
+            Github::new(config.clone(), &governors, Arc::clone(&clock), own).unwrap()
+        });
+        let others = others.collect();
         let pagerduty = config.pagerduty.first().map(|config| {
             let own = telemetry.source("acme-pagerduty", "pagerduty");
             Pagerduty::new(config.clone(), &governors, Arc::clone(&clock), own).unwrap()
@@ -127,6 +134,7 @@ impl Rig {
             config,
             store,
             github,
+            others,
             pagerduty,
             recompute,
             pending,
@@ -162,6 +170,26 @@ impl Rig {
         let (outcome, changes) = poll(&self.world, &self.store, telemetry, &mut self.github).await;
         self.pending.merge(changes);
         outcome
+    }
+
+    /// One poll of the first two sources of GitHub, at the same time.
+    pub(crate) async fn poll_both(&mut self) -> (Result<(), PollError>, Result<(), PollError>) {
+        let Self { world, store, telemetry, github, others, config, .. } = self;
+        let first = telemetry.source("acme-github", "github");
+        let second = telemetry.source(config.github[1].name.as_str(), "github");
+        let one = Box::pin(poll(world, store, first, github));
+        let other = Box::pin(poll(world, store, second, &mut others[0]));
+        let ((one, changed), (other, changed_too)) = tokio::join!(one, other);
+        self.pending.merge(changed);
+        self.pending.merge(changed_too);
+        (one, other)
+    }
+
+    /// What `/sources` says is wrong with the last poll of GitHub.
+    pub(crate) fn told(&self) -> Vec<String> {
+        let problems = self.telemetry.last_problems();
+        let of_github = problems.into_iter().filter(|(source, _)| source == "acme-github");
+        of_github.flat_map(|(_, problems)| problems.words).collect()
     }
 
     pub(crate) async fn poll_pagerduty(&mut self) -> Result<(), PollError> {

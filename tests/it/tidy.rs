@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("exposition", &["model", "engine", "catalogue", "telemetry"]),
     ("remote_read", &["model", "engine"]),
     ("server", &["exposition", "model", "engine", "remote_read", "store", "telemetry"]),
-    ("config", &["model", "source", "telemetry"]),
+    ("config", &["model", "source", "clock", "telemetry"]),
     ("demo", &["model", "telemetry"]),
     (
         "daemon",

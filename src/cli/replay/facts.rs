@@ -89,7 +89,7 @@ fn deployments(folder: &Path, mistakes: &mut Mistakes) -> Vec<Deployed> {
         }
         let at = row.time("finished_at")?;
         let recovered_at = row.time_or_none("recovered_at")?;
-        let failure = row.flag("failed")?.then_some(Failed { started_at: at, recovered_at });
+        let failure = row.flag("failed")?.then_some(Failed { started_at: at, known_at: at, recovered_at });
         places.insert(id.to_owned(), Some(deployments.len()));
         deployments.push(Deployed { at, lead_times: Vec::new(), unplanned: row.flag("unplanned")?, failure });
         Ok(())

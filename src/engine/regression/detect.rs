@@ -6,11 +6,17 @@ use std::ops::Range;
 
 use crate::engine::exposure::{Calendar, SharedShift};
 use crate::engine::regression::compare::{BASELINE, BASELINE_MIN, Comparison, Scope, WINDOWS, compare};
-use crate::engine::regression::machine::{Alarms, Machine, Score, State};
+use crate::engine::regression::explain::ratio;
+use crate::engine::regression::machine::{Alarms, Machine, Score, Signs, State};
 use crate::engine::regression::series::{TeamSeries, Timeline};
+use crate::engine::regression::standing::Newest;
+use crate::engine::regression::suspect::{Doubt, Witness};
 use crate::model::day::Day;
 use crate::model::measure::{Measure, Sensitivity};
 use crate::model::time::Span;
+
+/// The weekday whose ranks stand over the weekend, from Monday, 0.
+const FRIDAY: i64 = 4;
 
 /// How the detector looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,13 +71,85 @@ pub struct Look {
     pub raw: Option<f64>,
     /// The day whose baseline it was compared with, if that is not this one.
     pub frozen: Option<Day>,
+    /// Why the numbers themselves are doubted, where they would be called a regression.
+    pub doubt: Option<Doubt>,
+}
+
+/// That a state changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Transition {
+    /// In what.
+    pub measure: Measure,
+    /// On which day.
+    pub day: Day,
+    /// How the team stood the day before.
+    pub from: State,
+    /// How it stands since.
+    pub to: State,
 }
 
 impl Look {
+    /// Before a team has a history there is nothing to look at.
+    fn before_history(measure: Measure, day: Day) -> Self {
+        Self {
+            measure,
+            day,
+            state: State::Insufficient,
+            since: day,
+            previous: State::Insufficient,
+            score: None,
+            evidence: None,
+            raw: None,
+            frozen: None,
+            doubt: None,
+        }
+    }
+
     /// Whether the state changed.
     pub fn is_transition(&self) -> bool {
         self.state != self.previous
     }
+
+    /// The change of the state, if it changed.
+    pub fn transition(&self) -> Option<Transition> {
+        let Self { measure, day, state, previous, .. } = self;
+        let found = Transition { measure: *measure, day: *day, from: *previous, to: *state };
+        self.is_transition().then_some(found)
+    }
+}
+
+/// A team as it is looked at. Teams may have calendars of their own, and normals that their owners declared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// What happened.
+    pub series: TeamSeries,
+    /// What its days were worth.
+    pub calendar: Calendar,
+    /// How it is looked at.
+    pub settings: Settings,
+    /// What its numbers are held against before they are called a regression; nothing in `replay`.
+    pub witness: Option<Witness>,
+}
+
+impl Watched {
+    /// The same, borrowed.
+    pub fn member(&self) -> Member<'_> {
+        let Self { series, calendar, settings, witness } = self;
+        Member { series, calendar, settings, witness: witness.as_ref() }
+    }
+}
+
+/// A team as it is looked at, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Member<'m> {
+    /// What happened.
+    pub series: &'m TeamSeries,
+    /// What its days were worth.
+    pub calendar: &'m Calendar,
+    /// How it is looked at.
+    pub settings: &'m Settings,
+    /// What its numbers are held against.
+    pub witness: Option<&'m Witness>,
 }
 
 /// What is looked at beside the team itself.
@@ -79,8 +157,7 @@ impl Look {
 pub(crate) struct Surroundings<'s> {
     pub(crate) calendar: &'s Calendar,
     pub(crate) settings: &'s Settings,
-    /// What the weeks were worth to the other teams.
-    pub(crate) shared: &'s SharedShift,
+    pub(crate) witness: Option<&'s Witness>,
     /// On which days half of the organisation looks the same in a measure.
     pub(crate) together: &'s BTreeSet<(Measure, Day)>,
 }
@@ -88,62 +165,126 @@ pub(crate) struct Surroundings<'s> {
 /// All looks of a team alone from `from` until before `to`, by measure and day. All of its history is looked through
 /// for it, since a state has a past.
 pub fn looks(series: &TeamSeries, calendar: &Calendar, settings: &Settings, days: &Range<Day>) -> Vec<Look> {
-    let (shared, together) = (SharedShift::new(), BTreeSet::new());
-    let alone = Surroundings { calendar, settings, shared: &shared, together: &together };
-    looks_among(series, alone, days)
+    let member = Member { series, calendar, settings, witness: None };
+    looks_among(member, &SharedShift::new(), &BTreeSet::new(), days)
 }
 
-/// As [`looks`], of a team among others.
-pub(crate) fn looks_among(series: &TeamSeries, around: Surroundings<'_>, days: &Range<Day>) -> Vec<Look> {
-    let timeline = Timeline::new(series, around.calendar, around.shared, days.end);
+/// As [`looks`], of a team among others: with what the weeks were worth to these, and on which days half of them
+/// look the same.
+pub(crate) fn looks_among(
+    Member { series, calendar, settings, witness }: Member<'_>,
+    shared: &SharedShift,
+    together: &BTreeSet<(Measure, Day)>,
+    days: &Range<Day>,
+) -> Vec<Look> {
+    let timeline = Timeline::new(series, calendar, shared, days.end);
+    let around = Surroundings { calendar, settings, witness, together };
     let mut looks = Vec::new();
     for measure in Measure::ALL {
-        looks.extend(follow(&timeline, measure, around, days));
+        let mut course = Course::new(&timeline, measure, around);
+        for offset in 0..days.end.since(series.since.min(days.start)).max(0) {
+            let day = series.since.min(days.start).plus(offset);
+            let look = course.look(day).0;
+            if day >= days.start {
+                looks.push(look);
+            }
+        }
     }
     looks
 }
 
-/// A measure from the beginning of the team's history on.
-fn follow(timeline: &Timeline, measure: Measure, around: Surroundings<'_>, days: &Range<Day>) -> Vec<Look> {
-    let begin = timeline.since.min(days.start);
-    let thresholds = measure.thresholds(around.settings.sensitivity);
-    let mut machine = Machine::new(thresholds, begin);
-    let mut looks = Vec::new();
-    let mut last: Option<Assessment> = None;
-    let mut accepted_since = None;
-    for offset in 0..days.end.since(begin).max(0) {
-        let day = begin.plus(offset);
-        let accepted = accepted(around.settings, measure, day);
-        let previous = machine.state();
-        if accepted != accepted_since {
-            accepted_since = accepted;
-            machine.accept(day);
-            last = None;
-        }
-        let since = accepted.map_or(timeline.since, |from| from.max(timeline.since));
-        // Deployments of a weekend are few and odd: for ranks, Friday's look stands until Monday.
-        let carried = last.take().filter(|_| measure.is_time() && day.is_weekend());
-        let frozen = machine.frozen();
-        let assessment =
-            carried.unwrap_or_else(|| assess(timeline, measure, around, day, (frozen.unwrap_or(day), since)));
-        let alarms = if around.together.contains(&(measure, day)) { Alarms::Shared } else { Alarms::On };
-        machine.look(day, assessment.score, alarms);
-        if day >= days.start {
-            looks.push(Look {
-                measure,
-                day,
-                state: machine.state(),
-                since: machine.since(),
-                previous,
-                score: assessment.score,
-                evidence: assessment.evidence.clone(),
-                raw: assessment.raw,
-                frozen,
-            });
-        }
-        last = Some(assessment);
+/// A measure on its way through a team's history, day by day.
+pub(crate) struct Course<'c> {
+    timeline: &'c Timeline,
+    measure: Measure,
+    around: Surroundings<'c>,
+    machine: Machine,
+    last: Option<Assessment>,
+    accepted_since: Option<Day>,
+}
+
+impl<'c> Course<'c> {
+    /// At the beginning of the history.
+    pub(crate) fn new(timeline: &'c Timeline, measure: Measure, around: Surroundings<'c>) -> Self {
+        let machine = Machine::new(timeline.since);
+        Self { timeline, measure, around, machine, last: None, accepted_since: None }
     }
-    looks
+
+    /// The first day from which on the looks are those that are made from the beginning on: of ranks, the weekend
+    /// needs Friday's.
+    pub(crate) fn resumes_on(&self, day: Day) -> Day {
+        let friday = day.monday().plus(FRIDAY);
+        let carried = self.measure.is_time() && day > friday;
+        if carried { friday.max(self.timeline.since) } else { day }
+    }
+
+    /// A look that was made before, of which only its signs are left.
+    pub(crate) fn replay(&mut self, day: Day, signs: Signs) {
+        self.accept(day);
+        self.last = None;
+        self.machine.look(day, signs, self.alarms(day));
+    }
+
+    /// After the last of them, what it saw.
+    pub(crate) fn carry_on(&mut self, look: Look) {
+        let Look { score, raw, evidence, doubt, .. } = look;
+        self.last = Some(Assessment { score, raw, evidence, doubt });
+    }
+
+    /// Looks.
+    pub(crate) fn look(&mut self, day: Day) -> (Look, Signs) {
+        let Surroundings { settings, .. } = self.around;
+        let previous = self.machine.state();
+        if day < self.timeline.since {
+            return (Look::before_history(self.measure, day), Signs::UNANSWERED);
+        }
+        let since = self.accept(day).map_or(self.timeline.since, |from| from.max(self.timeline.since));
+        // Deployments of a weekend are few and odd: for ranks, Friday's look stands until Monday.
+        let carried = self.last.take().filter(|_| self.measure.is_time() && day.is_weekend());
+        let frozen = self.machine.frozen();
+        let assessment = carried.unwrap_or_else(|| {
+            assess(self.timeline, self.measure, self.around, day, (frozen.unwrap_or(day), since))
+        });
+        let signs = Signs::of(assessment.score, self.measure.thresholds(settings.sensitivity));
+        let signs = if assessment.doubt.is_some() { signs.doubted() } else { signs };
+        self.machine.look(day, signs, self.alarms(day));
+        let look = Look {
+            measure: self.measure,
+            day,
+            state: self.machine.state(),
+            since: self.machine.since(),
+            previous,
+            score: assessment.score,
+            evidence: assessment.evidence.clone(),
+            raw: assessment.raw,
+            frozen,
+            doubt: assessment.doubt,
+        };
+        self.last = Some(assessment);
+        (look, signs)
+    }
+
+    /// A look with the ratio that it is shown with.
+    pub(crate) fn measured(&self, look: Look) -> Newest {
+        let Surroundings { calendar, settings, .. } = self.around;
+        let (bounds, shift) = ratio(self.timeline, calendar, settings, &look);
+        Newest { look, bounds, shift }
+    }
+
+    /// Begins anew where an owner declared a new normal; the newest declaration.
+    fn accept(&mut self, day: Day) -> Option<Day> {
+        let accepted = accepted(self.around.settings, self.measure, day);
+        if accepted != self.accepted_since {
+            self.accepted_since = accepted;
+            self.machine.accept(day);
+            self.last = None;
+        }
+        accepted
+    }
+
+    fn alarms(&self, day: Day) -> Alarms {
+        if self.around.together.contains(&(self.measure, day)) { Alarms::Shared } else { Alarms::On }
+    }
 }
 
 /// The newest declaration of a new normal that holds on a day.
@@ -157,6 +298,7 @@ struct Assessment {
     score: Option<Score>,
     raw: Option<f64>,
     evidence: Option<Comparison>,
+    doubt: Option<Doubt>,
 }
 
 /// The scope of a window on a day, with the baseline of `based` in a history from `since` on; `None` where that is too
@@ -208,5 +350,9 @@ fn assess(
         better: better.map_or(0.0, |(z, _)| z.max(0.0)),
     });
     let evidence = worse.or(better).or(raw).map(|(_, found)| found.clone());
-    Assessment { score, raw: raw.map(|(z, _)| z), evidence }
+    let signs = Signs::of(score, measure.thresholds(around.settings.sensitivity));
+    // A doubt matters only where there is something to doubt.
+    let alarming = evidence.as_ref().zip(around.witness).filter(|_| signs.alarming());
+    let doubt = alarming.and_then(|(evidence, witness)| witness.doubt(measure, timeline, evidence));
+    Assessment { score, raw: raw.map(|(z, _)| z), evidence, doubt }
 }

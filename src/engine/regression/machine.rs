@@ -76,6 +76,68 @@ pub enum Alarms {
     Shared,
 }
 
+/// What a look says, held against the thresholds: all that a state is made of. One byte, so that every look of every
+/// team can be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Signs(u8);
+
+impl Signs {
+    /// There was too little to look at.
+    pub(crate) const UNANSWERED: Self = Self(0);
+    const ANSWERED: u8 = 1;
+    const REGRESSED: u8 = 1 << 1;
+    const WATCH: u8 = 1 << 2;
+    const BETTER: u8 = 1 << 3;
+    /// Not worse any more.
+    const CALM: u8 = 1 << 4;
+    /// Not better any more.
+    const UNCHANGED: u8 = 1 << 5;
+    /// What the numbers are made of moved.
+    const DOUBTED: u8 = 1 << 6;
+
+    /// Of a look; `None` where there was too little to look at.
+    pub(crate) fn of(score: Option<Score>, thresholds: Thresholds) -> Self {
+        let Some(Score { worse, better }) = score else {
+            return Self::UNANSWERED;
+        };
+        let Thresholds { watch, regressed, clear } = thresholds;
+        let signs = [
+            (worse >= regressed, Self::REGRESSED),
+            (worse >= watch, Self::WATCH),
+            (better >= regressed, Self::BETTER),
+            (worse < clear, Self::CALM),
+            (better < clear, Self::UNCHANGED),
+        ];
+        let shown = signs.into_iter().filter(|(shown, _)| *shown);
+        Self(shown.fold(Self::ANSWERED, |all, (_, sign)| all | sign))
+    }
+
+    /// With what speaks against the numbers themselves.
+    #[must_use]
+    pub(crate) const fn doubted(self) -> Self {
+        Self(self.0 | Self::DOUBTED)
+    }
+
+    const fn show(self, sign: u8) -> bool {
+        self.0 & sign != 0
+    }
+
+    /// Whether there was enough to look at.
+    pub(crate) const fn answered(self) -> bool {
+        self.show(Self::ANSWERED)
+    }
+
+    /// Whether it is bad enough to be watched.
+    pub(crate) const fn worth_watching(self) -> bool {
+        self.show(Self::WATCH)
+    }
+
+    /// Whether it is bad enough for an alert.
+    pub(crate) const fn alarming(self) -> bool {
+        self.show(Self::REGRESSED)
+    }
+}
+
 /// How many looks on end were so.
 #[derive(Debug, Clone, Copy, Default)]
 struct Streaks {
@@ -90,7 +152,6 @@ struct Streaks {
 /// One measure of one team.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
-    thresholds: Thresholds,
     state: State,
     since: Day,
     streaks: Streaks,
@@ -98,14 +159,8 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn new(thresholds: Thresholds, begin: Day) -> Self {
-        Self {
-            thresholds,
-            state: State::Insufficient,
-            since: begin,
-            streaks: Streaks::default(),
-            frozen: None,
-        }
+    pub(crate) fn new(begin: Day) -> Self {
+        Self { state: State::Insufficient, since: begin, streaks: Streaks::default(), frozen: None }
     }
 
     pub(crate) fn state(&self) -> State {
@@ -129,19 +184,19 @@ impl Machine {
         self.enter(State::Accepted, day);
     }
 
-    /// A look; `None` where there was too little to look at.
-    pub(crate) fn look(&mut self, day: Day, score: Option<Score>, alarms: Alarms) {
-        let Some(score) = score else {
+    /// A look.
+    pub(crate) fn look(&mut self, day: Day, signs: Signs, alarms: Alarms) {
+        if !signs.answered() {
             self.unanswered(day);
             return;
-        };
-        self.count(score, alarms);
+        }
+        self.count(signs, alarms);
         let streaks = self.streaks;
         let regressed = streaks.regressed >= LOOKS_TO_ENTER;
         match self.state {
             State::Regressed if streaks.calm > 0 => self.enter(State::Recovering, day),
             State::Regressed => {}
-            State::Recovering if regressed => self.enter(State::Regressed, day),
+            State::Recovering if regressed => self.alarm(day, signs),
             State::Recovering => {
                 if streaks.calm >= LOOKS_TO_LEAVE {
                     self.frozen = None;
@@ -155,17 +210,30 @@ impl Machine {
             | State::DataSuspect
             | State::Accepted => {
                 if regressed {
-                    self.frozen = Some(day);
-                    self.enter(State::Regressed, day);
+                    self.alarm(day, signs);
                 } else if streaks.watch >= LOOKS_TO_ENTER {
-                    self.enter(State::Watch, day);
+                    self.settle(State::Watch, day);
                 } else if streaks.better >= LOOKS_TO_ENTER {
-                    self.enter(State::Improved, day);
+                    self.settle(State::Improved, day);
                 } else if self.is_over() {
-                    self.enter(State::Ok, day);
+                    self.settle(State::Ok, day);
                 }
             }
         }
+    }
+
+    /// A regression begins, or what would be one if its numbers could be trusted. Either way it is measured against
+    /// the time before it from now on; one that stands already is not taken back by a doubt that comes later.
+    fn alarm(&mut self, day: Day, signs: Signs) {
+        self.frozen = self.frozen.or(Some(day));
+        let doubted = signs.show(Signs::DOUBTED);
+        self.enter(if doubted { State::DataSuspect } else { State::Regressed }, day);
+    }
+
+    /// Whatever was suspected is not so any more.
+    fn settle(&mut self, state: State, day: Day) {
+        self.frozen = None;
+        self.enter(state, day);
     }
 
     /// Whether a state that lingers has done so for long enough.
@@ -178,17 +246,16 @@ impl Machine {
         }
     }
 
-    fn count(&mut self, score: Score, alarms: Alarms) {
-        let Thresholds { watch, regressed, clear } = self.thresholds;
+    fn count(&mut self, signs: Signs, alarms: Alarms) {
         let alone = alarms == Alarms::On;
         let next = |streak: u32, goes_on: bool| if goes_on { streak.saturating_add(1) } else { 0 };
         let streaks = self.streaks;
         self.streaks = Streaks {
-            regressed: next(streaks.regressed, alone && score.worse >= regressed),
-            watch: next(streaks.watch, alone && score.worse >= watch),
-            better: next(streaks.better, score.better >= regressed),
-            calm: next(streaks.calm, score.worse < clear),
-            unchanged: next(streaks.unchanged, score.better < clear),
+            regressed: next(streaks.regressed, alone && signs.alarming()),
+            watch: next(streaks.watch, alone && signs.worth_watching()),
+            better: next(streaks.better, signs.show(Signs::BETTER)),
+            calm: next(streaks.calm, signs.show(Signs::CALM)),
+            unchanged: next(streaks.unchanged, signs.show(Signs::UNCHANGED)),
             unanswered: 0,
         };
     }

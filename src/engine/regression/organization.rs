@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use crate::engine::count::real;
 use crate::engine::exposure::{Calendar, SharedShift};
-use crate::engine::regression::detect::{Look, Settings, Surroundings, looks_among};
+use crate::engine::regression::detect::{Look, Member, Settings, looks_among};
+use crate::engine::regression::machine::Signs;
 use crate::engine::regression::series::{TeamSeries, Timeline, middle};
 use crate::model::day::{Day, WEEK};
 use crate::model::measure::Measure;
@@ -64,65 +65,88 @@ pub fn looks(
     shared: SharedWeeks,
     days: &Range<Day>,
 ) -> OrganizationLooks {
+    let members = teams.iter().map(|series| Member { series, calendar, settings, witness: None });
+    looks_of(&members.collect::<Vec<_>>(), shared, days)
+}
+
+/// As [`looks`], of teams that differ in more than what happened to them.
+pub fn looks_of(teams: &[Member<'_>], shared: SharedWeeks, days: &Range<Day>) -> OrganizationLooks {
     let shifts = match shared {
         SharedWeeks::Off => vec![SharedShift::new(); teams.len()],
-        SharedWeeks::On => shifts(teams, calendar, days.end),
+        SharedWeeks::On => shifts(teams, days.end),
     };
-    let begin = teams.iter().map(|team| team.since).min().unwrap_or(days.start).min(days.start);
+    let begin = teams.iter().map(|team| team.series.since).min().unwrap_or(days.start).min(days.start);
     let all = |together: &BTreeSet<(Measure, Day)>, days: &Range<Day>| -> Vec<Vec<Look>> {
-        let each = teams.iter().zip(&shifts).map(|(team, shared)| {
-            looks_among(team, Surroundings { calendar, settings, shared, together }, days)
-        });
-        each.collect()
+        let each = teams.iter().zip(&shifts);
+        each.map(|(team, shared)| looks_among(*team, shared, together, days)).collect()
     };
     // A shift that is shared is seen in what each team's looks would be alone.
     let alone = all(&BTreeSet::new(), &(begin..days.end));
-    let alike = alike(&alone, settings);
-    let together: BTreeSet<_> = alike.keys().copied().collect();
+    let mut alike = Alike::default();
+    for (team, looks) in teams.iter().zip(&alone) {
+        for look in looks {
+            let thresholds = look.measure.thresholds(team.settings.sensitivity);
+            alike.count(look.measure, look.day, Signs::of(look.score, thresholds));
+        }
+    }
+    let together = alike.together();
     let teams = if together.is_empty() {
         let wanted = |looks: Vec<Look>| looks.into_iter().filter(|look| days.contains(&look.day)).collect();
         alone.into_iter().map(wanted).collect()
     } else {
         all(&together, days)
     };
-    OrganizationLooks { teams, notes: notes(&alike) }
+    OrganizationLooks { teams, notes: alike.notes() }
 }
 
-/// On which days, in which measures, how many teams of how many are at least to be watched: where that is half.
-fn alike(alone: &[Vec<Look>], settings: &Settings) -> BTreeMap<(Measure, Day), (usize, usize)> {
-    let mut alike: BTreeMap<(Measure, Day), (usize, usize)> = BTreeMap::new();
-    for look in alone.iter().flatten() {
-        if let Some(score) = look.score {
-            let (worse, of) = alike.entry((look.measure, look.day)).or_default();
+/// By measure and day, how many teams of how many are at least to be watched.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Alike(BTreeMap<(Measure, Day), (usize, usize)>);
+
+impl Alike {
+    /// Takes in a team's look, as it is alone.
+    pub(crate) fn count(&mut self, measure: Measure, day: Day, signs: Signs) {
+        if signs.answered() {
+            let (worse, of) = self.0.entry((measure, day)).or_default();
             *of += 1;
-            *worse += usize::from(score.worse >= look.measure.thresholds(settings.sensitivity).watch);
+            *worse += usize::from(signs.worth_watching());
         }
     }
-    alike.retain(|_, (worse, of)| *of >= TEAMS_MIN && *worse * 2 >= *of);
-    alike
-}
 
-/// Days on end become one note.
-fn notes(alike: &BTreeMap<(Measure, Day), (usize, usize)>) -> Vec<Note> {
-    let mut notes: Vec<Note> = Vec::new();
-    for ((measure, day), (teams, of)) in alike {
-        match notes.last_mut().filter(|note| note.measure == *measure && note.to.plus(1) == *day) {
-            None => notes.push(Note { measure: *measure, from: *day, to: *day, teams: *teams, of: *of }),
-            Some(note) => {
-                note.to = *day;
-                if *teams > note.teams {
-                    (note.teams, note.of) = (*teams, *of);
+    /// Where at least half of them are.
+    fn shared(&self) -> impl Iterator<Item = (&(Measure, Day), &(usize, usize))> {
+        self.0.iter().filter(|(_, (worse, of))| *of >= TEAMS_MIN && *worse * 2 >= *of)
+    }
+
+    /// The same, as days of measures.
+    pub(crate) fn together(&self) -> BTreeSet<(Measure, Day)> {
+        self.shared().map(|(key, _)| *key).collect()
+    }
+
+    /// Days on end become one note.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        let mut notes: Vec<Note> = Vec::new();
+        for ((measure, day), (teams, of)) in self.shared() {
+            match notes.last_mut().filter(|note| note.measure == *measure && note.to.plus(1) == *day) {
+                None => {
+                    notes.push(Note { measure: *measure, from: *day, to: *day, teams: *teams, of: *of });
+                }
+                Some(note) => {
+                    note.to = *day;
+                    if *teams > note.teams {
+                        (note.teams, note.of) = (*teams, *of);
+                    }
                 }
             }
         }
+        notes
     }
-    notes
 }
 
 /// For each team, what each week was worth to all the others: the median of their rates, each against its own usual
 /// one. A team never explains itself away.
-fn shifts(teams: &[TeamSeries], calendar: &Calendar, end: Day) -> Vec<SharedShift> {
-    let weekly: Vec<BTreeMap<Day, f64>> = teams.iter().map(|team| weekly(team, calendar, end)).collect();
+fn shifts(teams: &[Member<'_>], end: Day) -> Vec<SharedShift> {
+    let weekly: Vec<BTreeMap<Day, f64>> = teams.iter().map(|team| weekly(*team, end)).collect();
     let mut shifts = vec![SharedShift::new(); teams.len()];
     let mondays: BTreeSet<Day> = weekly.iter().flat_map(BTreeMap::keys).copied().collect();
     for monday in mondays {
@@ -139,7 +163,7 @@ fn shifts(teams: &[TeamSeries], calendar: &Calendar, end: Day) -> Vec<SharedShif
 }
 
 /// Each week's deployments per working day against the median of the weeks before it, by Monday.
-fn weekly(team: &TeamSeries, calendar: &Calendar, end: Day) -> BTreeMap<Day, f64> {
+fn weekly(Member { series: team, calendar, .. }: Member<'_>, end: Day) -> BTreeMap<Day, f64> {
     let timeline = Timeline::new(team, calendar, &SharedShift::new(), end);
     let first = team.since.plus(WEEK - 1).monday();
     let mut rates: Vec<(Day, f64)> = Vec::new();

@@ -1,5 +1,6 @@
 //! What the detector is told about a team, and the same laid out so that any range of days is a slice.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -27,8 +28,11 @@ pub struct Deployed {
 /// That a deployment failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Failed {
-    /// Since when: it is not failed at earlier instants.
+    /// Since when: recovery is counted from here.
     pub started_at: Timestamp,
+    /// From when on one could know: a rollback shows later that a deployment had failed. It is not failed at earlier
+    /// instants.
+    pub known_at: Timestamp,
     /// When it had recovered, if it has.
     pub recovered_at: Option<Timestamp>,
 }
@@ -44,6 +48,63 @@ pub struct TeamSeries {
     pub incidents: Vec<Timestamp>,
     /// The days on which a source was not completely collected.
     pub blind: BTreeSet<Day>,
+}
+
+/// The first day on which something happened in one of two histories of a team and not, or otherwise, in the other:
+/// looks until and with this day are the same. Both begin on the same day.
+pub(crate) fn first_difference(one: &TeamSeries, other: &TeamSeries, calendar: &Calendar) -> Option<Day> {
+    let deployments = differing(&one.deployments, &other.deployments, |deployed| {
+        (deployed.at, &deployed.lead_times, deployed.unplanned)
+    });
+    let deployments = deployments.into_iter().map(|(deployed, also)| match also {
+        None => deployed.at,
+        // The same deployment but for its failure: until that shows there is no difference.
+        Some(also) => deployed.at.max(shows_at(deployed.failure, also.failure).unwrap_or(deployed.at)),
+    });
+    let incidents = differing(&one.incidents, &other.incidents, |at| *at).into_iter().map(|(at, _)| *at);
+    let happened = deployments.chain(incidents).map(|at| Day::of(at, calendar.timezone));
+    happened.chain(one.blind.symmetric_difference(&other.blind).copied()).min()
+}
+
+/// When two fates of a deployment begin to differ.
+fn shows_at(one: Option<Failed>, other: Option<Failed>) -> Option<Timestamp> {
+    let known = |failed: Failed| (failed.started_at, failed.known_at);
+    if one.map(known) == other.map(known) {
+        one.into_iter().chain(other).filter_map(|failed| failed.recovered_at).min()
+    } else {
+        one.into_iter().chain(other).map(|failed| failed.known_at).min()
+    }
+}
+
+/// The items of one list that the other lacks, and those that both have by their key but otherwise, in pairs.
+fn differing<'a, T: Ord, K: Ord>(
+    one: &'a [T],
+    other: &'a [T],
+    key: impl Fn(&'a T) -> K,
+) -> Vec<(&'a T, Option<&'a T>)> {
+    let sorted = |items: &'a [T]| {
+        let mut items: Vec<&T> = items.iter().collect();
+        items.sort_unstable();
+        items.into_iter().peekable()
+    };
+    let (mut one, mut other) = (sorted(one), sorted(other));
+    let mut differing = Vec::new();
+    loop {
+        let order = match (one.peek(), other.peek()) {
+            (None, None) => return differing,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => key(a).cmp(&key(b)),
+        };
+        match order {
+            Ordering::Less => differing.extend(one.next().map(|item| (item, None))),
+            Ordering::Greater => differing.extend(other.next().map(|item| (item, None))),
+            Ordering::Equal => {
+                let pair = one.next().zip(other.next()).filter(|(a, b)| a != b);
+                differing.extend(pair.map(|(a, b)| (a, Some(b))));
+            }
+        }
+    }
 }
 
 /// ln of a span's hours.
@@ -177,7 +238,7 @@ impl Timeline {
     /// How many deployments of a range had failed at `at`, of those until `mature`: of later ones it may yet show.
     pub(crate) fn failed(&self, days: &Range<Day>, mature: Timestamp, at: Timestamp) -> WeekShare {
         let is_failed =
-            |(deployed_at, failure): &&(Timestamp, Failed)| *deployed_at <= mature && failure.started_at < at;
+            |(deployed_at, failure): &&(Timestamp, Failed)| *deployed_at <= mature && failure.known_at < at;
         let part = self.failures.of(days).iter().filter(is_failed).count();
         let whole = self.deployments.of(days).partition_point(|deployed_at| *deployed_at <= mature);
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -197,7 +258,7 @@ impl Timeline {
     /// How long the failed deployments of a range took to recover, as logarithms in order of time. Those that have not,
     /// with their age at `at`: it can only grow.
     pub(crate) fn recoveries(&self, days: &Range<Day>, at: Timestamp) -> Vec<f64> {
-        let known = self.failures(days).filter(|failure| failure.started_at < at);
+        let known = self.failures(days).filter(|failure| failure.known_at < at);
         known.map(|failure| logarithm(recovered_or_age(failure, at))).collect()
     }
 }

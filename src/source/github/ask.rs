@@ -49,7 +49,7 @@ pub(super) const fn word(stream: Stream) -> &'static str {
         Stream::Deployments => "deployments",
         Stream::Releases => "releases",
         Stream::Tags => "tags",
-        Stream::Runs => "runs",
+        Stream::Runs | Stream::Run(_) => "runs",
         Stream::Issues => "issues",
         Stream::Teams => "teams",
     }
@@ -105,7 +105,8 @@ impl Ask {
     /// pushed and which were merged.
     fn keep_shown(&mut self, seen: &Seen) {
         self.pulls = self.pulls.take().filter(|_| seen.shows(Stream::Changes));
-        self.commits = self.commits.take().filter(|_| seen.shows(Stream::Changes));
+        self.commits =
+            self.commits.take().filter(|_| seen.shows(Stream::Changes) && seen.shows(Stream::Commits));
         self.deployments = self.deployments.take().filter(|_| seen.shows(Stream::Deployments));
         self.issues = self.issues.take().filter(|_| seen.shows(Stream::Issues));
     }
@@ -145,7 +146,12 @@ impl Ask {
             Stream::Deployments => self.sizes.deployments,
             Stream::Commits => self.sizes.commits,
             Stream::Issues => self.sizes.issues,
-            Stream::Repository | Stream::Releases | Stream::Tags | Stream::Runs | Stream::Teams => 1,
+            Stream::Repository
+            | Stream::Releases
+            | Stream::Tags
+            | Stream::Runs
+            | Stream::Run(_)
+            | Stream::Teams => 1,
         }
     }
 
@@ -250,7 +256,7 @@ pub(super) fn skip_empty(tracked: &mut Tracked) {
             tracked.dirty = true;
         }
     }
-    if seen.head.is_none() && !state.commits.complete {
+    if seen.head.is_none() && !seen.head_hidden && !state.commits.complete {
         state.commits.complete = true;
         tracked.dirty = true;
     }

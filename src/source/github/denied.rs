@@ -12,11 +12,24 @@ use super::{Github, Problems};
 
 /// Repositories that are named; the others are counted.
 const NAMED_MAX: usize = 3;
+/// What GitHub says where single sign-on was not done.
+const SINGLE_SIGN_ON: &str = "SAML enforcement";
 
 impl Github {
     /// Takes note that a stream is not for us. Whether that was not known.
     pub(super) fn deny(&mut self, number: u64, stream: Stream) -> bool {
         self.repositories.get_mut(&number).is_some_and(|tracked| tracked.look.denied.insert(stream))
+    }
+
+    /// Takes note that nothing of a repository is for us: it is looked at again after the next discovery.
+    pub(super) fn bar(&mut self, number: u64, failure: Failure, problems: &mut Problems) {
+        let Some(tracked) = self.repositories.get_mut(&number) else {
+            return;
+        };
+        tracked.look.denied.insert(Stream::Repository);
+        tracked.look.seen = None;
+        let owner = tracked.state.name.split('/').next().unwrap_or_default();
+        problems.push(explained(owner, failure));
     }
 
     /// What to look at, by the streams of which nothing says that they are not for us.
@@ -51,16 +64,31 @@ impl Github {
     }
 }
 
+/// What to do about a refusal that concerns all of an owner, in the same words wherever it is met.
+pub(super) fn explained(owner: &str, failure: Failure) -> Failure {
+    let Failure { reason, what, retry_at } = failure;
+    let what = if reason == Reason::Forbidden && what.contains(SINGLE_SIGN_ON) {
+        format!(
+            "{owner} demands single sign-on, which was not done for the token; authorize it for {owner}: Settings → \
+             Developer settings → Personal access tokens → Configure SSO"
+        )
+    } else {
+        what
+    };
+    Failure { reason, what, retry_at }
+}
+
 fn refusal(stream: Stream, names: &[&str]) -> String {
     let (what, field) = match stream {
         Stream::Changes => ("pull requests and commits", "pullRequests"),
         Stream::Deployments => ("deployments", "deployments"),
         Stream::Issues => ("issues", "issues"),
+        Stream::Commits => ("commits, releases and tags", "defaultBranchRef"),
         Stream::Repository
-        | Stream::Commits
         | Stream::Releases
         | Stream::Tags
         | Stream::Runs
+        | Stream::Run(_)
         | Stream::Teams => ("a part", ""),
     };
     let first = names.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");

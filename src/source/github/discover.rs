@@ -2,12 +2,14 @@
 
 use crate::http::{Failure, Reason};
 use crate::model::batch::Batch;
+use crate::model::dirty::Stream;
 use crate::model::fact::Fact;
 use crate::model::name::RepositoryName;
 use crate::model::settings::TeamsFrom;
 use crate::model::time::Timestamp;
 use crate::source::{PollError, Sink};
 
+use super::denied::explained;
 use super::operations::{self, NAMES_MAX, OwnerKind};
 use super::reply::{Trouble, malformed};
 use super::server::is_enterprise;
@@ -27,28 +29,51 @@ pub(super) struct Found {
     pub(super) name: RepositoryName,
     pub(super) branch: Option<String>,
     pub(super) head: Option<String>,
+    /// Whether commits are not for us: that there is no branch means nothing then.
+    pub(super) branch_hidden: bool,
     created_at: Timestamp,
     pushed_at: Option<Timestamp>,
+    reach: StoredReach,
     archived: bool,
-    disabled: bool,
     fork: bool,
+}
+
+impl Found {
+    /// Commits are not for us: that there is no branch says nothing.
+    pub(super) fn hide_branch(&mut self) {
+        self.branch_hidden = true;
+        if self.reach == StoredReach::Empty {
+            self.reach = StoredReach::Ok;
+        }
+    }
 }
 
 /// Reads a repository; `None` if it lacks its identity.
 pub(super) fn found(wire: &RepositoryWire) -> Option<Found> {
     let branch = wire.default_branch_ref.as_ref();
-    Some(Found {
+    let head = branch.and_then(|branch| branch.target.as_ref()?.oid.clone());
+    let reach = match &head {
+        _ if wire.is_disabled == Some(true) => StoredReach::Inaccessible,
+        Some(_) => StoredReach::Ok,
+        None => StoredReach::Empty,
+    };
+    let mut found = Found {
         number: wire.database_id?,
         node: wire.id.clone()?,
         name: RepositoryName::from(wire.name_with_owner.as_deref()?),
         branch: branch.and_then(|branch| branch.name.clone()),
-        head: branch.and_then(|branch| branch.target.as_ref()?.oid.clone()),
+        head,
+        branch_hidden: false,
         created_at: Timestamp::parse(wire.created_at.as_deref()?)?,
         pushed_at: wire.pushed_at.as_deref().and_then(Timestamp::parse),
+        reach,
         archived: wire.is_archived == Some(true),
-        disabled: wire.is_disabled == Some(true),
         fork: wire.is_fork == Some(true),
-    })
+    };
+    if wire.branch_hidden == Some(true) {
+        found.hide_branch();
+    }
+    Some(found)
 }
 
 impl Github {
@@ -102,8 +127,8 @@ impl Github {
             let lane = self.lanes.of(owner);
             let build = |halvings| operations::discover(owner, kind, after.as_deref(), halvings);
             let reply = match self.lanes.client(lane).ask(build).await {
-                Ok(reply) => reply,
-                Err(trouble) => return self.keep_or_lose(lane, trouble, problems),
+                Ok(reply) => reply.excusing_branches(),
+                Err(trouble) => return self.keep_or_lose(lane, owner, trouble, problems),
             };
             let page = match reply.read::<OwnerData>(kind.field()) {
                 Ok(OwnerData { organization, user }) => {
@@ -111,7 +136,7 @@ impl Github {
                 }
                 Err(failure) if failure.reason == Reason::NotFound => None,
                 Err(failure) => {
-                    problems.push(failure);
+                    problems.push(explained(owner, failure));
                     return Ok(());
                 }
             };
@@ -159,16 +184,16 @@ impl Github {
         for (lane, chunk) in chunks {
             let build = |_| operations::repositories_by_name(&chunk);
             let reply = match self.lanes.client(lane).ask(build).await {
-                Ok(reply) => reply,
+                Ok(reply) => reply.excusing_branches(),
                 Err(trouble) => {
-                    self.keep_or_lose(lane, trouble, problems)?;
+                    self.keep_or_lose(lane, "", trouble, problems)?;
                     continue;
                 }
             };
-            for index in 0..chunk.len() {
+            for (index, (owner, _)) in chunk.iter().enumerate() {
                 let field = format!("repository{index}");
                 if let Some(trouble) = reply.fault(&field) {
-                    problems.keep(trouble.clone())?;
+                    self.keep_or_lose(lane, owner, trouble.clone(), problems)?;
                     continue;
                 }
                 let wire = reply.data.get(&field).cloned().unwrap_or_default();
@@ -186,6 +211,7 @@ impl Github {
     fn keep_or_lose(
         &mut self,
         lane: usize,
+        owner: &str,
         trouble: Trouble,
         problems: &mut Problems,
     ) -> Result<(), PollError> {
@@ -193,22 +219,28 @@ impl Github {
         if super::ends_the_poll(failure.reason) {
             return self.lose_lane(lane, failure, problems);
         }
-        problems.push(failure);
+        problems.push(explained(owner, failure));
         Ok(())
     }
 
     /// Takes note of a repository: begins to read it, reads it under its new name, or leaves it out.
     pub(super) fn note(&mut self, found: Found, now: Timestamp) {
-        let Found { number, node, name, branch, head, created_at, pushed_at, archived, disabled, fork } =
-            found;
+        let Found {
+            number,
+            node,
+            name,
+            branch,
+            head,
+            branch_hidden,
+            created_at,
+            pushed_at,
+            reach,
+            archived,
+            fork,
+        } = found;
         let left_out = !self.config.repositories.matches(&name)
             || (archived && !self.config.include_archived)
             || (fork && !self.config.include_forks);
-        let reach = match &head {
-            _ if disabled => StoredReach::Inaccessible,
-            Some(_) => StoredReach::Ok,
-            None => StoredReach::Empty,
-        };
         if left_out && !self.repositories.contains_key(&number) {
             return;
         }
@@ -225,9 +257,11 @@ impl Github {
             name.as_str().clone_into(&mut state.name);
         }
         state.node = node;
-        state.switch(branch, head.as_ref());
-        if head.is_none() {
-            state.head = None;
+        if branch_hidden {
+            look.denied.insert(Stream::Commits);
+        } else {
+            state.switch(branch, head.as_ref());
+            state.head = state.head.take().filter(|_| head.is_some());
         }
         state.created_at = created_at.millis();
         state.left_out = left_out;

@@ -127,12 +127,15 @@ async fn connect(config: &Config, clock: SharedClock) -> Result<Connected, Failu
     };
     let rest = Http::new(options, &governors, clock, telemetry)?;
     let signer = client.signer(config);
-    let Signed { identities, mut problems } = signer.identities(client.now()).await?;
+    let Signed { identities, mut problems, suspended: _ } = signer.identities(client.now()).await?;
     let mut askers = Vec::new();
     for identity in identities {
-        if let Err(failure) = signer.fresh(&identity, client.now()).await {
-            problems.push(failure);
-            continue;
+        match signer.fresh(&identity, client.now()).await {
+            Ok(renewal) => problems.extend(renewal),
+            Err(failure) => {
+                problems.push(failure);
+                continue;
+            }
         }
         let client = client.signed_in_as(&identity, &governors);
         let Identity { account, credential, label, .. } = identity;

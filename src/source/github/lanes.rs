@@ -114,10 +114,10 @@ impl Lanes {
 impl Github {
     /// Finds out whom we are: an App may have been installed somewhere else meanwhile, or be suspended.
     pub(super) async fn sign_in(&mut self, now: Timestamp, problems: &mut Problems) -> Result<(), PollError> {
-        let Signed { identities, problems: suspended } =
+        let Signed { identities, problems: failed, suspended } =
             self.signer.identities(now).await.map_err(PollError::Source)?;
-        let none = suspended.first().cloned();
-        for failure in suspended {
+        let none = failed.first().cloned();
+        for failure in failed {
             problems.push(failure);
         }
         let former = &self.lanes;
@@ -132,7 +132,22 @@ impl Github {
             (None, Some(failure)) => return Err(PollError::Source(failure)),
             (None, None) => {}
         }
+        self.tell_where_it_is_not_installed(&suspended, problems);
         self.refresh(now, problems).await
+    }
+
+    /// Says which organisations nobody can read: an App is not installed there.
+    fn tell_where_it_is_not_installed(&self, suspended: &[String], problems: &mut Problems) {
+        for organization in &self.config.organizations {
+            let is_it = |owner: &String| owner.eq_ignore_ascii_case(organization);
+            let known = |lane: &Lane| lane.owner.as_ref().is_none_or(is_it);
+            if !self.lanes.all().any(known) && !suspended.iter().any(is_it) {
+                let what = format!(
+                    "the App is not installed in {organization}: install it from its settings, under \"Install App\""
+                );
+                problems.push(Failure { reason: Reason::NotFound, what, retry_at: None });
+            }
+        }
     }
 
     /// Sees to it that every lane has a token that lasts.
@@ -141,8 +156,15 @@ impl Github {
             let Some(identity) = self.lanes.lane(lane).identity.as_ref() else {
                 continue;
             };
-            if let Err(failure) = self.signer.fresh(identity, now).await {
-                self.lose_lane(lane, failure, problems)?;
+            match self.signer.fresh(identity, now).await {
+                Ok(renewal) => renewal.into_iter().for_each(|failure| problems.push(failure)),
+                Err(failure) => {
+                    if failure.reason == Reason::NotFound {
+                        // The App was uninstalled, and perhaps installed again as another installation.
+                        self.discover_at = None;
+                    }
+                    self.lose_lane(lane, failure, problems)?;
+                }
             }
         }
         Ok(())

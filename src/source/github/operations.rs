@@ -53,7 +53,8 @@ pub(super) const PAGE_MAX: u64 = 100;
 /// four times as long.
 pub(super) const PROBE_IDS_MAX: usize = 25;
 /// The streams that a probe can show. Each needs a permission of its own.
-pub(super) const PROBED: [Stream; 3] = [Stream::Changes, Stream::Deployments, Stream::Issues];
+pub(super) const PROBED: [Stream; 4] =
+    [Stream::Changes, Stream::Deployments, Stream::Issues, Stream::Commits];
 /// Aliases in `repositories_by_name.graphql`.
 pub(super) const NAMES_MAX: usize = 10;
 /// Teams in one page; each brings a page of repositories.
@@ -173,9 +174,11 @@ pub(super) fn team_repositories(
 
 /// Looks at repositories, at these streams of them.
 pub(super) fn probe(ids: &[String], streams: &[Stream]) -> Request {
-    let [pulls, deployments, issues] = PROBED.map(|stream| streams.contains(&stream));
+    let [pulls, deployments, issues, contents] = PROBED.map(|stream| streams.contains(&stream));
     let connections = count(ids) * (u64::from(pulls) + u64::from(deployments) + u64::from(issues));
-    let variables = json!({ "ids": ids, "pulls": pulls, "deployments": deployments, "issues": issues });
+    let variables = json!({
+        "ids": ids, "pulls": pulls, "deployments": deployments, "issues": issues, "contents": contents,
+    });
     Request::new(&PROBE, connections, variables)
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Seen {
     pub(super) issues: Option<String>,
     /// The newest commit of the default branch.
     pub(super) head: Option<String>,
+    /// Whether commits are not for us: then nobody knows of a branch either.
+    pub(super) head_hidden: bool,
 }
 
 impl Seen {
@@ -33,12 +35,9 @@ impl Seen {
             Stream::Changes => self.pulls.is_some(),
             Stream::Deployments => self.deployments.is_some(),
             Stream::Issues => self.issues.is_some(),
-            Stream::Repository
-            | Stream::Commits
-            | Stream::Releases
-            | Stream::Tags
-            | Stream::Runs
-            | Stream::Teams => true,
+            // Releases and tags take the same permission as commits.
+            Stream::Commits | Stream::Releases | Stream::Tags => !self.head_hidden,
+            Stream::Repository | Stream::Runs | Stream::Run(_) | Stream::Teams => true,
         }
     }
 }
@@ -102,6 +101,7 @@ impl Github {
             match node {
                 Ok(Some(wire)) => self.looked(number, &wire, read_at),
                 Ok(None) => self.miss(number),
+                Err(Trouble::Denied(Stream::Repository, failure)) => self.bar(number, failure, problems),
                 Err(Trouble::Denied(stream, _)) if self.deny(number, stream) => again.push((number, id)),
                 Err(trouble) => problems.keep(trouble)?,
             }
@@ -110,7 +110,7 @@ impl Github {
     }
 
     fn looked(&mut self, number: u64, wire: &RepositoryWire, read_at: Timestamp) {
-        let Some(found) = found(wire).filter(|found| found.number == number) else {
+        let Some(mut found) = found(wire).filter(|found| found.number == number) else {
             self.client().count_malformed(1, "probes");
             return;
         };
@@ -124,7 +124,11 @@ impl Github {
             deployments: shown(Stream::Deployments, wire.deployments.as_ref()),
             issues: shown(Stream::Issues, wire.issues.as_ref()),
             head: found.head.clone(),
+            head_hidden: denied.is_some_and(|denied| denied.contains(&Stream::Commits)),
         };
+        if seen.head_hidden {
+            found.hide_branch();
+        }
         self.note(found, read_at);
         if let Some(tracked) = self.repositories.get_mut(&number) {
             let look = &mut tracked.look;
@@ -139,7 +143,8 @@ impl Github {
         for (number, tracked) in &self.repositories {
             let absent = !tracked.is_active() && !tracked.state.left_out;
             let named = self.only.as_ref().map(|only| only.contains(number));
-            if named == Some(false) || !(tracked.is_active() || (all && absent)) {
+            let barred = tracked.look.denied.contains(&Stream::Repository);
+            if named == Some(false) || barred || !(tracked.is_active() || (all && absent)) {
                 continue;
             }
             let lane = self.lanes.of(&tracked.state.name);

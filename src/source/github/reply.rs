@@ -91,6 +91,31 @@ impl Reply {
             .map_err(|error| malformed(&format!("{name}: {}", shortened(&error.to_string()))))
     }
 
+    /// The same without what is said of default branches that are not for us: each repository has a note of it, and
+    /// the rest of it can be read.
+    pub(super) fn excusing_branches(mut self) -> Self {
+        let Self { data, faults, read_at: _ } = &mut self;
+        faults.retain(|fault| {
+            let refused = matches!(&fault.trouble,
+                Trouble::Failed(failure) | Trouble::Denied(_, failure) if failure.reason == Reason::Forbidden);
+            let Some((Value::String(field), above)) = fault.path.split_last() else {
+                return true;
+            };
+            let place = above.iter().fold(String::new(), |place, part| match part.as_str() {
+                Some(name) => format!("{place}/{name}"),
+                None => format!("{place}/{part}"),
+            });
+            match data.pointer_mut(&place).and_then(Value::as_object_mut) {
+                Some(repository) if refused && field == "defaultBranchRef" => {
+                    repository.insert("branchHidden".to_owned(), Value::Bool(true));
+                    false
+                }
+                Some(_) | None => true,
+            }
+        });
+        self
+    }
+
     /// `nodes` beside their ids.
     pub(super) fn nodes<T: DeserializeOwned>(self, ids: &[String]) -> Vec<Node<T>> {
         let mut troubles: BTreeMap<usize, Trouble> = BTreeMap::new();
@@ -169,7 +194,12 @@ fn trouble(operation: &str, error: &GraphError, reset_at: Option<Timestamp>) -> 
         _ if message.starts_with("Something went wrong") => Trouble::TooHeavy(fail(Reason::Server)),
         "INVALID_CURSOR_ARGUMENTS" => Trouble::StaleCursor,
         "NOT_FOUND" => Trouble::Failed(fail(Reason::NotFound)),
-        _ if saml => Trouble::Failed(fail(Reason::Forbidden)),
+        _ if saml => match error.path.as_deref() {
+            Some([Value::String(nodes), ..]) if nodes == "nodes" => {
+                Trouble::Denied(Stream::Repository, fail(Reason::Forbidden))
+            }
+            Some(_) | None => Trouble::Failed(fail(Reason::Forbidden)),
+        },
         "FORBIDDEN" | "INSUFFICIENT_SCOPES" => forbidden(fail(Reason::Forbidden), error),
         _ if message.starts_with("Resource not accessible by") => forbidden(fail(Reason::Forbidden), error),
         "INTERNAL" | "SERVICE_UNAVAILABLE" => Trouble::TooHeavy(fail(Reason::Server)),
@@ -199,6 +229,7 @@ fn stream(field: &str) -> Option<Stream> {
         "deployments" => Some(Stream::Deployments),
         "pullRequests" => Some(Stream::Changes),
         "issues" => Some(Stream::Issues),
+        "defaultBranchRef" | "object" => Some(Stream::Commits),
         _ => None,
     }
 }
@@ -312,6 +343,19 @@ mod tests {
             })
             .collect();
         assert_eq!(shown, ["1 a", "2 gone", "3 forbidden", "4 gone", "5 malformed", "6 gone"]);
+    }
+
+    #[test]
+    fn a_branch_that_is_not_for_us_is_noted_and_nothing_else_is_excused() {
+        let text = r#"{"data":{"organization":{"repositories":{"nodes":[{"id":"a","defaultBranchRef":null},{"id":"b"}]}}},
+            "errors":[{"type":"FORBIDDEN","path":["organization","repositories","nodes",0,"defaultBranchRef"],"message":"no"},
+                      {"type":"FORBIDDEN","path":["organization","repositories","nodes",1,"issues"],"message":"no"},
+                      {"type":"NOT_FOUND","path":["organization","repositories","nodes",1,"defaultBranchRef"]}]}"#;
+        let reply = sorted(text).unwrap().excusing_branches();
+        assert_eq!(reply.faults.len(), 2);
+        let noted =
+            |place| reply.data.pointer(&format!("/organization/repositories/nodes/{place}/branchHidden"));
+        assert_eq!((noted(0), noted(1)), (Some(&Value::Bool(true)), None));
     }
 
     #[test]

@@ -28,7 +28,7 @@ const LOOKS_MAX: usize = 100;
 
 /// A page of runs, as attempts.
 #[derive(Debug, Default)]
-struct Attempts {
+pub(super) struct Attempts {
     attempts: Vec<Attempt>,
     runs: Vec<Run>,
 }
@@ -48,7 +48,6 @@ impl Github {
         }
         let read = self.read_runs_of(&selected, sink, now, problems).await;
         self.name_commits(&selected, problems).await?;
-        self.tell_of_runs(&selected, problems);
         match read {
             Err(PollError::Source(failure)) if failure.reason != Reason::Auth => {
                 problems.push(failure);
@@ -75,7 +74,8 @@ impl Github {
                 self.read_windows(*number, index, sink, now, problems).await?;
             }
         }
-        self.reread_runs(selected, sink, now, problems).await
+        self.reread_runs(selected, sink, now, problems).await?;
+        self.read_again(selected, sink, problems).await
     }
 
     pub(super) fn runs(&self, number: u64) -> Option<&RunsCursor> {
@@ -190,7 +190,7 @@ impl Github {
     }
 
     /// Runs with their earlier attempts, as far as those have not been read to their ends.
-    async fn attempts_of(
+    pub(super) async fn attempts_of(
         &self,
         number: u64,
         workflow: &mut Workflow,
@@ -230,7 +230,7 @@ impl Github {
     }
 
     /// Stores attempts with the cursor. Commits that they name are in it until it is known what they are.
-    async fn store_runs(
+    pub(super) async fn store_runs(
         &mut self,
         number: u64,
         index: usize,
@@ -331,7 +331,8 @@ impl Github {
     /// are walked to like any other.
     async fn name_commits(&mut self, selected: &[u64], problems: &mut Problems) -> Result<(), PollError> {
         for number in selected {
-            let Some(tracked) = self.repositories.get(number) else {
+            let tracked = self.repositories.get(number);
+            let Some(tracked) = tracked.filter(|tracked| tracked.may_see(Stream::Commits)) else {
                 continue;
             };
             let nameless = self.runs(*number).map(|runs| runs.nameless.clone()).unwrap_or_default();

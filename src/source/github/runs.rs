@@ -41,6 +41,7 @@ pub(super) struct WorkflowWire {
 #[serde(default)]
 pub(super) struct RunWire {
     id: Option<u64>,
+    pub(super) workflow_id: Option<u64>,
     run_attempt: Option<u32>,
     status: Option<String>,
     conclusion: Option<String>,
@@ -86,6 +87,7 @@ pub(super) struct Run {
 pub(super) fn run(wire: RunWire, of: Of<'_>, read_at: Timestamp) -> Option<Run> {
     let RunWire {
         id,
+        workflow_id: _,
         run_attempt,
         status,
         conclusion,

@@ -57,6 +57,8 @@ pub(super) struct Signed {
     pub(super) identities: Vec<Identity>,
     /// Installations that cannot be used.
     pub(super) problems: Vec<Failure>,
+    /// Whose those are.
+    pub(super) suspended: Vec<String>,
 }
 
 /// The token of an installation, as it is at present.
@@ -111,7 +113,11 @@ impl Signer {
             Way::Token { credential, label } => {
                 let (credential, label) = (credential.clone(), label.clone());
                 let identity = Identity { account: None, installation: None, credential, label, slot: None };
-                return Ok(Signed { identities: vec![identity], problems: Vec::new() });
+                return Ok(Signed {
+                    identities: vec![identity],
+                    problems: Vec::new(),
+                    suspended: Vec::new(),
+                });
             }
             Way::App { app, installation, slots } => (app, installation, slots),
         };
@@ -128,7 +134,7 @@ impl Signer {
         }
         let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.retain(|id, _| found.iter().any(|installation| installation.id == *id));
-        let mut signed = Signed { identities: Vec::new(), problems: Vec::new() };
+        let mut signed = Signed { identities: Vec::new(), problems: Vec::new(), suspended: Vec::new() };
         for Installation { id, account, suspended } in found {
             if suspended {
                 let what = format!(
@@ -136,6 +142,7 @@ impl Signer {
                      under \"GitHub Apps\""
                 );
                 signed.problems.push(app.http.unsent(Reason::Forbidden, &what));
+                signed.suspended.push(account);
                 continue;
             }
             let slot = Arc::clone(slots.entry(id).or_default());
@@ -151,28 +158,32 @@ impl Signer {
     }
 
     /// Sees to it that the identity's token holds for a while: mints one if there is none or it ends soon. If that
-    /// fails while the old one still holds, the old one does.
-    pub(super) async fn fresh(&self, identity: &Identity, now: Timestamp) -> Result<(), Failure> {
+    /// fails while the old one still holds, the old one does; why it failed is in the answer.
+    pub(super) async fn fresh(
+        &self,
+        identity: &Identity,
+        now: Timestamp,
+    ) -> Result<Option<Failure>, Failure> {
         let (Way::App { app, .. }, Some(slot), Some(installation)) =
             (&self.way, &identity.slot, identity.installation)
         else {
-            return Ok(());
+            return Ok(None);
         };
         if slot.holds(now, RENEWED_BEFORE) {
-            return Ok(());
+            return Ok(None);
         }
         let _minting = slot.minting.lock().await;
         if slot.holds(now, RENEWED_BEFORE) {
-            return Ok(());
+            return Ok(None);
         }
         match app.mint(installation, now).await {
             Ok(Token { secret, expires_at }) => {
                 *slot.held() = Some(Held { secret, minted_at: now, expires_at });
-                Ok(())
+                Ok(None)
             }
-            Err(failure) if slot.holds(now, Span::ZERO) => {
-                tracing::warn!(%failure, identity = identity.label, "a token that ends soon could not be renewed");
-                Ok(())
+            Err(Failure { reason, what, retry_at }) if slot.holds(now, Span::ZERO) => {
+                let what = format!("a token that ends soon could not be renewed: {what}");
+                Ok(Some(Failure { reason, what, retry_at }))
             }
             Err(failure) => Err(failure),
         }

@@ -230,7 +230,10 @@ impl Github {
                 } else {
                     tracked.look.at == Some(now) && tracked.look.seen.is_some()
                 };
-                meant && tracked.state.wanted.has(stream) && tracked.state.commits.complete
+                // For commits that are not for us nobody need wait.
+                let awaited = tracked.may_see(Stream::Commits) && tracked.may_see(Stream::Changes);
+                let commits = tracked.state.commits.complete || !awaited;
+                meant && commits && tracked.may_see(stream) && tracked.state.wanted.has(stream)
             })
         });
         selected

@@ -5,6 +5,7 @@ use crate::model::fact::{HoldingTeam, Permission};
 use crate::model::name::RepositoryId;
 use crate::source::PollError;
 
+use super::denied::explained;
 use super::operations;
 use super::reply::{Trouble, malformed};
 use super::wire::{OrganizationData, OrganizationWire, Page, TeamEdgeWire, TeamWire};
@@ -48,7 +49,7 @@ impl Github {
                     complete = false;
                 }
                 Err(failure) => {
-                    problems.push(failure);
+                    problems.push(explained(&organization, failure));
                     complete = false;
                 }
             }

@@ -23,6 +23,8 @@ pub(super) struct Tracked {
     pub(super) caution: Caution,
     /// Streams of which somebody said that they changed: they are read although the probe shows nothing new.
     pub(super) forced: BTreeSet<Stream>,
+    /// Workflow runs of which somebody said that they were run again.
+    pub(super) again: BTreeSet<u64>,
     /// The pages of issues go on in this poll: since when they are listed, after which one.
     pub(super) issues_after: Option<(Timestamp, String)>,
     /// Landing commits of the changes that were read in this poll.
@@ -63,6 +65,7 @@ impl Tracked {
     pub(super) fn begin(&mut self) {
         (self.failed, self.caution, self.issues_after) = (false, Caution::None, None);
         self.forced.clear();
+        self.again.clear();
         self.landed.clear();
     }
 

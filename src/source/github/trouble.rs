@@ -127,6 +127,7 @@ impl Github {
             | Stream::Releases
             | Stream::Tags
             | Stream::Runs
+            | Stream::Run(_)
             | Stream::Teams => return Ok(None),
         };
         let since = ask.issues.as_ref().map(|asked| asked.since);

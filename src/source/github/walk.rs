@@ -67,7 +67,9 @@ impl Github {
         let mut targets = Vec::new();
         for number in self.readable() {
             // Without pull requests nobody can tell whether a commit was pushed or merged.
-            let tracked = self.repositories.get(&number).filter(|tracked| tracked.may_see(Stream::Changes));
+            let tracked = self.repositories.get(&number);
+            let tracked = tracked
+                .filter(|tracked| tracked.may_see(Stream::Changes) && tracked.may_see(Stream::Commits));
             let commits = tracked.map(|tracked| &tracked.state.commits);
             let Some(commits) = commits.filter(|commits| commits.complete) else {
                 continue;

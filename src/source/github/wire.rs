@@ -132,6 +132,7 @@ records! {
         created_at: String,
         pushed_at: String,
         default_branch_ref: BranchWire,
+        branch_hidden: bool,
         deployments: Page<NewestWire>,
         pull_requests: Page<NewestWire>,
         issues: Page<NewestWire>,

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::http::{Failure, Reason};
+use crate::model::dirty::Stream;
 use crate::model::settings::RunRule;
 use crate::model::time::{Span, Timestamp};
 use crate::source::PollError;
 
 use super::operations::{self, WORKFLOW_IDS_MAX};
+use super::reply::Trouble;
 use super::run_pages::keep;
 use super::run_windows::PER_PAGE;
 use super::runs::{self, WorkflowWire, WorkflowsWire};
@@ -20,7 +22,7 @@ use super::{Github, Problems};
 
 /// Workflows are listed again so often: new ones are rare.
 const LIST_EVERY: Span = Span::from_hours(24);
-/// Sooner, if one that the rules name was not there or the token may not list them.
+/// Sooner, if one that the rules name was not there. Where the token may not list them, with each discovery.
 const LIST_AGAIN: Span = Span::from_hours(1);
 /// Pages of 100 workflows of one repository.
 const LIST_PAGES_MAX: u32 = 10;
@@ -78,8 +80,8 @@ impl RunsCursor {
     }
 
     fn list_is_due(&self, now: Timestamp) -> bool {
-        let every = if self.problem.is_some() || self.refused { LIST_AGAIN } else { LIST_EVERY };
-        self.listed_at.is_none_or(|at| now.since(Timestamp::from_millis(at)) >= every)
+        let every = if self.problem.is_some() { LIST_AGAIN } else { LIST_EVERY };
+        self.refused || self.listed_at.is_none_or(|at| now.since(Timestamp::from_millis(at)) >= every)
     }
 }
 
@@ -95,14 +97,13 @@ impl Github {
         }
         let path = self.rest_path(number, "actions/workflows");
         let mut listed: Vec<Listed> = Vec::new();
-        let mut refused = false;
         for page in 1..=LIST_PAGES_MAX {
             let query = [("per_page", "100"), ("page", &page.to_string())];
             let wire = match self.client_of(number).get::<WorkflowsWire>(&path, &query).await {
                 Ok((wire, _)) => wire,
                 Err(failure) if matches!(failure.reason, Reason::Forbidden | Reason::NotFound) => {
-                    refused = true;
-                    break;
+                    self.refuse_runs(number);
+                    return Ok(());
                 }
                 Err(failure) => return keep(failure, problems),
             };
@@ -123,14 +124,23 @@ impl Github {
         if let Some(runs) = &mut tracked.state.streams.runs {
             tracked.dirty = true;
             runs.listed_at = Some(now.millis());
-            runs.refused = refused;
-            if !refused {
-                let (chosen, missing) = workflows::chosen(&listed, &runs.wanted, &runs.workflows);
-                runs.workflows = chosen;
-                runs.problem = (!missing.is_empty()).then(|| workflows::missing(&name, &missing, &listed));
-            }
+            runs.refused = false;
+            let (chosen, missing) = workflows::chosen(&listed, &runs.wanted, &runs.workflows);
+            runs.workflows = chosen;
+            runs.problem = (!missing.is_empty()).then(|| workflows::missing(&name, &missing, &listed));
         }
         Ok(())
+    }
+
+    /// Runs of this repository are not for us: nothing more is asked of them before the next discovery.
+    fn refuse_runs(&mut self, number: u64) {
+        self.deny(number, Stream::Runs);
+        if let Some(tracked) = self.repositories.get_mut(&number)
+            && let Some(runs) = &mut tracked.state.streams.runs
+        {
+            tracked.dirty |= !runs.refused;
+            runs.refused = true;
+        }
     }
 
     /// Looks at the newest runs of all workflows.
@@ -166,24 +176,27 @@ impl Github {
                         runs.listed_at = Some(0);
                     }
                 }
-                Err(trouble) => problems.keep(trouble)?,
+                Err(trouble) => match trouble.failure() {
+                    Failure { reason: Reason::Forbidden, .. } => self.refuse_runs(number),
+                    failure => problems.keep(Trouble::Failed(failure))?,
+                },
             }
         }
         Ok(())
     }
 
     /// Says what is wrong with the rules, and of all repositories together that the token may not read their runs.
-    pub(super) fn tell_of_runs(&self, selected: &[u64], problems: &mut Problems) {
+    pub(super) fn tell_of_runs(&self, problems: &mut Problems) {
         let mut refused = Vec::new();
-        for number in selected {
-            let Some(runs) = self.runs(*number) else {
+        for tracked in self.repositories.values().filter(|tracked| tracked.is_active()) {
+            let Some(runs) = &tracked.state.streams.runs else {
                 continue;
             };
             if let Some(what) = &runs.problem {
                 problems.push(Failure { reason: Reason::NotFound, what: what.clone(), retry_at: None });
             }
             if runs.refused {
-                refused.extend(self.repositories.get(number).map(|tracked| tracked.state.name.as_str()));
+                refused.push(tracked.state.name.as_str());
             }
         }
         if !refused.is_empty() {
@@ -227,8 +240,10 @@ mod tests {
         assert!(runs.list_is_due(at(0)) && !runs.complete());
         runs.listed_at = Some(0);
         assert!(!runs.list_is_due(at(23)) && runs.list_is_due(at(24)) && runs.complete());
-        runs.refused = true;
+        runs.problem = Some("no workflow deploy.yml".to_owned());
         assert!(runs.list_is_due(at(1)));
+        (runs.problem, runs.refused) = (None, true);
+        assert!(runs.list_is_due(at(0)), "nothing is asked before the next discovery anyway");
         let rule = RunRule { workflow: "deploy.yml".to_owned(), branch: None, event: None };
         assert!(runs.follow(std::slice::from_ref(&rule)) && runs.list_is_due(at(0)));
         assert!(!runs.follow(&[rule]));

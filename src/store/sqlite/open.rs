@@ -9,9 +9,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::store::sqlite::lane::explain;
 
 /// The migrations, in order; the first one makes version 1. They are never edited, only added to.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/sqlite/0001_facts.sql"),
     include_str!("../migrations/sqlite/0002_origins_and_paths.sql"),
+    include_str!("../migrations/sqlite/0003_turns.sql"),
 ];
 
 /// `PRAGMA application_id` of our files: `SXTN`.
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn migrations_are_never_edited() {
-        let known = [13_186_826_899_350_117_673, 11_270_907_586_441_880_794];
+        let known = [13_186_826_899_350_117_673, 11_270_907_586_441_880_794, 225_482_904_766_132_954];
         assert_eq!(MIGRATIONS.map(checksum), known, "add a migration instead");
     }
 

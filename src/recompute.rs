@@ -168,7 +168,7 @@ impl<F: FactStore> Recompute<F> {
         let started = Instant::now();
         self.absorb(stale).await?;
         let incidents = self.owned_incidents();
-        let past = self.past_with(&incidents);
+        let past = self.past(&incidents);
         let Past { linked, inventory, settings: _ } = &past;
         let countables = engine::countables(linked, &self.settings);
         self.counters.count(&self.store, countables).await?;
@@ -199,12 +199,8 @@ impl<F: FactStore> Recompute<F> {
         })
     }
 
-    /// What has been read, linked: what the numbers at any instant are made of. Nothing is counted or published.
-    pub fn past(&self) -> Past {
-        self.past_with(&self.owned_incidents())
-    }
-
-    fn past_with(&self, incidents: &[OwnedIncident]) -> Past {
+    /// What has been read, linked.
+    fn past(&self, incidents: &[OwnedIncident]) -> Past {
         let histories: Vec<_> = self.histories.values().flatten().map(Arc::clone).collect();
         Past {
             linked: Arc::new(engine::link(&histories, incidents, &self.settings)),

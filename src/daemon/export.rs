@@ -5,11 +5,9 @@ use std::io::{self, Write};
 use anyhow::Context as _;
 
 use crate::clock::SharedClock;
-use crate::config::{Config, Store};
+use crate::config::Config;
 use crate::engine::series::{Instants, Past};
 use crate::exposition::history::{self, Csv, OpenMetrics, Series, Wanted};
-use crate::recompute::Recompute;
-use crate::store::sqlite::SqliteStore;
 
 /// What history is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,22 +35,15 @@ pub async fn export(
     format: ExportFormat,
     out: impl Write + Send + 'static,
 ) -> anyhow::Result<Exported> {
-    let past = past(config, clock).await?;
+    let looked = super::look(config, &clock).await?;
+    let past =
+        looked.context("there is no store yet: `sextant run` makes it, and collects what it holds")?.past;
     let written = tokio::task::spawn_blocking(move || write(&past, &instants, format, out)).await?;
     match written {
         // Whoever reads a pipe may have read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exported::default()),
         written => written.context("cannot write what was asked for"),
     }
-}
-
-/// Everything that the store holds, as the configuration reads it.
-async fn past(config: &Config, clock: SharedClock) -> anyhow::Result<Past> {
-    let Store::Sqlite(path) = &config.store;
-    let store = SqliteStore::open_to_read(path).await?;
-    let (settings, rules) = (config.metrics.clone(), config.ownership.clone());
-    let recompute = Recompute::load(store, clock, settings, rules).await?;
-    Ok(recompute.past())
 }
 
 fn write(past: &Past, instants: &Instants, format: ExportFormat, out: impl Write) -> io::Result<Exported> {

@@ -47,12 +47,16 @@ impl fmt::Debug for Wanted<'_> {
 
 /// All metrics that have a history, in the catalogue's order.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
-    catalogue::metrics().filter(|metric| gauge(metric).is_some())
+    catalogue::metrics().filter(|metric| source(metric).is_some())
 }
 
-fn gauge(metric: &Metric) -> Option<(LevelGauge, Level)> {
+/// Which gauge it is, of which level, and what it is read from; `None` if it has no history.
+const fn source(metric: &Metric) -> Option<(LevelGauge, Level, Parts)> {
     match metric.id {
-        Id::Level(gauge, level) => Some((gauge, level)),
+        Id::Level(gauge, level) => match parts(gauge) {
+            Some(parts) => Some((gauge, level, parts)),
+            None => None,
+        },
         Id::Derived(_) | Id::Own(_) | Id::Closing(_) => None,
     }
 }
@@ -74,11 +78,11 @@ pub fn each<E>(
     let windows: Vec<_> = windows.filter(|window| (wanted.label)("window", &window.label)).cloned().collect();
     let whose: Vec<_> = history.levels().filter(|whose| is_wanted(whose, wanted)).collect();
     for metric in metrics {
-        let Some((gauge, level)) = gauge(metric) else { continue };
+        let Some((gauge, level, parts)) = source(metric) else { continue };
         for whose in whose.iter().filter(|whose| is_of(whose, level)) {
             let Some(timeline) = history.timeline(whose, wanted.instants) else { continue };
             let mut found = Found { metric, gauge, wanted, series: Vec::new() };
-            for (at, values) in timeline.sweep(&windows, parts(gauge), wanted.instants) {
+            for (at, values) in timeline.sweep(&windows, parts, wanted.instants) {
                 found.take(at, whose, &windows, &values);
             }
             for series in found.series.into_iter().filter_map(|(_, series)| series) {
@@ -108,14 +112,14 @@ fn is_wanted(whose: &series::Level, wanted: &Wanted<'_>) -> bool {
     }
 }
 
-/// What a gauge is read from.
-const fn parts(gauge: LevelGauge) -> Parts {
+/// What a gauge is read from; `None`: intervals are told by snapshots alone.
+const fn parts(gauge: LevelGauge) -> Option<Parts> {
     match gauge {
-        LevelGauge::LeadTime => Parts::LEAD_TIME,
-        LevelGauge::LeadTimePhase => Parts::PHASES,
-        LevelGauge::RecoveryTime => Parts::RECOVERY,
-        LevelGauge::IncidentResolution => Parts::RESOLUTION,
-        LevelGauge::Incidents | LevelGauge::OpenIncidents => Parts::SEVERITIES,
+        LevelGauge::LeadTime => Some(Parts::LEAD_TIME),
+        LevelGauge::LeadTimePhase => Some(Parts::PHASES),
+        LevelGauge::RecoveryTime => Some(Parts::RECOVERY),
+        LevelGauge::IncidentResolution => Some(Parts::RESOLUTION),
+        LevelGauge::Incidents | LevelGauge::OpenIncidents => Some(Parts::SEVERITIES),
         LevelGauge::Deployments
         | LevelGauge::DeploymentsPerDay
         | LevelGauge::DeploymentDates
@@ -133,14 +137,13 @@ const fn parts(gauge: LevelGauge) -> Parts {
         | LevelGauge::IncidentsPerDay
         | LevelGauge::ResolvedIncidents
         | LevelGauge::Coverage
-        | LevelGauge::WindowComplete
-        // Intervals are of the present: no series has them.
-        | LevelGauge::DeploymentsPerDayBound
+        | LevelGauge::WindowComplete => Some(Parts::COUNTS),
+        LevelGauge::DeploymentsPerDayBound
         | LevelGauge::LeadTimeBound
         | LevelGauge::ChangeFailRatioBound
         | LevelGauge::IncidentsPerDayBound
         | LevelGauge::RecoveryTimeBound
-        | LevelGauge::ReworkRatioBound => Parts::COUNTS,
+        | LevelGauge::ReworkRatioBound => None,
     }
 }
 

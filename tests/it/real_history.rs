@@ -13,7 +13,8 @@ use sextant::demo::serve::{Options, serve};
 use sextant::demo::world::SharedWorld;
 use sextant::engine;
 use sextant::engine::series::{Instants, Past};
-use sextant::engine::snapshot::{Completeness, WindowValues};
+use sextant::engine::snapshot::WindowValues;
+use sextant::exposition::history;
 use sextant::model::time::{Span, Timestamp};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -61,14 +62,14 @@ impl Stand {
             Config::parse(&toml, "sextant.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         let clock = Arc::new(WorldClock(shared));
         let daemon = Daemon::start(config.clone(), Arc::clone(&clock) as _).await.unwrap();
-        let mut computed = daemon.computed();
-        let complete = computed.wait_for(|newest| {
-            newest.as_ref().is_some_and(|computed| {
-                let windows = &computed.snapshot.organization.windows;
-                windows.iter().all(|window| window.complete == Completeness::Complete)
-            })
-        });
-        let past = complete.await.unwrap().as_ref().unwrap().past.clone();
+        let metrics = format!("http://{}/metrics", daemon.address());
+        until("all of history has been read", async || {
+            let (_, metrics) = get(&metrics).await.unwrap_or_default();
+            let read = metrics.lines().filter(|line| line.starts_with("sextant_source_backfill_complete"));
+            read.filter(|line| line.ends_with(" 1")).count() == 2
+        })
+        .await;
+        let past = daemon.computed().borrow().as_ref().unwrap().past.clone();
         Self { config, clock, daemon, past, directory, _servers: stop.drop_guard() }
     }
 
@@ -267,12 +268,13 @@ fn is_openmetrics(text: &str, samples: usize) {
     assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), samples);
 }
 
-/// The newest value of each series is the one that is on `/metrics`: all gauges of the three levels, and no other.
+/// The newest value of each series is the one that is on `/metrics`: all gauges of the three levels but intervals and
+/// what the detector and guardrails say, and no other.
 async fn is_what_is_shown(openmetrics: &str, stand: &Stand) {
     let (_, metrics) = get(&format!("http://{}/metrics", stand.daemon.address())).await.unwrap();
     let of_levels = |line: &&str| {
-        ["dora_organization_", "dora_team_", "dora_component_"].iter().any(|name| line.starts_with(name))
-            && !line.starts_with("dora_team_info")
+        let name = line.split(['{', ' ']).next().unwrap();
+        history::metrics().any(|metric| metric.name == name)
     };
     let shown: BTreeSet<&str> = metrics.lines().filter(of_levels).collect();
     let newest = format!(" {}", now().seconds());

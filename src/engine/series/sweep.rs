@@ -13,7 +13,8 @@ use crate::model::name::Severity;
 use crate::model::settings::Window;
 use crate::model::time::{Span, Timestamp};
 
-/// What of a level's numbers is told besides counts, rates and ratios, which cost next to nothing.
+/// What of a level's numbers is told besides counts, rates and ratios, which cost next to nothing. Intervals are not
+/// among them: [`engine::snapshot`](crate::engine::snapshot()) tells them, one instant at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Parts(u8);
 

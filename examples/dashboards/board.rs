@@ -93,6 +93,14 @@ impl Board {
         self
     }
 
+    /// The last marks are switched off at first: where there are many they would hide everything else.
+    pub(crate) fn switched_off(mut self) -> Self {
+        if let Some((_, annotation)) = self.annotations.last_mut() {
+            *annotation = with(annotation.take(), json!({ "enable": false }));
+        }
+        self
+    }
+
     pub(crate) fn section(mut self, title: &'static str, panels: Vec<Panel>) -> Self {
         self.sections.push(Section { title, panels });
         self

@@ -24,6 +24,7 @@ pub(crate) fn board() -> Board {
 fn sources() -> Vec<Panel> {
     let of = |end: &str| SEXTANT.now(end, &["source", "kind"], "");
     let backfill = SEXTANT.now("source_backfill_complete", &["source"], "");
+    let progress = SEXTANT.now("source_backfill_progress_ratio", &["source"], "");
     let none = "No source has been polled: is one configured?";
     vec![
         Panel::table("Sources", 24, 5)
@@ -32,15 +33,17 @@ fn sources() -> Vec<Panel> {
             .ask(of("source_newest_fact_timestamp_seconds").map(millis), "Newest fact")
             .ask(of("source_poll_duration_seconds"), "Poll took")
             .ask(backfill, "History")
+            .ask(progress, "History read")
             .side_by_side("source", &[("source", "Source"), ("kind", "Kind")], &[])
-            .unit("short")
+            .unit("none")
             .field("Last poll", &[("mappings", flag("succeeded", "failed")), in_colour()])
             .field("History", &[("mappings", flag("whole", "being read")), in_colour()])
             .field("Last success", &[("unit", json!("dateTimeFromNow"))])
             .field("Newest fact", &[("unit", json!("dateTimeFromNow"))])
             .field("Poll took", &[("unit", json!("s"))])
+            .field("History read", &[("unit", json!("percentunit")), ("noValue", json!("at once"))])
             .nothing(none),
-        Panel::live("Age of the last success", 8, 7)
+        Panel::live("Age of the last success", 12, 7)
             .ask(
                 SEXTANT
                     .now("source_last_success_timestamp_seconds", &["source"], "")
@@ -49,13 +52,7 @@ fn sources() -> Vec<Panel> {
             )
             .unit("s")
             .nothing(none),
-        Panel::bars("History read", 8, 7)
-            .ask(SEXTANT.now("source_backfill_progress_ratio", &["source"], ""), "{{source}}")
-            .set("min", json!(0))
-            .set("max", json!(1))
-            .set("decimals", json!(0))
-            .nothing("No source reads its history step by step"),
-        Panel::bars("Budget that remains", 8, 7)
+        Panel::bars("Budget that remains", 12, 7)
             .note("sextant stops at its configured share of the limit, and others may use the same token.")
             .ask(budget(), "{{source}} {{resource}}")
             .unit("percentunit")
@@ -76,19 +73,15 @@ fn why() -> Vec<Panel> {
         Panel::table("Repositories", 7, 9)
             .note("Each has one state, the first that fits. Unowned: say in [[teams]] whose it is. No deployments: see [[github.deployments]].")
             .ask(SEXTANT.now("repositories", &["source", "state"], ""), "Repositories")
-            .unit("short")
+            .unit("none")
             .side_by_side("source", &[("source", "Source"), ("state", "State")], &[])
             .nothing("No repository: is its organisation or name in [[github]], and may the token see it?"),
         Panel::table("Incidents that are not counted", 7, 9)
             .ask(SEXTANT.now("source_excluded", &["source", "reason"], ""), "Incidents")
-            .unit("short")
+            .unit("none")
             .side_by_side("source", &[("source", "Source"), ("reason", "Reason")], &[])
             .nothing("Every incident is counted"),
-        Panel::table("Facts used with a correction", 6, 9)
-            .ask(SEXTANT.now("suspect_facts", &["reason"], ""), "Facts")
-            .unit("short")
-            .side_by_side("reason", &[("reason", "Reason")], &[])
-            .nothing("No fact needed a correction"),
+        corrected(6, 9),
         Panel::stat("Series left out", 4, 9)
             .note("Above 0: raise metrics.max_series, or switch metrics.component_detail off.")
             .ask(SEXTANT.now("series_dropped", &[], ""), "")
@@ -102,6 +95,15 @@ fn why() -> Vec<Panel> {
     ]
 }
 
+/// Facts that were not used as they are.
+pub(crate) fn corrected(width: u32, height: u32) -> Panel {
+    Panel::table("Facts used with a correction", width, height)
+        .ask(SEXTANT.now("suspect_facts", &["reason"], ""), "Facts")
+        .unit("none")
+        .side_by_side("reason", &[("reason", "Reason")], &[])
+        .nothing("No fact needed a correction")
+}
+
 fn asked() -> Vec<Panel> {
     vec![
         Panel::live("Requests", 8, 7)
@@ -110,11 +112,13 @@ fn asked() -> Vec<Panel> {
             .nothing("Not scraped for long enough: two scrapes are needed"),
         Panel::live("Failures, by reason", 8, 7)
             .ask(
-                SEXTANT.rate("source_request_failures_total", &["source", "kind", "reason"], ""),
+                SEXTANT
+                    .rate("source_request_failures_total", &["source", "kind", "reason"], "")
+                    .map(|rate| format!("{rate} > 0")),
                 "{{source}} {{reason}}",
             )
             .unit("reqps")
-            .nothing("Not scraped for long enough: two scrapes are needed"),
+            .nothing("No request has failed"),
         Panel::live("Share of time waited to stay inside the budget", 8, 7)
             .ask(SEXTANT.rate("source_throttled_seconds_total", &["source"], ""), "{{source}}")
             .unit("percentunit")
@@ -134,7 +138,7 @@ fn asked() -> Vec<Panel> {
             .nothing("No source has told its limit yet"),
         Panel::table("Facts in the store", 8, 7)
             .ask(SEXTANT.now("facts", &["fact"], ""), "Rows")
-            .unit("short")
+            .unit("none")
             .side_by_side("fact", &[("fact", "Fact")], &[])
             .nothing("Nothing has been read yet"),
     ]

@@ -19,6 +19,7 @@ pub(crate) fn board() -> Board {
     .choose("component", "Component", "label_values(dora_component_window_complete{team=\"$team\"}, component)")
     .choose_window()
     .mark_values("Deployments", "blue", "Deployment", deployments(COMPONENT))
+    .switched_off()
     .mark_spans(
         "Open incidents",
         "red",

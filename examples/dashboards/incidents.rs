@@ -23,6 +23,7 @@ pub(crate) fn board() -> Board {
     .choose_some("team", "Teams", "label_values(dora_team_window_complete, team)")
     .choose_window()
     .mark_spans("Open incidents", "red", "Incident open: {{team}}", open_incidents(SOME_TEAMS))
+    .switched_off()
     .section("Now", now())
     .section("Teams, in alphabetical order", vec![teams()])
     .section("Incidents", incidents())
@@ -36,16 +37,16 @@ fn now() -> Vec<Panel> {
         |end: &str| SOME_TEAMS.now(end, &["severity"], "").map(|all| format!("sum by (severity) ({all})"));
     let count = |end: &str| SOME_TEAMS.now(end, &[], "").map(|all| format!("sum({all})"));
     vec![
-        Panel::table("Incidents", 8, 6)
+        Panel::table("Incidents", 10, 9)
             .ask(by_severity("open_incidents"), "Open")
-            .ask(by_severity("incidents"), "Started in the window")
-            .unit("short")
+            .ask(by_severity("incidents"), "Started")
+            .unit("none")
             .side_by_side("severity", &[("severity", "Severity")], &[])
             .nothing(none),
-        Panel::stat("Resolved in the window", 6, 6)
+        Panel::stat("Resolved in the window", 6, 9)
             .ask(count("resolved_incidents"), "incidents")
             .nothing(none),
-        Panel::stat("Failed deployments", 8, 6)
+        Panel::stat("Failed deployments", 8, 9)
             .ask(count("failed_deployments"), "failed in the window")
             .ask(count("recovered_deployments"), "recovered in the window")
             .ask(count("unrecovered_deployments"), "not yet recovered")
@@ -68,7 +69,7 @@ fn teams() -> Panel {
         .ask(SOME_TEAMS.now("unrecovered_deployments", &[], ""), "Not yet recovered")
         .ask(SOME_TEAMS.now("recovery_time_seconds", &[], "stat=\"p50\""), "Recovery, median")
         .side_by_side("team", &[("team", "Team")], &[])
-        .unit("short")
+        .unit("none")
         .field("Resolution, median", &seconds)
         .field("Recovery, median", &[("unit", json!("s")), ("links", evidence(CELL, Measure::RecoveryTime))])
         .field("Started", &[("links", evidence(CELL, Measure::IncidentsPerDay))])
@@ -122,7 +123,7 @@ fn trust() -> Vec<Panel> {
             .nothing("No incident in this window"),
         Panel::table("Incidents that are not counted", 12, 8)
             .ask(super::query::SEXTANT.now("source_excluded", &["source", "reason"], ""), "Incidents")
-            .unit("short")
+            .unit("none")
             .side_by_side("source", &[("source", "Source"), ("reason", "Reason")], &[])
             .nothing("Every incident is counted"),
     ]

@@ -106,7 +106,7 @@ impl Shown {
             .ask(bound("lower"), "95 % from")
             .ask(bound("upper"), "95 % to")
             .ask(self.n_now(scope), self.n.1)
-            .field(self.n.1, &[("unit", json!("short")), ("decimals", json!(0))])
+            .field(self.n.1, &[("unit", json!("none")), ("decimals", json!(0))])
             .nothing(self.nothing)
             .set("links", links.clone())
     }

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::board::Board;
+use super::collector::corrected;
 use super::measures::{self, evidence, to_team};
 use super::panel::Panel;
-use super::query::{DORA, ORGANIZATION, Query, SEXTANT, Scope, TEAMS};
+use super::query::{DORA, ORGANIZATION, Query, Scope, TEAMS};
 use super::words::{GUARDRAIL_STATES, STATES, colours, flag, in_colour, millis};
 
 /// A cell of the column `Team`.
@@ -50,7 +51,7 @@ fn north_star() -> Vec<Panel> {
             .ask(value("north_star_target"), "Target")
             .ask(value("north_star_progress_ratio"), "Way gone")
             .side_by_side("name", &[("name", "North star")], &[])
-            .unit("short")
+            .unit("none")
             .field("Way gone", &[("unit", json!("percentunit"))])
             .nothing(none),
         Panel::table("Signals of the organisation", 24, 5)
@@ -58,7 +59,7 @@ fn north_star() -> Vec<Panel> {
             .ask(value("organization_signal_target"), "Target")
             .ask(value("organization_signal_progress_ratio"), "Way gone")
             .side_by_side("name", &[("name", "Signal")], &[])
-            .unit("short")
+            .unit("none")
             .field("Way gone", &[("unit", json!("percentunit"))])
             .nothing("No signal of the organisation configured: [[signals]]"),
     ]
@@ -76,7 +77,7 @@ fn teams() -> Panel {
             .field(shown.title, &[unit, ("links", evidence(TEAM, shown.measure))]);
     }
     let open = TEAMS.now("open_incidents", &["severity"], "").map(|open| format!("sum by (team) ({open})"));
-    panel.ask(open, "Open incidents").field("Open incidents", &[("unit", json!("short"))]).side_by_side(
+    panel.ask(open, "Open incidents").field("Open incidents", &[("unit", json!("none"))]).side_by_side(
         "team",
         &[("team", "Team")],
         &[],
@@ -108,7 +109,7 @@ fn what_changed() -> Panel {
     });
     Panel::table("States that began in the time range", 14, 8)
         .ask(recent, "Since")
-        .unit("short")
+        .unit("none")
         .side_by_side("team", &[("team", "Team"), ("measure", "Measure"), ("state", "State")], &[])
         .transform("sortBy", &json!({ "sort": [{ "field": "Since", "desc": true }] }))
         .field("Since", &[("unit", json!("dateTimeFromNow"))])
@@ -126,7 +127,7 @@ fn guardrails() -> Panel {
     Panel::table("Guardrails", 10, 8)
         .note("Limits that teams agreed to stay within. Unknown is too few samples to say.")
         .ask(both, "Limit")
-        .unit("short")
+        .unit("none")
         .side_by_side("team", &[("team", "Team"), ("guardrail", "Guardrail"), ("state", "State")], &[])
         .field("Team", &[("links", to_team(TEAM))])
         .field("State", &[("mappings", colours(&GUARDRAIL_STATES)), in_colour()])
@@ -142,9 +143,7 @@ fn trust() -> Vec<Panel> {
             .side_by_side("team", &[("team", "Team")], &[])
             .field("Window", &[("mappings", flag("whole", "partial")), in_colour()])
             .nothing("No team yet: see Collector"),
-        Panel::trend("Facts used with a correction", 8, 8)
-            .ask(SEXTANT.past("suspect_facts", &["reason"], ""), "{{reason}}")
-            .nothing("No fact needed a correction"),
+        corrected(8, 8),
     ]
 }
 

@@ -260,7 +260,7 @@ impl Panel {
         match self.kind {
             Kind::Stat | Kind::Bars => json!({}),
             Kind::Table => {
-                json!({ "align": "auto", "cellOptions": { "type": "auto" }, "filterable": false, "inspect": false })
+                json!({ "align": "auto", "cellOptions": { "type": "auto" }, "minWidth": 70, "filterable": false, "inspect": false })
             }
             Kind::Trend | Kind::Stack => {
                 let is_stacked = self.kind == Kind::Stack;
@@ -291,7 +291,7 @@ impl Panel {
                 "colorMode": "value",
                 "graphMode": "none",
                 "justifyMode": "auto",
-                "text": { "titleSize": 13, "valueSize": if self.targets.len() > 1 { 18 } else { 28 } },
+                "text": { "titleSize": 13, "valueSize": if self.targets.len() > 1 { 18 } else { 22 } },
             }),
             Kind::Bars => json!({
                 "reduceOptions": reduce,
@@ -324,7 +324,7 @@ pub(crate) fn unit(metric: &Metric) -> &'static str {
         Unit::Seconds => "s",
         Unit::Ratio => "percentunit",
         Unit::Bytes => "bytes",
-        Unit::One if metric.name.ends_with("_per_day") => "suffix: / day",
-        Unit::One => "short",
+        Unit::One if metric.name.ends_with("_per_day") => "suffix:/ day",
+        Unit::One => "none",
     }
 }

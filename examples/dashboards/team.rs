@@ -11,6 +11,7 @@ use super::words::{GUARDRAIL_STATES, STATES, colours, flag, in_colour, millis};
 
 /// The chosen team, in a link.
 const CHOSEN: &str = "${team:percentencode}";
+const NO_CHANGE: &str = "No change was first deployed in this window";
 
 pub(crate) fn board() -> Board {
     let stats = measures::ALL.map(|shown| shown.stat(TEAM, &evidence(CHOSEN, shown.measure)));
@@ -23,6 +24,7 @@ pub(crate) fn board() -> Board {
     .choose("team", "Team", "label_values(dora_team_window_complete, team)")
     .choose_window()
     .mark_values("Deployments", "blue", "Deployment", deployments(TEAM))
+    .switched_off()
     .mark_spans("Open incidents", "red", "Incident open", open_incidents(TEAM))
     .mark_values("State changes", "orange", "{{measure}} changed its state", changed())
     .section("Now", stats.into())
@@ -64,7 +66,7 @@ fn states() -> Panel {
         .ask(bound("upper"), "95 % to")
         .ask(of("team_evidence"), "Evidence")
         .ask(state, "Is")
-        .unit("short")
+        .unit("none")
         .side_by_side("measure", &[("measure", "Measure"), ("state", "State")], &["Value #5"])
         .set("decimals", json!(2))
         .field("Since", &[("unit", json!("dateTimeFromNow"))])
@@ -91,7 +93,7 @@ fn guardrails() -> Panel {
     let both = state.with(limit, |state, limit| format!("{state} * on (guardrail) group_left () {limit}"));
     Panel::table("Guardrails", 9, 8)
         .ask(both, "Limit")
-        .unit("short")
+        .unit("none")
         .side_by_side("guardrail", &[("guardrail", "Guardrail"), ("state", "State")], &[])
         .field("State", &[("mappings", colours(&GUARDRAIL_STATES)), in_colour()])
         .nothing("No guardrail configured for this team: [[guardrails]]")
@@ -99,37 +101,32 @@ fn guardrails() -> Panel {
 
 /// What lead time is made of.
 pub(crate) fn lead_time(scope: Scope) -> Vec<Panel> {
-    let none = "No change was first deployed in this window";
     let share = |end: &str| {
         scope
             .past(end, &[], "")
             .with(scope.past("changes", &[], ""), |some, all| format!("{some} / ({all} > 0)"))
     };
     vec![
-        phases_now(scope, none),
-        Panel::trend("Median of each phase", 8, 8)
+        phases_now(scope, "Phases now: median", "p50"),
+        phases_now(scope, "Phases now: 90th percentile", "p90"),
+        Panel::trend("Median of each phase", 6, 8)
             .ask(scope.past("lead_time_phase_seconds", &["phase"], "stat=\"p50\""), "{{phase}}")
-            .nothing(none),
-        Panel::trend("Changes that nobody but their author reviewed", 8, 8)
+            .nothing(NO_CHANGE),
+        Panel::trend("Share of unreviewed changes", 6, 8)
             .ask(share("unreviewed_changes"), "share of changes")
             .unit("percentunit")
-            .set("max", json!(1))
-            .nothing(none),
+            .nothing(NO_CHANGE),
     ]
 }
 
 /// In the order in which they happen, which is not that of the alphabet.
-fn phases_now(scope: Scope, none: &str) -> Panel {
-    let mut panel = Panel::bars("Phases now: median and 90th percentile", 8, 8);
-    for (phase, stat) in ["coding", "pickup", "review", "deploy"]
-        .into_iter()
-        .flat_map(|phase| [(phase, "p50"), (phase, "p90")])
-    {
+fn phases_now(scope: Scope, title: &str, stat: &str) -> Panel {
+    let mut panel = Panel::bars(title, 6, 8);
+    for phase in ["coding", "pickup", "review", "deploy"] {
         let matchers = format!("phase=\"{phase}\",stat=\"{stat}\"");
-        let query = scope.now("lead_time_phase_seconds", &[], &matchers);
-        panel = panel.ask(query, &format!("{phase} {stat}"));
+        panel = panel.ask(scope.now("lead_time_phase_seconds", &[], &matchers), phase);
     }
-    panel.set("min", json!(0)).nothing(none)
+    panel.set("min", json!(0)).nothing(NO_CHANGE)
 }
 
 fn deployments_and_incidents() -> Vec<Panel> {
@@ -151,7 +148,7 @@ fn deployments_and_incidents() -> Vec<Panel> {
             .nothing("Never had an incident nor deployed"),
         Panel::table("Open now", 6, 8)
             .ask(TEAM.now("open_incidents", &["severity"], ""), "Open")
-            .unit("short")
+            .unit("none")
             .side_by_side("severity", &[("severity", "Severity")], &["team"])
             .nothing("Never had an incident nor deployed"),
         Panel::stat("Right now", 4, 8)
@@ -170,7 +167,7 @@ fn signals() -> Panel {
         .ask(value("team_signal_target"), "Target")
         .ask(value("team_signal_progress_ratio"), "Way gone")
         .side_by_side("name", &[("name", "Signal")], &[])
-        .unit("short")
+        .unit("none")
         .field("Way gone", &[("unit", json!("percentunit"))])
         .nothing("No signal configured for this team: [[signals]] with this team")
 }

@@ -61,7 +61,7 @@ const AWAITED: &[&str] = &[
     "sextant_team_config_valid",
 ];
 /// Units that the boards use, as Grafana calls them; `suffix:` may have anything behind it.
-const UNITS: &[&str] = &["short", "s", "percentunit", "bytes", "reqps", "dateTimeFromNow"];
+const UNITS: &[&str] = &["none", "s", "percentunit", "bytes", "reqps", "dateTimeFromNow"];
 /// What Prometheus itself adds to every series that it scrapes.
 const TARGET_LABELS: [&str; 2] = ["job", "instance"];
 

@@ -6,11 +6,11 @@ use serde_json::Value;
 use sextant::engine::snapshot::{Snapshot, WindowValues};
 
 use crate::process::{get, value};
-use crate::scraped::{Scraped, ask};
+use crate::scraped::{Prometheus, Scraped};
 
 /// What the API answers to a query: the value of each series by its team.
-async fn query(prometheus: &str, promql: &str) -> BTreeMap<String, f64> {
-    let answer = ask(prometheus, "query", &[("query", promql)]).await;
+async fn query(prometheus: &Prometheus, promql: &str) -> BTreeMap<String, f64> {
+    let answer = prometheus.ask("query", &[("query", promql)]).await;
     let series = answer["data"]["result"].as_array().cloned().unwrap_or_default();
     let read = |series: &Value| {
         let team = series["metric"]["team"].as_str().unwrap_or_default().to_owned();
@@ -64,20 +64,21 @@ async fn prometheus_reads_every_headline_metric_back() {
 }
 
 /// The scrape succeeded, all of it was kept, and types and help came with it.
-async fn nothing_was_lost_on_the_way(prometheus: &str) {
+async fn nothing_was_lost_on_the_way(prometheus: &Prometheus) {
+    let url = &prometheus.url;
     assert_eq!(query(prometheus, "up").await.get(""), Some(&1.0));
     let quantiles = "histogram_quantile(0.5, sum by (le) (dora_change_lead_time_seconds_bucket))";
     assert_eq!(query(prometheus, quantiles).await.len(), 1, "a histogram as Prometheus knows it");
     let (_, metadata) =
-        get(&format!("{prometheus}/api/v1/metadata?metric=dora_team_change_fail_ratio")).await.unwrap();
+        get(&format!("{url}/api/v1/metadata?metric=dora_team_change_fail_ratio")).await.unwrap();
     assert!(metadata.contains("\"type\":\"gauge\""), "{metadata}");
     assert!(metadata.contains("\"help\":\""), "{metadata}");
     // Only OpenMetrics calls the family of a counter by its name without `_total`: that is what was negotiated.
-    let (_, metadata) = get(&format!("{prometheus}/api/v1/metadata?metric=dora_deployments")).await.unwrap();
+    let (_, metadata) = get(&format!("{url}/api/v1/metadata?metric=dora_deployments")).await.unwrap();
     assert!(metadata.contains("\"type\":\"counter\""), "{metadata}");
     let kept = query(prometheus, "scrape_samples_post_metric_relabeling").await;
     assert_eq!(kept, query(prometheus, "sextant_series").await, "every series that is exposed is kept");
-    let (_, own) = get(&format!("{prometheus}/metrics")).await.unwrap();
+    let (_, own) = get(&format!("{url}/metrics")).await.unwrap();
     for trouble in ["duplicate_timestamp", "out_of_bounds", "out_of_order"] {
         let dropped = format!("prometheus_target_scrapes_sample_{trouble}_total");
         assert_eq!(value(&own, &dropped), Some(0.0), "{dropped}");

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use sextant::config::Config;
@@ -15,9 +16,12 @@ use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::process::{Process, free_port, get, until};
+use crate::process::{Process, free_port, until};
 use crate::rig::WorldClock;
 use crate::story_numbers::{NOW, example_toml};
+
+/// Longer than any query of the tests takes on a busy machine.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
 /// A daemon that has read everything, and a Prometheus that has scraped it.
 pub(crate) struct Scraped {
@@ -25,8 +29,7 @@ pub(crate) struct Scraped {
     /// What the daemon shows.
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) process: Process,
-    /// Where Prometheus listens.
-    pub(crate) prometheus: String,
+    pub(crate) prometheus: Prometheus,
     _directory: TempDir,
     _stop: DropGuard,
 }
@@ -65,7 +68,7 @@ impl Scraped {
         let snapshot = Arc::clone(&complete.await.unwrap().as_ref().unwrap().snapshot);
         let (process, prometheus) = scrape(&daemon, &directory);
         until("Prometheus has scraped the whole history", async || {
-            let complete = ask(&prometheus, "query", &[("query", "min(dora_organization_window_complete)")]);
+            let complete = prometheus.ask("query", &[("query", "min(dora_organization_window_complete)")]);
             complete.await["data"]["result"][0]["value"][1] == "1"
         })
         .await;
@@ -78,7 +81,7 @@ impl Scraped {
     }
 }
 
-fn scrape(daemon: &Daemon, directory: &TempDir) -> (Process, String) {
+fn scrape(daemon: &Daemon, directory: &TempDir) -> (Process, Prometheus) {
     let address = format!("127.0.0.1:{}", free_port());
     let file = directory.path().join("prometheus.yml");
     let scrape = format!(
@@ -94,15 +97,24 @@ fn scrape(daemon: &Daemon, directory: &TempDir) -> (Process, String) {
         .arg(format!("--web.listen-address={address}"))
         .arg("--log.level=warn");
     let process = Process::start(&mut command, directory.path(), "prometheus");
-    (process, format!("http://{address}"))
+    let client = reqwest::Client::builder().no_proxy().timeout(ANSWERED_WITHIN).build().unwrap();
+    (process, Prometheus { url: format!("http://{address}"), client })
 }
 
-/// What Prometheus' API answers; `null` if it does not.
-pub(crate) async fn ask(prometheus: &str, path: &str, parameters: &[(&str, &str)]) -> Value {
-    let mut url = reqwest::Url::parse(&format!("{prometheus}/api/v1/{path}")).unwrap();
-    url.query_pairs_mut().extend_pairs(parameters);
-    let Some((_, text)) = get(url.as_str()).await else {
-        return Value::Null;
-    };
-    serde_json::from_str(&text).unwrap_or_default()
+/// The API of Prometheus.
+pub(crate) struct Prometheus {
+    pub(crate) url: String,
+    client: reqwest::Client,
+}
+
+impl Prometheus {
+    /// What it answers; `null` if it does not.
+    pub(crate) async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
+        let mut url = reqwest::Url::parse(&format!("{}/api/v1/{path}", self.url)).unwrap();
+        url.query_pairs_mut().extend_pairs(parameters);
+        let Ok(answer) = self.client.get(url).send().await else {
+            return Value::Null;
+        };
+        serde_json::from_str(&answer.text().await.unwrap_or_default()).unwrap_or_default()
+    }
 }

@@ -151,7 +151,7 @@ fn daemon() -> Vec<Panel> {
     vec![
         Panel::table("Version", 8, 4)
             .ask(SEXTANT.now("build_info", &["version", "revision"], ""), "Is")
-            .side_by_side("version", &[("version", "Version"), ("revision", "Revision")], &["Value"])
+            .side_by_side("version", &[("version", "Version"), ("revision", "Revision")], &["Is"])
             .nothing(nothing),
         Panel::stat("Configuration", 4, 4)
             .ask(SEXTANT.now("config_last_reload_successful", &[], ""), "")

@@ -7,7 +7,7 @@ use super::collector::corrected;
 use super::measures::{self, evidence, to_team};
 use super::panel::Panel;
 use super::query::{DORA, ORGANIZATION, Query, Scope, TEAMS};
-use super::words::{GUARDRAIL_STATES, STATES, colours, flag, in_colour, millis};
+use super::words::{GUARDRAIL_STATES, STATES, colours, flag, in_colour, millis, with};
 
 /// A cell of the column `Team`.
 const TEAM: &str = "${__data.fields.Team:percentencode}";
@@ -86,6 +86,14 @@ fn teams() -> Panel {
 
 fn states() -> Panel {
     let state = DORA.now("team_state", &["team", "measure", "state"], "").map(|all| format!("{all} == 1"));
+    let corner = "team\\measure";
+    let mut headings = json!({ corner: "Team" });
+    let mut order = json!({ corner: 0 });
+    for (index, shown) in measures::ALL.iter().enumerate() {
+        let column = shown.measure.label();
+        headings = with(headings, json!({ column: shown.title }));
+        order = with(order, json!({ column: index + 1 }));
+    }
     Panel::table("State of each measure, against the team's own history", 24, 9)
         .note("Regressed is a sustained worsening beyond what the team's own history explains; insufficient is too little history to say anything.")
         .ask(state, "")
@@ -94,9 +102,9 @@ fn states() -> Panel {
             "groupingToMatrix",
             &json!({ "rowField": "team", "columnField": "measure", "valueField": "state", "emptyValue": "empty" }),
         )
-        .transform("organize", &json!({ "renameByName": { "team\\measure": "Team" } }))
+        .transform("organize", &json!({ "indexByName": order, "renameByName": headings }))
         .set("mappings", colours(&STATES))
-        .set("custom", json!({ "align": "auto", "cellOptions": { "type": "color-text" }, "filterable": false, "inspect": false }))
+        .set("custom", json!({ "align": "auto", "cellOptions": { "type": "color-text" }, "minWidth": 70, "filterable": false, "inspect": false }))
         .field("Team", &[("links", to_team(TEAM))])
         .nothing("unknown")
 }
@@ -125,7 +133,7 @@ fn guardrails() -> Panel {
     let both =
         state.with(limit, |state, limit| format!("{state} * on (team, guardrail) group_left () {limit}"));
     Panel::table("Guardrails", 10, 8)
-        .note("Limits that teams agreed to stay within. Unknown is too few samples to say.")
+        .note("Each limit is in the unit of its measure. Unknown is too little to say whether it is kept.")
         .ask(both, "Limit")
         .unit("none")
         .side_by_side("team", &[("team", "Team"), ("guardrail", "Guardrail"), ("state", "State")], &[])

@@ -145,10 +145,12 @@ impl Panel {
     }
 
     /// A table of the answers side by side, a column each, in alphabetical order of a label; the columns are the
-    /// legends. Labels are columns, too: `shown` says how they are headed, others are left out.
+    /// legends. Labels are columns, too, with a heading each. What is left out is named as a label or as a legend.
     pub(crate) fn side_by_side(self, sorted_by: &str, labels: &[(&str, &str)], left_out: &[&str]) -> Self {
-        let mut renamed = Map::new();
-        let mut order = Map::new();
+        let (mut renamed, mut order, mut excluded) = (Map::new(), Map::new(), Map::new());
+        for name in left_out.iter().chain(&["Time"]) {
+            excluded.insert((*name).to_owned(), json!(true));
+        }
         for (index, (label, heading)) in labels.iter().enumerate() {
             renamed.insert((*label).to_owned(), json!(heading));
             order.insert((*label).to_owned(), json!(index));
@@ -160,10 +162,11 @@ impl Panel {
                 _ => format!("Value #{}", target.reference),
             };
             renamed.insert(column.clone(), json!(target.legend));
-            order.insert(column, json!(labels.len() + index));
+            order.insert(column.clone(), json!(labels.len() + index));
+            if left_out.contains(&target.legend.as_str()) {
+                excluded.insert(column, json!(true));
+            }
         }
-        let excluded: Map<_, _> =
-            left_out.iter().chain(&["Time"]).map(|name| ((*name).to_owned(), json!(true))).collect();
         self.transform("merge", &json!({}))
             .transform("sortBy", &json!({ "sort": [{ "field": sorted_by }] }))
             .transform(

@@ -67,13 +67,13 @@ fn states() -> Panel {
         .ask(of("team_evidence"), "Evidence")
         .ask(state, "Is")
         .unit("none")
-        .side_by_side("measure", &[("measure", "Measure"), ("state", "State")], &["Value #5"])
+        .side_by_side("measure", &[("measure", "Measure"), ("state", "State")], &["Is"])
         .set("decimals", json!(2))
         .field("Since", &[("unit", json!("dateTimeFromNow"))])
         .field("State", &[("mappings", colours(&STATES)), in_colour()])
         .field(
             "Measure",
-            &[(
+            &[("custom.width", json!(160)), (
                 "links",
                 json!([{
                     "title": "Evidence: every fact behind this state",
@@ -92,6 +92,7 @@ fn guardrails() -> Panel {
     let limit = DORA.now("team_guardrail_limit", &["guardrail"], "team=\"$team\"");
     let both = state.with(limit, |state, limit| format!("{state} * on (guardrail) group_left () {limit}"));
     Panel::table("Guardrails", 9, 8)
+        .note("Each limit is in the unit of its measure. Unknown is too little to say whether it is kept.")
         .ask(both, "Limit")
         .unit("none")
         .side_by_side("guardrail", &[("guardrail", "Guardrail"), ("state", "State")], &[])

@@ -18,6 +18,7 @@ use promql_parser::parser::{Expr, VectorSelector, parse};
 use regex::Regex;
 use serde_json::Value;
 use sextant::catalogue::{Kind, Metric, metrics};
+use sextant::model::measure::Measure;
 
 #[path = "../../examples/dashboards/boards.rs"]
 mod boards;
@@ -174,6 +175,28 @@ fn boards_are_found_by_stable_names_and_follow_what_is_chosen() {
             assert!(named.contains(&found[1]), "{file}: nothing chooses ${}", &found[1]);
         }
     }
+}
+
+#[test]
+fn links_lead_to_boards_and_pages_that_exist() {
+    let uids: BTreeSet<_> = shipped().values().map(|board| text(&board["uid"]).to_owned()).collect();
+    let to_board = Regex::new(r"/d/([a-z-]+)\?").unwrap();
+    let to_evidence = Regex::new(r"\$\{sextant_url\}/teams/\$\{[^}]+\}/([^?]+)\?window=").unwrap();
+    let mut seen = BTreeSet::new();
+    for (file, board) in shipped() {
+        let all = board.to_string();
+        for found in to_board.captures_iter(&all) {
+            assert!(uids.contains(&found[1]), "{file}: no board {}", &found[1]);
+            seen.insert(found[1].to_owned());
+        }
+        for found in to_evidence.captures_iter(&all) {
+            let is_cell = found[1].starts_with("${__data.fields.");
+            assert!(is_cell || Measure::named(&found[1]).is_some(), "{file}: no page of {}", &found[1]);
+            seen.insert(found[1].to_owned());
+        }
+    }
+    let measures = Measure::ALL.iter().all(|measure| seen.contains(measure.label()));
+    assert!(measures && seen.contains("sextant-team"), "{seen:?}");
 }
 
 /// The metric and the label of `label_values(metric{…}, label)`.

@@ -294,7 +294,7 @@ impl Panel {
                 "colorMode": "value",
                 "graphMode": "none",
                 "justifyMode": "auto",
-                "text": { "titleSize": 13, "valueSize": if self.targets.len() > 1 { 18 } else { 22 } },
+                "text": { "titleSize": 13, "valueSize": if self.targets.len() > 1 { 18 } else { 20 } },
             }),
             Kind::Bars => json!({
                 "reduceOptions": reduce,

@@ -14,6 +14,7 @@ use crate::telemetry::{LogFormat, init_logs};
 
 mod check;
 mod demo;
+mod export;
 mod health;
 mod replay;
 mod run;
@@ -78,6 +79,9 @@ enum Command {
         #[arg(long, value_name = "STATES.csv")]
         out: PathBuf,
     },
+    /// History, recomputed by event time from the store: for `promtool tsdb create-blocks-from openmetrics`, other
+    /// databases and notebooks. The daemon may be running.
+    Export(export::Export),
     /// Asks a running daemon whether it is ready; exit 0 or 1, for container health checks.
     Health {
         /// Where it serves.
@@ -129,6 +133,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo { listen } => demo::run(listen),
         Command::Check { config, online } => check::run(&config, online),
         Command::Replay { facts, out } => replay::run(&facts, &out),
+        Command::Export(wanted) => export::run(&wanted),
         Command::Health { url } => health::run(&url),
     };
     match outcome {

@@ -11,18 +11,28 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use crate::clock::{Clock as _, SystemClock};
+use crate::model::day::Day;
 use crate::model::secret::Credential;
 use crate::model::settings::{IncidentFilter, MetricSettings, OwnershipRules, TeamsFrom};
+use crate::model::time::{Span, Timestamp};
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
 use reader::{Once, Problems, Table};
+use roster::Roster;
 
 mod components;
 mod error;
 mod general;
 mod github;
+mod guardrails;
+mod history;
+mod holidays;
+mod ics;
 mod pagerduty;
 mod reader;
+mod regressions;
+mod roster;
 mod rules;
 mod secret;
 mod server;
@@ -42,19 +52,7 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Sections whose behaviour comes later.
-const LATER_SECTIONS: [&str; 11] = [
-    "regressions",
-    "quiet_periods",
-    "accepted",
-    "history",
-    "prometheus",
-    "guardrails",
-    "north_star",
-    "signals",
-    "jira",
-    "incident_io",
-    "http_json",
-];
+const LATER_SECTIONS: [&str; 6] = ["prometheus", "north_star", "signals", "jira", "incident_io", "http_json"];
 
 /// What the daemon is told, complete and consistent. Meaning and defaults: `config/sextant.example.toml`.
 #[derive(Debug, Clone)]
@@ -71,6 +69,8 @@ pub struct Config {
     pub store: Store,
     /// Where metrics are served.
     pub server: Server,
+    /// How history is read.
+    pub history: History,
     /// The GitHub sources, in order.
     pub github: Vec<GithubConfig>,
     /// The PagerDuty sources, in order.
@@ -90,6 +90,13 @@ impl fmt::Display for Store {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
         }
     }
+}
+
+/// How history is read: `[history]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// From one instant to the next, for readers who ask for no step of their own.
+    pub resolution: Span,
 }
 
 /// Where metrics are served.
@@ -123,11 +130,21 @@ impl Config {
 
     /// Reads a configuration out of `text`; `file` is what errors call it. Secret files that it names are read.
     pub fn parse(text: &str, file: &str, variables: &Variables<'_>) -> Result<Self, ConfigErrors> {
+        Self::parse_at(text, file, variables, SystemClock.now().into())
+    }
+
+    /// The same at another instant: some days must not be in the future.
+    pub fn parse_at(
+        text: &str,
+        file: &str,
+        variables: &Variables<'_>,
+        now: Timestamp,
+    ) -> Result<Self, ConfigErrors> {
         let problems = Problems::new(text);
         let (document, errors) = DeTable::parse_recoverable(text);
         note_syntax(&problems, text, &errors);
         let config = if errors.is_empty() {
-            sections(Table::document(document.get_ref(), &problems), variables)
+            sections(Table::document(document.get_ref(), &problems), variables, now)
         } else {
             None
         };
@@ -158,11 +175,12 @@ fn note_syntax(problems: &Problems<'_>, text: &str, errors: &[toml::de::Error]) 
     }
 }
 
-fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config> {
+fn sections(mut document: Table<'_>, variables: &Variables<'_>, now: Timestamp) -> Option<Config> {
     let organization = general::organization(&mut document);
     let store = general::store(&mut document);
     let server::Read { server, has_push } = server::server(&mut document, variables);
     let mut metrics = general::metrics(&mut document);
+    let history = history::history(&mut document);
     let mut names = Once::default();
     let github = document.tables("github");
     let pagerduty = document.tables("pagerduty");
@@ -184,10 +202,16 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
     let github_teams_are_read = github.iter().any(|source| source.as_ref().is_none_or(reads_teams));
     let teams = teams::teams(&mut document, github_teams_are_read);
     let components = components::components(&mut document, teams.as_deref());
+    let today = Day::of(now, organization.as_ref().map(|(_, timezone)| *timezone).unwrap_or_default());
+    let roster = Roster { teams: teams.as_deref(), others_are_read: github_teams_are_read };
+    let regressions = regressions::regressions(&mut document, roster, today);
+    let guardrails = guardrails::guardrails(&mut document, roster, &metrics.settings.windows);
     document.finish();
 
     let (organization, timezone) = organization?;
     metrics.settings.timezone = timezone;
+    metrics.settings.regressions = regressions?;
+    metrics.settings.guardrails = guardrails?;
     let mut ownership =
         OwnershipRules { teams: teams?, components: components?, ..OwnershipRules::default() };
     let mut github_configs = Vec::new();
@@ -212,6 +236,7 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
         ownership,
         store: store?,
         server: server?,
+        history: history?,
         github: github_configs,
         pagerduty: pagerduty_configs,
     })

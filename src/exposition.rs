@@ -13,12 +13,16 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::catalogue::{self, Closing, Family, Id, Metric, Sample, Tier};
+use crate::engine::series::Past;
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::CounterKey;
 use crate::model::component::Subjects;
+use crate::model::time::Span;
 
 mod counters;
 mod derived;
+mod guardrails;
+pub mod history;
 mod levels;
 mod sources;
 mod write;
@@ -70,6 +74,8 @@ pub struct Published {
     pub subjects: Arc<Subjects>,
     /// `/metrics`.
     pub rendered: Rendered,
+    /// What the numbers at any other instant are made of, and how fine its grid is; `None`: nobody may ask.
+    pub past: Option<(Past, Span)>,
 }
 
 impl Published {
@@ -82,13 +88,26 @@ impl Published {
         limits: Limits,
     ) -> io::Result<Self> {
         let rendered = render(&snapshot, counters, own, limits)?;
-        Ok(Self { organization, snapshot, sources: source_states(own), subjects: Arc::default(), rendered })
+        Ok(Self {
+            organization,
+            snapshot,
+            sources: source_states(own),
+            subjects: Arc::default(),
+            rendered,
+            past: None,
+        })
     }
 
     /// With by which rule incidents got their owner.
     #[must_use]
     pub fn with_subjects(self, subjects: Arc<Subjects>) -> Self {
         Self { subjects, ..self }
+    }
+
+    /// With what the numbers at any other instant are made of, and the step of series whose reader asks for none.
+    #[must_use]
+    pub fn with_past(self, past: Past, resolution: Span) -> Self {
+        Self { past: Some((past, resolution)), ..self }
     }
 }
 

@@ -17,9 +17,10 @@ use crate::clock::SharedClock;
 use crate::engine;
 use crate::engine::history::ComponentHistory;
 use crate::engine::link::Linked;
+use crate::engine::series::Past;
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::{Changes, CounterKey, Coverage, Inventory, RepositoryFacts, StoredIncident};
-use crate::model::component::Subjects;
+use crate::model::component::{OwnedIncident, Subjects};
 use crate::model::name::{RepositoryId, SourceName};
 use crate::model::settings::{MetricSettings, OwnershipRules};
 use crate::model::time::Timestamp;
@@ -44,6 +45,8 @@ pub struct Computed {
     pub snapshot: Arc<Snapshot>,
     /// Every deployment, change and incident with what it counts for: what the snapshot was made of.
     pub linked: Arc<Linked>,
+    /// The same with all else that numbers at any other instant are made of.
+    pub past: Past,
     /// Values of the persistent counters and histograms.
     pub counters: Vec<(CounterKey, f64)>,
     /// Rows in the store, by fact.
@@ -102,6 +105,18 @@ impl<F: FactStore> Recompute<F> {
         Ok(recompute)
     }
 
+    /// All numbers now, of a store that is only read: nothing is counted.
+    pub async fn look(
+        store: F,
+        clock: SharedClock,
+        settings: MetricSettings,
+        rules: OwnershipRules,
+    ) -> Result<Computed, StoreError> {
+        let mut recompute = Self::load(store, clock, settings, rules).await?;
+        recompute.counters = PersistentCounters::default();
+        recompute.compute(&Changes::default()).await
+    }
+
     /// Publishes now, and whenever something changed or time passed, until it is cancelled.
     pub async fn run(
         mut self,
@@ -139,31 +154,49 @@ impl<F: FactStore> Recompute<F> {
     pub async fn compute(&mut self, stale: &Changes) -> Result<Computed, StoreError> {
         let started = Instant::now();
         self.absorb(stale).await?;
-        let histories: Vec<_> = self.histories.values().flatten().map(Arc::clone).collect();
-        // Those of a source that left the configuration left with it, like its repositories.
-        let read = |stored: &&StoredIncident| {
-            let sources = &self.settings.incident_filters;
-            sources.contains_key(&stored.incident.source)
-        };
-        let incidents = self.incidents.iter().filter(read);
-        let incidents: Vec<_> = incidents.filter_map(|stored| self.ownership.incident(stored)).collect();
-        let linked = engine::link(&histories, &incidents, &self.settings);
-        let countables = engine::countables(&linked, &self.settings);
+        let incidents = self.owned_incidents();
+        let past = self.past_with(&incidents);
+        let Past { linked, inventory, settings: _ } = &past;
+        let countables = engine::countables(linked, &self.settings);
         self.counters.count(&self.store, countables).await?;
         let at = Timestamp::from(self.clock.now());
-        let mut snapshot = engine::snapshot(&linked, &self.collected_inventory(), &self.settings, at);
+        let mut snapshot = engine::snapshot(linked, inventory, &self.settings, at);
         for (team, info) in &self.ownership.teams {
             snapshot.teams.entry(team.clone()).or_default().info.clone_from(info);
         }
+        snapshot.guardrails = engine::guardrail::standings(&snapshot, &self.settings.guardrails);
         Ok(Computed {
             snapshot: Arc::new(snapshot),
-            linked: Arc::new(linked),
+            linked: Arc::clone(linked),
+            past,
             counters: self.counters.values(),
             facts: self.store.counts().await?,
             newest_fact: newest::by_source(&self.newest, &self.incidents),
             subjects: Arc::new(subjects::by_source(&incidents)),
             took: started.elapsed(),
         })
+    }
+
+    /// What has been read, linked: what the numbers at any instant are made of. Nothing is counted or published.
+    pub fn past(&self) -> Past {
+        self.past_with(&self.owned_incidents())
+    }
+
+    fn past_with(&self, incidents: &[OwnedIncident]) -> Past {
+        let histories: Vec<_> = self.histories.values().flatten().map(Arc::clone).collect();
+        Past {
+            linked: Arc::new(engine::link(&histories, incidents, &self.settings)),
+            inventory: Arc::new(self.collected_inventory()),
+            settings: Arc::new(self.settings.clone()),
+        }
+    }
+
+    /// The incidents with whose they are. Those of a source that left the configuration left with it, like its
+    /// repositories.
+    fn owned_incidents(&self) -> Vec<OwnedIncident> {
+        let sources = &self.settings.incident_filters;
+        let read = self.incidents.iter().filter(|stored| sources.contains_key(&stored.incident.source));
+        read.filter_map(|stored| self.ownership.incident(stored)).collect()
     }
 
     async fn absorb(&mut self, stale: &Changes) -> Result<(), StoreError> {

@@ -42,12 +42,12 @@ impl Share {
 
 /// Absent at n = 0.
 #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53 deployments")]
-fn ratio(part: u64, whole: u64) -> Option<f64> {
+pub(super) fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53 deployments")]
-fn per_day(count: u64, window: &Window) -> f64 {
+pub(super) fn per_day(count: u64, window: &Window) -> f64 {
     count as f64 / window.length.days()
 }
 

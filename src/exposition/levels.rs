@@ -6,6 +6,7 @@ use crate::catalogue::{Label, Level, LevelGauge, Metric, OUTCOMES, Sample};
 use crate::engine::snapshot::{
     Completeness, Delivery, Incidents, LevelValues, PHASES, Quantiles, Snapshot, WindowValues,
 };
+use crate::model::settings::Window;
 use crate::model::time::{Span, Timestamp};
 
 use super::count;
@@ -85,22 +86,37 @@ pub(super) fn samples<'a>(
     snapshot: &'a Snapshot,
 ) -> Vec<Sample<'a>> {
     let reading = reading(gauge);
+    let windows = &snapshot.windows;
     let mut series = Series { metric, base: Vec::new(), samples: Vec::new() };
     match level {
-        Level::Organization => series.level(&reading, snapshot, &snapshot.organization),
+        Level::Organization => series.level(&reading, windows, &snapshot.organization),
         Level::Team => {
             for (team, values) in &snapshot.teams {
                 series.base = vec![team.as_str()];
-                series.level(&reading, snapshot, &values.values);
+                series.level(&reading, windows, &values.values);
             }
         }
         Level::Component => {
             for ((team, component), values) in &snapshot.components {
                 series.base = vec![team.as_str(), component.as_str()];
-                series.level(&reading, snapshot, values);
+                series.level(&reading, windows, values);
             }
         }
     }
+    series.samples
+}
+
+/// All samples of `gauge` in the numbers of one level over these windows; `base` are the values of the labels that say
+/// whose they are.
+pub(super) fn of_level<'a>(
+    metric: &'static Metric,
+    gauge: LevelGauge,
+    base: Vec<&'a str>,
+    windows: &'a [Window],
+    values: &'a LevelValues,
+) -> Vec<Sample<'a>> {
+    let mut series = Series { metric, base, samples: Vec::new() };
+    series.level(&reading(gauge), windows, values);
     series.samples
 }
 
@@ -112,7 +128,7 @@ struct Series<'a> {
 }
 
 impl<'a> Series<'a> {
-    fn level(&mut self, reading: &Reading, snapshot: &'a Snapshot, values: &'a LevelValues) {
+    fn level(&mut self, reading: &Reading, windows: &'a [Window], values: &'a LevelValues) {
         match reading {
             Reading::Level(read) => self.push(&[], read(values)),
             Reading::Open => {
@@ -129,9 +145,9 @@ impl<'a> Series<'a> {
             | Reading::Started
             | Reading::Coverage
             | Reading::Complete => {
-                for (place, (window, values)) in snapshot.windows.iter().zip(&values.windows).enumerate() {
+                for (place, (window, values)) in windows.iter().zip(&values.windows).enumerate() {
                     // The configuration refuses a window given twice; here it would spoil the whole scrape.
-                    let mut earlier = snapshot.windows.iter().take(place);
+                    let mut earlier = windows.iter().take(place);
                     if !earlier.any(|other| other.label == window.label) {
                         self.window(reading, &window.label, values);
                     }

@@ -69,6 +69,13 @@ impl Day {
     }
 }
 
+/// Reads an instant as people give it: a date, which begins in the time zone, or an instant of RFC 3339. `None` if it is
+/// neither.
+pub fn instant(text: &str, timezone: Tz) -> Option<Timestamp> {
+    let date = text.parse::<NaiveDate>().ok();
+    date.map(|date| Day::from(date).begin(timezone)).or_else(|| Timestamp::parse(text))
+}
+
 impl From<NaiveDate> for Day {
     fn from(date: NaiveDate) -> Self {
         Self(date.signed_duration_since(NaiveDate::default()).num_days())

@@ -65,6 +65,20 @@ impl SqliteStore {
         })
     }
 
+    /// Opens the store in `path` beside whoever writes it, which may be nobody. Nothing can be stored through this handle.
+    /// Fails if there is none, or if it is of another version.
+    pub async fn open_to_read(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        const OPEN: &str = "open the store to read it";
+        let path = path.into();
+        let place: Arc<str> = place_of(&path).into();
+        let failed = |cause: String| StoreError { doing: OPEN, place: place.to_string(), cause };
+        let opened = tokio::task::spawn_blocking(move || open::open_to_read(&path)).await;
+        let reader = opened.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
+        let reader = Lane::start("store-reader", &place, reader, lane::close);
+        let reader = reader.map_err(|error| failed(error.to_string()))?;
+        Ok(Self { writer: reader.clone(), reader })
+    }
+
     /// Finishes what is queued, moves the log into the file, and lets another process open it. Other handles of this
     /// store fail from now on.
     pub async fn close(self) -> Result<(), StoreError> {

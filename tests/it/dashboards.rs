@@ -48,8 +48,6 @@ const AWAITED: &[&str] = &[
     "dora_team_change_ratio_bound",
     "dora_team_deployments_per_day_bound",
     "dora_team_evidence",
-    "dora_team_guardrail",
-    "dora_team_guardrail_limit",
     "dora_team_incidents_per_day_bound",
     "dora_team_lead_time_seconds_bound",
     "dora_team_recovery_time_seconds_bound",

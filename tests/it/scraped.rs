@@ -23,6 +23,15 @@ use crate::story_numbers::{NOW, example_toml};
 /// Longer than any query of the tests takes on a busy machine.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
+/// A limit for every team: the example has none.
+const GUARDRAIL: &str = "
+[[guardrails]]
+name = \"change-fail\"
+measure = \"change_fail_ratio\"
+max = 0.15
+window = \"30d\"
+";
+
 /// A daemon that has read everything, and a Prometheus that has scraped it.
 pub(crate) struct Scraped {
     daemon: Daemon,
@@ -52,7 +61,8 @@ impl Scraped {
             .replace("{github}", &servers.github.url)
             .replace("{pagerduty}", &servers.pagerduty.url)
             .replace("{directory}", path)
-            .replace("sqlite:unused.db", &format!("sqlite:{path}/sextant.db"));
+            .replace("sqlite:unused.db", &format!("sqlite:{path}/sextant.db"))
+            + GUARDRAIL;
         let config =
             Config::parse(&toml, "sextant.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         // What happened at the present has happened a second before it is looked at, and then time stands still.

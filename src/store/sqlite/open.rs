@@ -72,6 +72,24 @@ pub(super) fn open(path: &Path) -> Result<Opened, String> {
     Ok(Opened { writer, reader, guard })
 }
 
+/// Opens a file that another process may be writing; why not, and how to mend it, if it cannot.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, String> {
+    engine_is_sound(rusqlite::version_number())?;
+    if !path.is_file() {
+        return Err("there is no such file: `sextant run` makes it, and collects what it holds".to_owned());
+    }
+    let said = |error: rusqlite::Error| explain(&error);
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let reader = Connection::open_with_flags(path, flags).map_err(said)?;
+    reader.busy_timeout(BUSY_TIMEOUT).map_err(said)?;
+    let version = version_of_ours(&reader)?;
+    if version < MIGRATIONS.len() {
+        return Err("an older sextant has written it: `sextant run` brings it up to date".to_owned());
+    }
+    settle_in(&reader, READER_CACHE_KIB).map_err(said)?;
+    Ok(reader)
+}
+
 fn engine_is_sound(version: i32) -> Result<(), String> {
     if version >= ENGINE_OLDEST {
         return Ok(());

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::telemetry::{LogFormat, init_logs};
 
+mod backtest;
 mod check;
 mod demo;
 mod health;
@@ -78,6 +79,9 @@ enum Command {
         #[arg(long, value_name = "STATES.csv")]
         out: PathBuf,
     },
+    /// How often the detector alarms falsely: each team's own history with its blocks of two weeks in other orders; and
+    /// which thresholds to raise where that is too often. Reads only.
+    Backtest(backtest::Arguments),
     /// Asks a running daemon whether it is ready; exit 0 or 1, for container health checks.
     Health {
         /// Where it serves.
@@ -129,6 +133,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo { listen } => demo::run(listen),
         Command::Check { config, online } => check::run(&config, online),
         Command::Replay { facts, out } => replay::run(&facts, &out),
+        Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Health { url } => health::run(&url),
     };
     match outcome {

@@ -117,6 +117,8 @@ pub(crate) struct Plan {
     pub(crate) change_at: i64,
     /// The share of deployments that fail; drawn if absent.
     pub(crate) fail_ratio: Option<f64>,
+    /// How probable it is that an incident brings another one.
+    pub(crate) contagion: f64,
 }
 
 /// A history, and what it was made from.
@@ -145,7 +147,6 @@ const HOLIDAY: f64 = 0.1;
 const HOLIDAYS_PER_YEAR: f64 = 11.0;
 const OUTAGE_DAYS: i64 = 14;
 const MILLIS_PER_HOUR: f64 = 3_600_000.0;
-const CLUSTER_GOES_ON: f64 = 0.25;
 
 /// The first day of every history, a Monday.
 pub(crate) fn begin() -> Day {
@@ -303,11 +304,11 @@ impl Team {
             Change::Incidents(factor) => Some(factor),
             _ => None,
         });
-        let clusters = self.truth.incidents_per_day * (1.0 - CLUSTER_GOES_ON) * more;
+        let clusters = self.truth.incidents_per_day * (1.0 - self.plan.contagion) * more;
         for _ in 0..self.random.poisson(clusters) {
             let mut at = self.instant(day, 0.0, 24.0);
             found.push(at);
-            while self.random.chance(CLUSTER_GOES_ON) {
+            while self.random.chance(self.plan.contagion) {
                 at = at.plus(hours(self.random.between(0.5, 48.0)));
                 found.push(at);
             }

@@ -53,6 +53,7 @@ fn team(salt: i64, since: i64, until: i64, factor: i64) -> Watched {
             unplanned: chance(day, salt + 2) < 10,
             failure: failed.then(|| Failed {
                 started_at: noon(day).plus(Span::from_hours(drawn)),
+                known_at: noon(day).plus(Span::from_hours(drawn)),
                 recovered_at: (drawn > 5).then(|| noon(day).plus(Span::from_hours(2 * drawn + 1))),
             }),
         });
@@ -151,7 +152,7 @@ fn happen(teams: &mut Teams, late: &Late) {
     let count = series.deployments.len();
     match late {
         Late::Deployed(_, day) => {
-            let failure = Some(Failed { started_at: noon(*day), recovered_at: None });
+            let failure = Some(Failed { started_at: noon(*day), known_at: noon(*day), recovered_at: None });
             let lead_times = vec![Span::from_hours(90)];
             series.deployments.push(Deployed { at: noon(*day), lead_times, unplanned: true, failure });
         }
@@ -161,7 +162,7 @@ fn happen(teams: &mut Teams, late: &Late) {
         Late::Failed(_, place, days) => {
             let deployed = &mut series.deployments[place % count];
             let started_at = deployed.at.plus(Span::from_days(*days));
-            deployed.failure = Some(Failed { started_at, recovered_at: None });
+            deployed.failure = Some(Failed { started_at, known_at: started_at, recovered_at: None });
         }
         Late::Recovered(_, place, days) => {
             if let Some(failure) = &mut series.deployments[place % count].failure {

@@ -25,6 +25,7 @@ mod components;
 mod error;
 mod general;
 mod github;
+mod guardrails;
 mod holidays;
 mod ics;
 mod pagerduty;
@@ -50,8 +51,8 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Sections whose behaviour comes later.
-const LATER_SECTIONS: [&str; 8] =
-    ["history", "prometheus", "guardrails", "north_star", "signals", "jira", "incident_io", "http_json"];
+const LATER_SECTIONS: [&str; 7] =
+    ["history", "prometheus", "north_star", "signals", "jira", "incident_io", "http_json"];
 
 /// What the daemon is told, complete and consistent. Meaning and defaults: `config/sextant.example.toml`.
 #[derive(Debug, Clone)]
@@ -194,11 +195,13 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>, now: Timestamp) 
     let today = Day::of(now, organization.as_ref().map(|(_, timezone)| *timezone).unwrap_or_default());
     let roster = Roster { teams: teams.as_deref(), others_are_read: github_teams_are_read };
     let regressions = regressions::regressions(&mut document, roster, today);
+    let guardrails = guardrails::guardrails(&mut document, roster, &metrics.settings.windows);
     document.finish();
 
     let (organization, timezone) = organization?;
     metrics.settings.timezone = timezone;
     metrics.settings.regressions = regressions?;
+    metrics.settings.guardrails = guardrails?;
     let mut ownership =
         OwnershipRules { teams: teams?, components: components?, ..OwnershipRules::default() };
     let mut github_configs = Vec::new();

@@ -22,6 +22,7 @@ use crate::telemetry::Telemetry;
 
 mod demo;
 mod generation;
+mod look;
 mod push;
 mod render;
 mod serving;
@@ -29,6 +30,7 @@ mod signals;
 
 pub use self::demo::run as demo;
 use self::generation::{Generation, WayIn};
+pub use self::look::look;
 use self::render::Rendering;
 use self::serving::Serving;
 use self::signals::{Asked, Signals};

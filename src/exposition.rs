@@ -19,6 +19,7 @@ use crate::model::component::Subjects;
 
 mod counters;
 mod derived;
+mod guardrails;
 mod levels;
 mod sources;
 mod write;

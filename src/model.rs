@@ -8,6 +8,7 @@ pub mod component;
 pub mod day;
 pub mod dirty;
 pub mod fact;
+pub mod guardrail;
 pub mod measure;
 pub mod name;
 pub mod regressions;

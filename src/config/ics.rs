@@ -313,6 +313,7 @@ mod tests {
             ("DTSTART:20980101\nRRULE:FREQ=YEARLY", "2098-01-01 2099-01-01"),
             ("DTSTART:20260101\nSTATUS:cancelled", ""),
             ("DTSTART:19990101", ""),
+            ("DTSTART:20260101\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "2026-01-01"),
         ] {
             let days = days(&calendar(event)).unwrap_or_else(|flaw| panic!("{event}: {flaw:?}"));
             let days: Vec<_> = days.iter().map(ToString::to_string).collect();

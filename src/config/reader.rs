@@ -312,6 +312,16 @@ impl<'a> Value<'a> {
         self.refuse(format!("expected {expected}, found {}", self.kind()));
     }
 
+    /// The line on which it stands.
+    pub(super) fn line(&self) -> usize {
+        Place::of(self.problems.text, self.offset).line
+    }
+
+    /// The table that it is a key of: `guardrails[0]`.
+    pub(super) fn table_path(&self) -> &str {
+        self.path.rsplit_once('.').map_or("", |(table, _)| table)
+    }
+
     fn note(&self, message: String, help: Option<String>) {
         self.problems.note(self.offset, Some(self.path.clone()), message, help);
     }

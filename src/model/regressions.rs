@@ -76,6 +76,15 @@ impl TeamPatterns {
         Ok(parsed)
     }
 
+    /// The teams that it names; `None` if it takes in or leaves out any by a pattern.
+    pub fn names(&self) -> Option<Vec<TeamSlug>> {
+        let is_name =
+            |glob: &&GlobMatcher| !glob.glob().glob().contains(['*', '?', '[', ']', '{', '}', '\\']);
+        let names: Vec<_> = self.include.iter().take_while(is_name).collect();
+        let are_all = names.len() == self.include.len() && self.exclude.is_empty();
+        are_all.then(|| names.into_iter().map(|glob| TeamSlug::from(glob.glob().glob())).collect())
+    }
+
     /// Whether this team is meant.
     pub fn matches(&self, team: &TeamSlug) -> bool {
         let any = |globs: &[GlobMatcher]| globs.iter().any(|glob| glob.is_match(team.as_str()));

@@ -10,6 +10,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::dirty::Stream;
 use super::fact::{Outcome, Repository};
+use super::guardrail::Guardrail;
 use super::name::{ComponentName, RepositoryName, ServiceId, SourceName, TeamSlug};
 use super::regressions::RegressionSettings;
 use super::time::Span;
@@ -117,6 +118,8 @@ pub struct MetricSettings {
     pub incident_filters: BTreeMap<SourceName, IncidentFilter>,
     /// What the organisation declares about its history, and how easily it wants to be alarmed.
     pub regressions: RegressionSettings,
+    /// The limits that teams want to know of.
+    pub guardrails: Vec<Guardrail>,
 }
 
 impl MetricSettings {
@@ -137,6 +140,7 @@ impl MetricSettings {
             team_attribution: TeamAttribution::Off,
             incident_filters: BTreeMap::new(),
             regressions: RegressionSettings::default(),
+            guardrails: Vec::new(),
         }
     }
 }

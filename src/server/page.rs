@@ -3,8 +3,9 @@
 
 use askama::Template;
 
-use crate::engine::snapshot::{Completeness, LevelValues, WindowValues};
+use crate::engine::snapshot::{Completeness, LevelValues, Snapshot, WindowValues};
 use crate::exposition::{Published, SourceState};
+use crate::model::name::TeamSlug;
 use crate::model::settings::Window;
 use crate::model::time::Timestamp;
 
@@ -25,6 +26,7 @@ struct Landing<'a> {
     at: Option<Timestamp>,
     teams: Vec<Team<'a>>,
     teams_left_out: usize,
+    has_guardrails: bool,
     sources: &'a [SourceState],
     series: usize,
     series_dropped: usize,
@@ -34,6 +36,14 @@ struct Team<'a> {
     name: &'a str,
     windows: Vec<Heading<'a>>,
     measures: Vec<Measure>,
+    guardrails: Vec<Guardrail<'a>>,
+}
+
+/// How the team stands to a guardrail.
+struct Guardrail<'a> {
+    name: &'a str,
+    state: &'static str,
+    words: String,
 }
 
 struct Heading<'a> {
@@ -79,6 +89,7 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
             at: None,
             teams: Vec::new(),
             teams_left_out: 0,
+            has_guardrails: false,
             sources: &[],
             series: 0,
             series_dropped: 0,
@@ -91,7 +102,8 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
         version,
         organization: &published.organization,
         at: Some(snapshot.at),
-        teams: teams.map(|(slug, values)| team(slug.as_str(), &snapshot.windows, &values.values)).collect(),
+        teams: teams.map(|(slug, values)| team(slug, snapshot, &values.values)).collect(),
+        has_guardrails: !snapshot.guardrails.is_empty(),
         teams_left_out: snapshot.teams.len().saturating_sub(TEAMS_SHOWN_MAX),
         sources: &published.sources,
         series: published.rendered.series,
@@ -100,17 +112,19 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
     page.render()
 }
 
-fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<'a> {
+fn team<'a>(slug: &'a TeamSlug, snapshot: &'a Snapshot, values: &LevelValues) -> Team<'a> {
     // A team of which nothing is known has no values at all.
     let unknown = WindowValues::default();
     let known = values.windows.iter().chain(std::iter::repeat(&unknown));
-    let shown: Vec<(&Window, &WindowValues)> = windows.iter().zip(known).take(WINDOWS_SHOWN).collect();
+    let shown: Vec<(&Window, &WindowValues)> =
+        snapshot.windows.iter().zip(known).take(WINDOWS_SHOWN).collect();
     let row = |name, cell: fn(&WindowValues) -> Cell| Measure {
         name,
         cells: shown.iter().map(|(_, values)| cell(values)).collect(),
     };
     Team {
-        name,
+        name: slug.as_str(),
+        guardrails: guardrails(slug, snapshot),
         windows: shown
             .iter()
             .map(|(window, values)| Heading {
@@ -150,6 +164,19 @@ fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<
             }),
         ],
     }
+}
+
+fn guardrails<'a>(team: &TeamSlug, snapshot: &'a Snapshot) -> Vec<Guardrail<'a>> {
+    // They are in the order of teams.
+    let all = &snapshot.guardrails;
+    let begin = all.partition_point(|standing| standing.team < *team);
+    let own = all.iter().skip(begin).take_while(|standing| standing.team == *team);
+    let shown = own.map(|standing| Guardrail {
+        name: &standing.guardrail,
+        state: standing.state.label(),
+        words: standing.words(),
+    });
+    shown.collect()
 }
 
 fn cell(words: Option<String>, n: Option<u64>, n_min: u64) -> Cell {

@@ -69,6 +69,8 @@ const INTERFACES: &[(&str, &str)] = &[
     ("dora_L_coverage_ratio", "window kind"),
     ("dora_L_window_complete", "window"),
     ("dora_team_info", "team"),
+    ("dora_team_guardrail", "team guardrail state"),
+    ("dora_team_guardrail_limit", "team guardrail"),
     ("dora_deployments_total", "team component outcome"),
     ("dora_incidents_total", "team severity"),
     ("dora_change_lead_time_seconds", "team"),

@@ -44,6 +44,8 @@ pub struct Computed {
     pub snapshot: Arc<Snapshot>,
     /// Every deployment, change and incident with what it counts for: what the snapshot was made of.
     pub linked: Arc<Linked>,
+    /// Repositories and since when each source is complete, without what left the configuration.
+    pub inventory: Arc<Inventory>,
     /// Values of the persistent counters and histograms.
     pub counters: Vec<(CounterKey, f64)>,
     /// Rows in the store, by fact.
@@ -163,7 +165,8 @@ impl<F: FactStore> Recompute<F> {
         let countables = engine::countables(&linked, &self.settings);
         self.counters.count(&self.store, countables).await?;
         let at = Timestamp::from(self.clock.now());
-        let mut snapshot = engine::snapshot(&linked, &self.collected_inventory(), &self.settings, at);
+        let inventory = self.collected_inventory();
+        let mut snapshot = engine::snapshot(&linked, &inventory, &self.settings, at);
         for (team, info) in &self.ownership.teams {
             snapshot.teams.entry(team.clone()).or_default().info.clone_from(info);
         }
@@ -171,6 +174,7 @@ impl<F: FactStore> Recompute<F> {
         Ok(Computed {
             snapshot: Arc::new(snapshot),
             linked: Arc::new(linked),
+            inventory: Arc::new(inventory),
             counters: self.counters.values(),
             facts: self.store.counts().await?,
             newest_fact: newest::by_source(&self.newest, &self.incidents),

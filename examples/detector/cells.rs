@@ -25,6 +25,9 @@ const CONTAGION: f64 = 0.25;
 /// The same for 1.2 times, the least dispersion that the detector believes of incidents.
 const CONTAGION_LOW: f64 = 1.0 / 11.0;
 
+/// Of neighbouring weeks: what `typical` teams have.
+const LIKENESS_LOW: f64 = 0.2;
+
 /// A change, the share of deployments that fail before it, and for each row: within how many days, whether regressed
 /// and not only watched, and the target.
 type Cell<'c> = (Size, &'c str, Change, Option<f64>, &'c [(i64, bool, f64)]);
@@ -237,6 +240,21 @@ impl Run {
         }
     }
 
+    /// R6 if neighbouring weeks were no more alike than the detector's factor for them takes in.
+    pub(crate) fn less_alike(&self) {
+        for (size, target) in [(Size::S, 0.10), (Size::M, 0.35), (Size::L, 0.90)] {
+            if !self.wants(&format!("R6 less alike {}", size.label())) {
+                continue;
+            }
+            let plan = Plan { likeness: Some(LIKENESS_LOW), ..plan(size, Profile::Oss, SETTLED + YEAR) };
+            let counted = SETTLED..SETTLED + YEAR;
+            let found = self
+                .each(self.teams, plan, |seen| real(episodes(&seen.looks, counted.clone(), is_regression)));
+            let name = format!("R6 less alike {}, `oss`, weeks as alike as `typical`", size.label());
+            row(&name, Mean::of(found.into_iter()), Target::AtMost(target), false, None);
+        }
+    }
+
     /// R6 with thresholds that were raised by what a year and nine months of each team's own history says: false
     /// alarms in the year after that.
     pub(crate) fn raised(&self) {
@@ -378,6 +396,7 @@ const fn plan(size: Size, profile: Profile, days: i64) -> Plan {
         change: Change::None,
         change_at: CHANGE_AT,
         fail_ratio: None,
+        likeness: None,
         contagion: CONTAGION,
     }
 }

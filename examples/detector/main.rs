@@ -38,6 +38,7 @@ fn main() {
     table::head();
     let run = cells::Run { teams, seed, only, rivals: !without_rivals, permutations };
     run.false_alarms();
+    run.less_alike();
     run.raised();
     run.power();
     run.nuisances();

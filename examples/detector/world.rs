@@ -117,6 +117,8 @@ pub(crate) struct Plan {
     pub(crate) change_at: i64,
     /// The share of deployments that fail; drawn if absent.
     pub(crate) fail_ratio: Option<f64>,
+    /// The correlation of neighbouring weeks, if not that of the profile.
+    pub(crate) likeness: Option<f64>,
     /// How probable it is that an incident brings another one.
     pub(crate) contagion: f64,
 }
@@ -201,8 +203,9 @@ impl Team {
     fn live(mut self) -> World {
         let plan = self.plan;
         let variance = (self.dispersion - 1.0) / plan.size.per_week();
-        let mut busy = Walk::new(plan.profile.likeness(), &mut self.random);
-        let mut slow = Walk::new(plan.profile.likeness(), &mut self.random);
+        let likeness = plan.likeness.unwrap_or(plan.profile.likeness());
+        let mut busy = Walk::new(likeness, &mut self.random);
+        let mut slow = Walk::new(likeness, &mut self.random);
         let mut series = TeamSeries {
             since: begin(),
             deployments: Vec::new(),

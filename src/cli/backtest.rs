@@ -18,13 +18,17 @@ use crate::engine::regression::series::TeamSeries;
 use crate::model::day::Day;
 
 mod answer;
+mod collected;
 
 /// What is asked for.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Facts as `replay` reads them: a folder with a folder for each team.
+    /// The configuration; its store is read, and may be in use.
+    #[arg(long, value_name = "FILE", required_unless_present = "facts", conflicts_with = "facts")]
+    config: Option<PathBuf>,
+    /// Facts as `replay` reads them, instead: a folder with a folder for each team.
     #[arg(long, value_name = "DIR")]
-    facts: PathBuf,
+    facts: Option<PathBuf>,
     /// In how many orders: the more, the better the rate of false alarms is known, and the longer it takes.
     #[arg(long, value_name = "N", default_value_t = PERMUTATIONS, value_parser = clap::value_parser!(u32).range(2..=i64::from(PERMUTATIONS_MAX)))]
     permutations: u32,
@@ -60,7 +64,11 @@ struct Found {
 
 /// Tries all teams.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let teams = from_facts(&arguments.facts)?;
+    let teams = match (&arguments.config, &arguments.facts) {
+        (Some(config), _) => collected::teams(config)?,
+        (None, Some(folder)) => from_facts(folder)?,
+        (None, None) => Vec::new(),
+    };
     let plan = Plan { permutations: arguments.permutations, seed: arguments.seed };
     let found = try_all(&teams, plan)?;
     match arguments.format {

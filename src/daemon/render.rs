@@ -62,7 +62,8 @@ fn render(
     rendering: &Rendering,
     computed: &Computed,
 ) -> Result<Published, std::io::Error> {
-    let Computed { snapshot, linked: _, counters, facts, newest_fact, subjects, took } = computed;
+    let Computed { snapshot, linked: _, inventory: _, counters, facts, newest_fact, subjects, took } =
+        computed;
     telemetry.snapshot(took.as_secs_f64());
     telemetry.facts(facts);
     for (name, kind) in &rendering.sources {

@@ -38,7 +38,10 @@ pub(super) fn text(found: &[Found], plan: Plan) -> String {
         }
     }
     if !raises.is_empty() {
-        text.push_str("\nTo raise these thresholds, add to the configuration:\n");
+        text.push_str(
+            "\nTo raise these thresholds, add this to the configuration. Not where a team is worse in its own order and \
+             that is true: it would hide the next such change. Declare an [[accepted]] new normal instead.\n",
+        );
         text.push_str(&raises);
     }
     text
@@ -73,12 +76,14 @@ fn line(measure: Measure, outcome: &Outcome) -> String {
     let name = measure.label();
     match outcome {
         Outcome::Insufficient => format!("  {name:<MEASURE_WIDTH$}  insufficient history"),
-        Outcome::Tested(Tested { history, answered, alarms, threshold, raise }) => {
+        Outcome::Tested(Tested { history, answered, alarms, threshold, raise, regressed }) => {
             let weeks = history.end.since(history.start) / WEEK;
             let raise = raise.map_or(String::new(), |raise| format!(", raise to {raise:.2}"));
+            let regressed =
+                regressed.map_or(String::new(), |day| format!("; in its own order worse since {day}"));
             let answered = answered * 100.0;
             format!(
-                "  {name:<MEASURE_WIDTH$}  {:<RATE_WIDTH$}  {weeks} weeks, {answered:.0} % of looks answered, regressed from {threshold:.2}{raise}",
+                "  {name:<MEASURE_WIDTH$}  {:<RATE_WIDTH$}  {weeks} weeks, {answered:.0} % of looks answered, regressed from {threshold:.2}{raise}{regressed}",
                 rate(*alarms)
             )
         }
@@ -136,6 +141,9 @@ struct Row {
     threshold: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     raise: Option<f64>,
+    /// Since when the history in its own order was last called worse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    regressed: Option<String>,
 }
 
 /// The same as JSON.
@@ -169,8 +177,9 @@ fn row(measure: Measure, outcome: &Outcome) -> Row {
             alarms: None,
             threshold: None,
             raise: None,
+            regressed: None,
         },
-        Outcome::Tested(Tested { history, answered, alarms, threshold, raise }) => Row {
+        Outcome::Tested(Tested { history, answered, alarms, threshold, raise, regressed }) => Row {
             measure,
             sufficient: true,
             from: Some(history.start.to_string()),
@@ -179,6 +188,7 @@ fn row(measure: Measure, outcome: &Outcome) -> Row {
             alarms: Some((*alarms).into()),
             threshold: Some(*threshold),
             raise: *raise,
+            regressed: regressed.map(|day| day.to_string()),
         },
     }
 }

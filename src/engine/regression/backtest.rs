@@ -3,7 +3,8 @@
 //! by how much the thresholds would have to be raised.
 //!
 //! What this cannot see: swings that last for longer than two weeks are destroyed like a change, so that the false
-//! alarms that they cause are not counted; and a real change in the history makes its blocks scatter more.
+//! alarms that they cause are not counted. And a change in the history is destroyed but for its size: its blocks scatter
+//! more in every other order. Therefore it is told when the history in its own order is called worse.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -84,6 +85,10 @@ pub struct Tested {
     pub threshold: f64,
     /// From which one it should, if that is more.
     pub raise: Option<f64>,
+    /// Since when the history in its own order was last called worse; absent if it never was. If that was true, the
+    /// change scatters the blocks of every other order, and a raise would hide the next one: a new normal is to be
+    /// declared instead.
+    pub regressed: Option<Day>,
 }
 
 /// False alarms of a team in a year.
@@ -129,6 +134,7 @@ pub fn backtest(
             alarms,
             threshold: settings.thresholds(measure).regressed,
             raise: higher.get(&measure).copied(),
+            regressed: part.last_regression(&settings, measure),
         })
     };
     Backtest {
@@ -171,6 +177,19 @@ fn parts(series: &TeamSeries, calendar: &Calendar, settings: &Settings, end: Day
 }
 
 impl Part {
+    /// When the history in its own order was last called worse.
+    fn last_regression(&self, settings: &Settings, measure: Measure) -> Option<Day> {
+        let (series, calendar) = self.blocks.ordered(&(0..self.blocks.count()).collect::<Vec<_>>());
+        let timeline = Timeline::new(&series, &calendar, &SharedShift::new(), self.blocks.end().plus(1));
+        let mut last = None;
+        self.looks(&timeline, (&calendar, settings), measure, |look| {
+            if is_alarmed(look.state) && !is_alarmed(look.previous) {
+                last = Some(look.day);
+            }
+        });
+        last
+    }
+
     /// Calls with each order's history.
     fn each_order(&self, plan: Plan, mut with: impl FnMut(&Timeline, &Calendar)) {
         let mut shuffler = Shuffler::new(plan.seed);

@@ -15,6 +15,7 @@ use crate::telemetry::{LogFormat, init_logs};
 mod backtest;
 mod check;
 mod demo;
+mod export;
 mod health;
 mod replay;
 mod run;
@@ -82,6 +83,9 @@ enum Command {
     /// How often the detector alarms falsely: each team's own history with its blocks of two weeks in other orders; and
     /// which thresholds to raise where that is too often. Reads only.
     Backtest(backtest::Arguments),
+    /// History, recomputed by event time from the store: for `promtool tsdb create-blocks-from openmetrics`, other
+    /// databases and notebooks. The daemon may be running.
+    Export(export::Export),
     /// Asks a running daemon whether it is ready; exit 0 or 1, for container health checks.
     Health {
         /// Where it serves.
@@ -134,6 +138,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check { config, online } => check::run(&config, online),
         Command::Replay { facts, out } => replay::run(&facts, &out),
         Command::Backtest(arguments) => backtest::run(&arguments),
+        Command::Export(wanted) => export::run(&wanted),
         Command::Health { url } => health::run(&url),
     };
     match outcome {

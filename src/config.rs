@@ -15,7 +15,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::model::day::Day;
 use crate::model::secret::Credential;
 use crate::model::settings::{IncidentFilter, MetricSettings, OwnershipRules, TeamsFrom};
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Timestamp};
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
 use reader::{Once, Problems, Table};
@@ -26,6 +26,7 @@ mod error;
 mod general;
 mod github;
 mod guardrails;
+mod history;
 mod holidays;
 mod ics;
 mod pagerduty;
@@ -51,8 +52,7 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Sections whose behaviour comes later.
-const LATER_SECTIONS: [&str; 7] =
-    ["history", "prometheus", "north_star", "signals", "jira", "incident_io", "http_json"];
+const LATER_SECTIONS: [&str; 6] = ["prometheus", "north_star", "signals", "jira", "incident_io", "http_json"];
 
 /// What the daemon is told, complete and consistent. Meaning and defaults: `config/sextant.example.toml`.
 #[derive(Debug, Clone)]
@@ -69,6 +69,8 @@ pub struct Config {
     pub store: Store,
     /// Where metrics are served.
     pub server: Server,
+    /// How history is read.
+    pub history: History,
     /// The GitHub sources, in order.
     pub github: Vec<GithubConfig>,
     /// The PagerDuty sources, in order.
@@ -88,6 +90,13 @@ impl fmt::Display for Store {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
         }
     }
+}
+
+/// How history is read: `[history]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// From one instant to the next, for readers who ask for no step of their own.
+    pub resolution: Span,
 }
 
 /// Where metrics are served.
@@ -171,6 +180,7 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>, now: Timestamp) 
     let store = general::store(&mut document);
     let server::Read { server, has_push } = server::server(&mut document, variables);
     let mut metrics = general::metrics(&mut document);
+    let history = history::history(&mut document);
     let mut names = Once::default();
     let github = document.tables("github");
     let pagerduty = document.tables("pagerduty");
@@ -226,6 +236,7 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>, now: Timestamp) 
         ownership,
         store: store?,
         server: server?,
+        history: history?,
         github: github_configs,
         pagerduty: pagerduty_configs,
     })

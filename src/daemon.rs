@@ -21,6 +21,7 @@ use crate::store::sqlite::SqliteStore;
 use crate::telemetry::Telemetry;
 
 mod demo;
+mod export;
 mod generation;
 mod look;
 mod push;
@@ -29,6 +30,7 @@ mod serving;
 mod signals;
 
 pub use self::demo::run as demo;
+pub use self::export::{ExportFormat, Exported, export};
 use self::generation::{Generation, WayIn};
 pub use self::look::look;
 use self::render::Rendering;
@@ -201,6 +203,7 @@ fn rendering_of(config: &Config) -> Rendering {
     Rendering {
         organization: config.organization.clone(),
         limits: crate::exposition::Limits { series_max: config.max_series },
+        resolution: config.history.resolution,
         sources: github.chain(pagerduty).collect(),
     }
 }

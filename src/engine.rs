@@ -8,7 +8,8 @@
 //! 2. [`link()`] – all components with all incidents: which count ([`sift`]) and which deployment each belongs to
 //!    ([`attribution`]).
 //! 3. [`snapshot()`] – everything at one instant, of what had happened before it ([`measure`], [`tally`],
-//!    [`assessment`], [`completeness`]). [`countables`] are the same events for persistent counters.
+//!    [`assessment`], [`completeness`]). [`countables`] are the same events for persistent counters, and [`series`] are the
+//!    same numbers at many instants at once.
 //!
 //! Every number is a count or a quantile over what [`Linked`] holds, so that it can be explained down to its facts.
 
@@ -45,6 +46,8 @@ pub mod quantile;
 pub mod regression;
 pub mod revert;
 pub mod rollout;
+pub mod series;
+pub mod shown;
 pub mod sift;
 pub mod snapshot;
 pub mod tally;

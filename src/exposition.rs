@@ -13,15 +13,23 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::catalogue::{self, Closing, Family, Id, Metric, Sample, Tier};
+use crate::engine::link::Linked;
+use crate::engine::regression::tracker::Tracker;
+use crate::engine::series::Past;
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::CounterKey;
 use crate::model::component::Subjects;
+use crate::model::settings::MetricSettings;
+use crate::model::time::Span;
+use crate::model::transition::StoredTurn;
 
 mod counters;
 mod derived;
 mod guardrails;
+pub mod history;
 mod levels;
 mod sources;
+mod states;
 mod write;
 
 use self::counters::Persisted;
@@ -69,8 +77,25 @@ pub struct Published {
     pub sources: Vec<SourceState>,
     /// By which rule the incidents of each source got their owner.
     pub subjects: Arc<Subjects>,
+    /// What pages explain the numbers with.
+    pub background: Background,
     /// `/metrics`.
     pub rendered: Rendered,
+    /// What the numbers at any other instant are made of, and how fine its grid is; `None`: nobody may ask.
+    pub past: Option<(Past, Span)>,
+}
+
+/// What the numbers were made of, for those who ask why.
+#[derive(Debug, Clone, Default)]
+pub struct Background {
+    /// Every look at every team.
+    pub tracker: Arc<Tracker>,
+    /// Every change of a team's state that was seen.
+    pub turns: Arc<Vec<StoredTurn>>,
+    /// Every deployment, change and incident.
+    pub linked: Arc<Linked>,
+    /// The rules by which they count.
+    pub settings: Arc<MetricSettings>,
 }
 
 impl Published {
@@ -83,13 +108,33 @@ impl Published {
         limits: Limits,
     ) -> io::Result<Self> {
         let rendered = render(&snapshot, counters, own, limits)?;
-        Ok(Self { organization, snapshot, sources: source_states(own), subjects: Arc::default(), rendered })
+        Ok(Self {
+            organization,
+            snapshot,
+            sources: source_states(own),
+            subjects: Arc::default(),
+            background: Background::default(),
+            rendered,
+            past: None,
+        })
     }
 
     /// With by which rule incidents got their owner.
     #[must_use]
     pub fn with_subjects(self, subjects: Arc<Subjects>) -> Self {
         Self { subjects, ..self }
+    }
+
+    /// With what the numbers at any other instant are made of, and the step of series whose reader asks for none.
+    #[must_use]
+    pub fn with_past(self, past: Past, resolution: Span) -> Self {
+        Self { past: Some((past, resolution)), ..self }
+    }
+
+    /// With what the numbers were made of.
+    #[must_use]
+    pub fn with_background(self, background: Background) -> Self {
+        Self { background, ..self }
     }
 }
 

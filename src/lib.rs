@@ -20,6 +20,7 @@ pub mod http;
 pub mod model;
 pub mod ownership;
 pub mod recompute;
+pub mod remote_read;
 pub mod server;
 pub mod source;
 pub mod store;

@@ -17,20 +17,25 @@ use crate::clock::SharedClock;
 use crate::engine;
 use crate::engine::history::ComponentHistory;
 use crate::engine::link::Linked;
+use crate::engine::regression::tracker::Tracker;
+use crate::engine::series::Past;
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::{Changes, CounterKey, Coverage, Inventory, RepositoryFacts, StoredIncident};
-use crate::model::component::Subjects;
+use crate::model::component::{OwnedIncident, Subjects};
 use crate::model::name::{RepositoryId, SourceName};
 use crate::model::settings::{MetricSettings, OwnershipRules};
 use crate::model::time::Timestamp;
+use crate::model::transition::StoredTurn;
 use crate::ownership::Ownership;
 use crate::store::{FactStore, StoreError};
 
 mod counters;
 mod newest;
+mod standing;
 mod subjects;
 
 use counters::PersistentCounters;
+use standing::Standings;
 
 /// Windows slide: a snapshot at least so often (`interfaces.md` §4).
 const SNAPSHOT_INTERVAL: Duration = Duration::from_mins(1);
@@ -44,8 +49,8 @@ pub struct Computed {
     pub snapshot: Arc<Snapshot>,
     /// Every deployment, change and incident with what it counts for: what the snapshot was made of.
     pub linked: Arc<Linked>,
-    /// Repositories and since when each source is complete, without what left the configuration.
-    pub inventory: Arc<Inventory>,
+    /// The same with all else that numbers at any other instant are made of.
+    pub past: Past,
     /// Values of the persistent counters and histograms.
     pub counters: Vec<(CounterKey, f64)>,
     /// Rows in the store, by fact.
@@ -54,6 +59,12 @@ pub struct Computed {
     pub newest_fact: BTreeMap<SourceName, Timestamp>,
     /// By which rule the incidents of each source got their owner.
     pub subjects: Arc<Subjects>,
+    /// How it was computed.
+    pub settings: Arc<MetricSettings>,
+    /// Every look at every team until today.
+    pub tracker: Arc<Tracker>,
+    /// Every change of a team's state that was seen.
+    pub turns: Arc<Vec<StoredTurn>>,
     /// How long reading and computing took.
     pub took: Duration,
 }
@@ -63,7 +74,7 @@ pub struct Computed {
 pub struct Recompute<F> {
     store: F,
     clock: SharedClock,
-    settings: MetricSettings,
+    settings: Arc<MetricSettings>,
     rules: OwnershipRules,
     inventory: Inventory,
     ownership: Ownership,
@@ -71,6 +82,7 @@ pub struct Recompute<F> {
     newest: BTreeMap<RepositoryId, Timestamp>,
     incidents: Vec<StoredIncident>,
     counters: PersistentCounters,
+    standings: Standings,
 }
 
 impl<F: FactStore> Recompute<F> {
@@ -84,12 +96,13 @@ impl<F: FactStore> Recompute<F> {
         let inventory = store.inventory().await?;
         let ownership = Ownership::resolve(&rules, &inventory);
         let counters = PersistentCounters::load(&store).await?;
+        let standings = Standings::load(&store).await?;
         let incidents = store.incidents().await?;
         let (histories, newest) = (BTreeMap::new(), BTreeMap::new());
         let mut recompute = Self {
             store,
             clock,
-            settings,
+            settings: Arc::new(settings),
             rules,
             inventory,
             ownership,
@@ -97,6 +110,7 @@ impl<F: FactStore> Recompute<F> {
             newest,
             incidents,
             counters,
+            standings,
         };
         for id in recompute.owned_repositories() {
             recompute.read_repository(&id).await?;
@@ -153,34 +167,58 @@ impl<F: FactStore> Recompute<F> {
     pub async fn compute(&mut self, stale: &Changes) -> Result<Computed, StoreError> {
         let started = Instant::now();
         self.absorb(stale).await?;
-        let histories: Vec<_> = self.histories.values().flatten().map(Arc::clone).collect();
-        // Those of a source that left the configuration left with it, like its repositories.
-        let read = |stored: &&StoredIncident| {
-            let sources = &self.settings.incident_filters;
-            sources.contains_key(&stored.incident.source)
-        };
-        let incidents = self.incidents.iter().filter(read);
-        let incidents: Vec<_> = incidents.filter_map(|stored| self.ownership.incident(stored)).collect();
-        let linked = engine::link(&histories, &incidents, &self.settings);
-        let countables = engine::countables(&linked, &self.settings);
+        let incidents = self.owned_incidents();
+        let past = self.past_with(&incidents);
+        let Past { linked, inventory, settings: _ } = &past;
+        let countables = engine::countables(linked, &self.settings);
         self.counters.count(&self.store, countables).await?;
         let at = Timestamp::from(self.clock.now());
-        let inventory = self.collected_inventory();
-        let mut snapshot = engine::snapshot(&linked, &inventory, &self.settings, at);
+        let mut snapshot = engine::snapshot(linked, inventory, &self.settings, at);
+        let newest_fact = newest::by_source(&self.newest, &self.incidents);
+        let facts = standing::Facts { linked, inventory, settings: &self.settings, newest: &newest_fact, at };
+        self.standings.update(&self.store, facts, stale.has_facts()).await?;
+        self.standings.show(&mut snapshot, &self.settings);
         for (team, info) in &self.ownership.teams {
             snapshot.teams.entry(team.clone()).or_default().info.clone_from(info);
         }
         snapshot.guardrails = engine::guardrail::standings(&snapshot, &self.settings.guardrails);
+        let mut counters = self.counters.values();
+        counters.extend(self.standings.counters());
         Ok(Computed {
             snapshot: Arc::new(snapshot),
-            linked: Arc::new(linked),
-            inventory: Arc::new(inventory),
-            counters: self.counters.values(),
+            linked: Arc::clone(linked),
+            past: past.clone(),
+            counters,
             facts: self.store.counts().await?,
-            newest_fact: newest::by_source(&self.newest, &self.incidents),
+            newest_fact,
+            settings: Arc::clone(&self.settings),
+            tracker: self.standings.tracker(),
+            turns: self.standings.turns(),
             subjects: Arc::new(subjects::by_source(&incidents)),
             took: started.elapsed(),
         })
+    }
+
+    /// What has been read, linked: what the numbers at any instant are made of. Nothing is counted or published.
+    pub fn past(&self) -> Past {
+        self.past_with(&self.owned_incidents())
+    }
+
+    fn past_with(&self, incidents: &[OwnedIncident]) -> Past {
+        let histories: Vec<_> = self.histories.values().flatten().map(Arc::clone).collect();
+        Past {
+            linked: Arc::new(engine::link(&histories, incidents, &self.settings)),
+            inventory: Arc::new(self.collected_inventory()),
+            settings: Arc::clone(&self.settings),
+        }
+    }
+
+    /// The incidents with whose they are. Those of a source that left the configuration left with it, like its
+    /// repositories.
+    fn owned_incidents(&self) -> Vec<OwnedIncident> {
+        let sources = &self.settings.incident_filters;
+        let read = self.incidents.iter().filter(|stored| sources.contains_key(&stored.incident.source));
+        read.filter_map(|stored| self.ownership.incident(stored)).collect()
     }
 
     async fn absorb(&mut self, stale: &Changes) -> Result<(), StoreError> {

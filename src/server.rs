@@ -1,5 +1,6 @@
-//! The server: what was published, over HTTP, and the way in for webhooks and pushes. It computes nothing, stores
-//! nothing itself and never calls a source: what comes in goes to the daemon's tasks.
+//! The server: what was published, over HTTP, and the way in for webhooks and pushes. It stores nothing itself and never
+//! calls a source: what comes in goes to the daemon's tasks. All that it computes is history, which the engine has for
+//! any instant, in `computing`.
 //!
 //! Nothing that a client sends is a 5xx: 503 says that the first snapshot is not there yet, or that the daemon cannot
 //! do now what it was asked. What a connection may cost is limited in `connection`, and bodies, which are read by
@@ -18,28 +19,35 @@ use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::exposition::Published;
 use crate::telemetry::Telemetry;
 
 mod body;
+mod computing;
 mod connection;
 mod deliveries;
 mod deployments;
 mod events;
+mod evidence;
+mod explain;
 mod inbound;
+mod measure_page;
 mod negotiate;
 mod page;
 mod problem;
+mod read;
 mod reload;
+mod series;
 mod signature;
 mod sources;
 mod webhook;
 mod words;
 
 use self::body::Bodies;
+use self::computing::Computing;
 pub use self::connection::ConnectionLimits;
 use self::deliveries::Deliveries;
 pub use self::inbound::{Inbound, PushedDeployment, Refused, Told};
@@ -63,7 +71,10 @@ pub struct ServerState {
     telemetry: Telemetry,
     inbound: InboundReceiver,
     bodies: Bodies,
+    computing: Computing,
     deliveries: Deliveries,
+    /// Places for those who ask why a team stands as it does.
+    explaining: Arc<Semaphore>,
 }
 
 impl ServerState {
@@ -76,7 +87,9 @@ impl ServerState {
             telemetry: Telemetry::new(),
             inbound: nothing,
             bodies: Bodies::new(),
+            computing: Computing::new(),
             deliveries: Deliveries::default(),
+            explaining: Arc::new(Semaphore::new(explain::EXPLAINED_AT_ONCE)),
         }
     }
 
@@ -112,10 +125,14 @@ fn router(state: ServerState) -> Router {
         .route("/", get(landing))
         .route("/metrics", get(metrics))
         .route("/sources", get(sources_page))
+        .route("/teams/{team}/{measure}", get(explain::page))
+        .route("/api/v1/teams/{team}/explain/{measure}", get(explain::json))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload::reload))
         .route("/webhooks/github", post(webhook::github))
+        .route("/api/v1/read", post(read::read))
+        .route("/api/v1/series", get(series::series))
         .route("/api/v1/deployments/{source}/{id}", put(deployments::put).delete(deployments::delete))
         .fallback(async || Problem::NotFound.into_response())
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed.into_response())

@@ -10,6 +10,7 @@ use crate::model::batch::{
     Applied, Batch, CountedKey, CounterKey, Cursor, Inventory, RepositoryFacts, Scope, StoredIncident,
 };
 use crate::model::name::{RepositoryId, SourceName};
+use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
 
 pub mod memory;
 mod settled;
@@ -69,6 +70,17 @@ pub trait FactStore: Clone + Send + Sync + 'static {
         &self,
         increments: Vec<(CounterKey, f64)>,
         counted: Vec<CountedKey>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Every change of a team's state that was seen, in the order in which they were.
+    fn turns(&self) -> impl Future<Output = Result<Vec<StoredTurn>, StoreError>> + Send;
+
+    /// Adds changes of states, and marks by their ids those that are no longer so, together. One that is withdrawn
+    /// stays so: what comes back is seen anew.
+    fn record_turns(
+        &self,
+        seen: Vec<SeenTurn>,
+        withdrawn: Vec<(u64, Withdrawal)>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 

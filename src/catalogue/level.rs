@@ -56,6 +56,9 @@ level_gauges! {
     Deployments = "deployments", One, ["window"], "2.3, 3.1";
     /// Deployment frequency: production deployments in the window divided by its days.
     DeploymentsPerDay = "deployments_per_day", One, ["window"], "3.1";
+    /// What deployments per day lie in with 95 % confidence, by the level's own scatter; absent before there are
+    /// eight weeks of history before the window, and with fewer than 4 working days in it.
+    DeploymentsPerDayBound = "deployments_per_day_bound", One, ["window", "bound"], "5";
     /// Calendar dates in the window, in the organisation's time zone, with at least one production deployment.
     DeploymentDates = "deployment_dates", One, ["window"], "3.1";
     /// Attempts to deploy to production that finished in the window, by outcome; a failed attempt never reached
@@ -72,6 +75,9 @@ level_gauges! {
     /// Change lead time in seconds, from its start to its first deployment in the window: median (p50) and 90th
     /// percentile (p90) by nearest rank, absent without changes.
     LeadTime = "lead_time_seconds", Seconds, ["window", "stat"], "3.2";
+    /// What the median lead time lies in with 95 % confidence, in seconds; absent before there are eight weeks of
+    /// history before the window, and with too few changes that are independent of each other (at least 6).
+    LeadTimeBound = "lead_time_seconds_bound", One, ["window", "bound"], "5";
     /// A phase of change lead time in seconds: coding, pickup, review, deploy; p50 and p90 over the pull requests
     /// that have both ends of the phase, absent without any.
     LeadTimePhase = "lead_time_phase_seconds", Seconds, ["window", "phase", "stat"], "3.2";
@@ -80,23 +86,35 @@ level_gauges! {
     /// Change fail rate: failed deployments divided by deployments in the window, 0 to 1, absent without
     /// deployments.
     ChangeFailRatio = "change_fail_ratio", Ratio, ["window"], "3.3";
+    /// What the change fail ratio lies in with 95 % confidence, 0 to 1; absent before there are eight weeks of
+    /// history before the window, and with fewer than 10 deployments in it.
+    ChangeFailRatioBound = "change_fail_ratio_bound", One, ["window", "bound"], "5";
     /// Unplanned production deployments in the window: rollbacks, reverts, hotfixes, and the first deployment during
     /// an incident.
     ReworkDeployments = "rework_deployments", One, ["window"], "3.5";
     /// Deployment rework rate: unplanned deployments divided by deployments in the window, 0 to 1, absent without
     /// deployments.
     ReworkRatio = "rework_ratio", Ratio, ["window"], "3.5";
+    /// What the rework ratio lies in with 95 % confidence, 0 to 1; absent before there are eight weeks of history
+    /// before the window, and with fewer than 10 deployments in it.
+    ReworkRatioBound = "rework_ratio_bound", One, ["window", "bound"], "5";
     /// Failed deployments that recovered in the window: the n of recovery time.
     RecoveredDeployments = "recovered_deployments", One, ["window"], "3.4";
     /// Failed deployment recovery time in seconds, from failure to recovery in the window: p50 and p90 by nearest
     /// rank, absent without recoveries.
     RecoveryTime = "recovery_time_seconds", Seconds, ["window", "stat"], "3.4";
+    /// What the median recovery time lies in with 95 % confidence, in seconds; absent before there are eight weeks of
+    /// history before the window, and with fewer than 6 recoveries in it.
+    RecoveryTimeBound = "recovery_time_seconds_bound", One, ["window", "bound"], "5";
     /// Failed deployments that have not recovered yet.
     UnrecoveredDeployments = "unrecovered_deployments", One, [], "3.4";
     /// Incidents started in the window, by severity.
     Incidents = "incidents", One, ["window", "severity"], "4.2";
     /// Incident rate: incidents started in the window, of all severities, divided by its days.
     IncidentsPerDay = "incidents_per_day", One, ["window"], "4.2";
+    /// What incidents per day lie in with 95 % confidence, by the level's own scatter; absent before there are eight
+    /// weeks of history before the window, and in windows of fewer than 4 days.
+    IncidentsPerDayBound = "incidents_per_day_bound", One, ["window", "bound"], "5";
     /// Incidents open now, by severity.
     OpenIncidents = "open_incidents", One, ["severity"], "4.2";
     /// Incidents resolved in the window, whatever their cause: the n of incident resolution time.

@@ -48,6 +48,26 @@ metrics! {
     /// The instant of everything in one scrape, in seconds since the Unix epoch: only what had happened before it
     /// counts; definitions.md 1.
     SnapshotTimestamp = Gauge "sextant_snapshot_timestamp_seconds", Seconds, [], Always;
+    /// How surprising it takes to be watched and to be called a regression, in standard normal units; regressions.md 3.3.
+    RegressionThreshold = Gauge "dora_regression_threshold", One, ["measure", "tier"], Always;
+    /// How a team stands in a measure against its own history: 1 for the state it is in, 0 for all others; looked at
+    /// once a day; regressions.md 3.4.
+    TeamState = Gauge "dora_team_state", One, ["team", "measure", "state"], Team;
+    /// Since when a team has stood so, in seconds since the Unix epoch; regressions.md 3.4.
+    TeamStateSince = Gauge "dora_team_state_since_timestamp_seconds", Seconds, ["team", "measure"], Team;
+    /// How surprising the last look is for the worse, in standard normal units: 0 where it does not matter, absent where
+    /// there is too little to look at; regressions.md 3.3.
+    TeamEvidence = Gauge "dora_team_evidence", One, ["team", "measure"], Team;
+    /// The recent value against the team's own baseline, in the window that speaks most: 1 is unchanged;
+    /// regressions.md 3.5.
+    TeamChangeRatio = Gauge "dora_team_change_ratio", Ratio, ["team", "measure"], Team;
+    /// What the change ratio lies in with 95 % confidence; regressions.md 3.5.
+    TeamChangeRatioBound = Gauge "dora_team_change_ratio_bound", One, ["team", "measure", "bound"], Team;
+    /// The team's own baseline in the unit of the measure: per day, seconds, or a share; regressions.md 3.1.
+    TeamBaseline = Gauge "dora_team_baseline", One, ["team", "measure"], Team;
+    /// Changes of a team's state, by the state it changed to, since the first look at the team; those that were later
+    /// withdrawn because data were corrected stay counted; survives restarts; regressions.md 3.4.
+    TeamStateTransitions = Counter "dora_team_state_transitions_total", One, ["team", "measure", "to"], Team;
     /// What is said of a team: always 1, joined by team.
     TeamInfo = Gauge "dora_team_info", One, ["team"], Team;
     /// How the team stands to a guardrail: 1 for the state it is in, 0 for the others. Inside and outside if all that

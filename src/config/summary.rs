@@ -24,7 +24,8 @@ pub fn summary(config: &Config) -> String {
 }
 
 fn write_summary(out: &mut String, config: &Config) -> fmt::Result {
-    let Config { organization, metrics, max_series, ownership, store, server, github, pagerduty } = config;
+    let Config { organization, metrics, max_series, ownership, store, server, history: _, github, pagerduty } =
+        config;
     writeln!(out, "organization {organization}, calendar days in {}", metrics.timezone)?;
     writeln!(out, "store        {store}")?;
     write_server(out, server)?;

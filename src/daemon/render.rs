@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::exposition::{Limits, Published};
+use crate::exposition::{Background, Limits, Published};
+use crate::model::time::Span;
 use crate::recompute::Computed;
 use crate::telemetry::Telemetry;
 
@@ -16,6 +17,8 @@ pub(super) struct Rendering {
     pub(super) organization: String,
     /// How much is exposed at most.
     pub(super) limits: Limits,
+    /// The step of history whose reader asks for none.
+    pub(super) resolution: Span,
     /// The sources of the configuration, by name and kind.
     pub(super) sources: Vec<(String, &'static str)>,
 }
@@ -62,8 +65,19 @@ fn render(
     rendering: &Rendering,
     computed: &Computed,
 ) -> Result<Published, std::io::Error> {
-    let Computed { snapshot, linked: _, inventory: _, counters, facts, newest_fact, subjects, took } =
-        computed;
+    let Computed {
+        snapshot,
+        linked,
+        past,
+        counters,
+        facts,
+        newest_fact,
+        subjects,
+        settings,
+        tracker,
+        turns,
+        took,
+    } = computed;
     telemetry.snapshot(took.as_secs_f64());
     telemetry.facts(facts);
     for (name, kind) in &rendering.sources {
@@ -75,5 +89,12 @@ fn render(
     let organization = rendering.organization.clone();
     let own = telemetry.gather();
     let published = Published::new(organization, Arc::clone(snapshot), counters, &own, rendering.limits)?;
-    Ok(published.with_subjects(Arc::clone(subjects)))
+    let background = Background {
+        tracker: Arc::clone(tracker),
+        turns: Arc::clone(turns),
+        linked: Arc::clone(linked),
+        settings: Arc::clone(settings),
+    };
+    let published = published.with_subjects(Arc::clone(subjects)).with_background(background);
+    Ok(published.with_past(past.clone(), rendering.resolution))
 }

@@ -142,6 +142,13 @@ fn recovery(
 }
 
 impl LinkedComponent {
+    /// Whether a deployment was unplanned: whether [`Self::rework`] has a reason.
+    pub fn is_unplanned(&self, deployment: usize) -> bool {
+        let found = self.history.deployments.get(deployment);
+        let alone = |found: &Deployment| found.kind == Kind::Rollback || found.unplanned().next().is_some();
+        found.is_some_and(|found| alone(found) || self.answered.contains_key(&deployment))
+    }
+
     /// Why a deployment is an unplanned one; nothing if it was planned. It does not depend on the instant, since it
     /// is known when the deployment is.
     pub fn rework(&self, deployment: usize) -> Vec<Rework> {

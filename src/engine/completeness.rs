@@ -46,7 +46,7 @@ pub fn repositories_since(inventory: &Inventory) -> HashMap<&RepositoryId, Times
 }
 
 /// Since when a level is complete: as its least complete part is.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Since {
     /// There is nothing that could be complete.
     #[default]

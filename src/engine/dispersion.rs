@@ -13,9 +13,11 @@ const SHARE_SCATTER_MAX: f64 = 6.0;
 /// What proportions usually scatter.
 const SHARE_SCATTER_USUAL: f64 = 1.15;
 /// With fewer weeks that have values, their likeness cannot be told from chance.
-const LIKENESS_GROUPS_MIN: usize = 5;
+const LIKENESS_GROUPS_MIN: u64 = 5;
 /// Nor with fewer values.
 const LIKENESS_VALUES_MIN: u64 = 12;
+/// To how much of themselves sums of squares are exact, with room for the rounding of a million values.
+const SUMS_EXACT: f64 = 1e-10;
 
 /// A week's events, and for how many days of work they had a chance to happen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,24 +103,127 @@ pub fn of_shares(weeks: &[WeekShare]) -> f64 {
 pub fn likeness<G: AsRef<[f64]>>(groups: &[G]) -> Option<f64> {
     let filled: Vec<&[f64]> = groups.iter().map(AsRef::as_ref).filter(|group| !group.is_empty()).collect();
     let values: u64 = filled.iter().map(|group| size(group)).sum();
-    if filled.len() < LIKENESS_GROUPS_MIN || values < LIKENESS_VALUES_MIN || values <= size(&filled) {
-        return None;
-    }
-    let (groups, values) = (real(size(&filled)), real(values));
-    let mean = filled.iter().copied().flatten().sum::<f64>() / values;
-    let (mut between, mut within, mut squares) = (0.0, 0.0, 0.0);
+    let mean = filled.iter().copied().flatten().sum::<f64>() / real(values);
+    let mut variance = Variance { groups: size(&filled), values, between: 0.0, within: 0.0, squares: 0.0 };
     for group in filled {
         let length = real(size(group));
         let own = group.iter().sum::<f64>() / length;
-        between += length * (own - mean).powi(2);
-        within += group.iter().map(|value| (value - own).powi(2)).sum::<f64>();
-        squares += length * length;
+        variance.between += length * (own - mean).powi(2);
+        variance.within += group.iter().map(|value| (value - own).powi(2)).sum::<f64>();
+        variance.squares += length * length;
     }
-    let between = between / (groups - 1.0);
-    let within = within / (values - groups);
-    let typical = (values - squares / values) / (groups - 1.0);
-    let likeness = (between - within) / (typical - 1.0).mul_add(within, between);
-    likeness.is_finite().then(|| likeness.clamp(0.0, 1.0))
+    variance.likeness()
+}
+
+/// An analysis of variance: what groups differ by, and what values differ by within them.
+struct Variance {
+    groups: u64,
+    values: u64,
+    /// The sums of squares.
+    between: f64,
+    within: f64,
+    /// Of the groups' sizes.
+    squares: f64,
+}
+
+impl Variance {
+    /// The intraclass correlation; `None` where there are too few groups or values to say.
+    fn likeness(&self) -> Option<f64> {
+        let few = self.groups < LIKENESS_GROUPS_MIN || self.values < LIKENESS_VALUES_MIN;
+        if few || self.values <= self.groups {
+            return None;
+        }
+        let (groups, values) = (real(self.groups), real(self.values));
+        let between = self.between / (groups - 1.0);
+        let within = self.within / (values - groups);
+        let typical = (values - self.squares / values) / (groups - 1.0);
+        let likeness = (between - within) / (typical - 1.0).mul_add(within, between);
+        likeness.is_finite().then(|| likeness.clamp(0.0, 1.0))
+    }
+}
+
+/// The sums of a group's values: all that [`likeness`] needs of it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct GroupSums {
+    count: u64,
+    sum: f64,
+    squares: f64,
+}
+
+impl GroupSums {
+    /// Takes in a value.
+    pub fn add(&mut self, value: f64) {
+        self.count += 1;
+        self.sum += value;
+        self.squares += value * value;
+    }
+
+    /// Takes in the same group's values elsewhere.
+    pub fn absorb(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.squares += other.squares;
+    }
+
+    /// How many values.
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+/// The sums of many groups, which can be added up where their values cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Grouped {
+    groups: u64,
+    all: GroupSums,
+    /// Σ (a group's sum)² / its size.
+    between: f64,
+    /// Σ (a group's size)².
+    sizes: f64,
+}
+
+impl Grouped {
+    /// None.
+    pub const EMPTY: Self =
+        Self { groups: 0, all: GroupSums { count: 0, sum: 0.0, squares: 0.0 }, between: 0.0, sizes: 0.0 };
+
+    /// Takes in a group; an empty one is none.
+    pub fn add(&mut self, group: &GroupSums) {
+        if group.count > 0 {
+            self.groups += 1;
+            self.all.absorb(group);
+            self.between += group.sum * group.sum / real(group.count);
+            self.sizes += real(group.count).powi(2);
+        }
+    }
+
+    /// Takes in other groups.
+    pub fn absorb(&mut self, other: &Self) {
+        self.groups += other.groups;
+        self.all.absorb(&other.all);
+        self.between += other.between;
+        self.sizes += other.sizes;
+    }
+
+    /// As [`likeness`].
+    pub fn likeness(&self) -> Option<f64> {
+        if self.groups == 0 {
+            return None;
+        }
+        // What is left when large sums cancel out is noise, and not how values differ.
+        let difference = |of: f64, from: f64| {
+            let left = from - of;
+            if left > SUMS_EXACT * from { left } else { 0.0 }
+        };
+        Variance {
+            groups: self.groups,
+            values: self.all.count,
+            between: difference(self.all.sum * self.all.sum / real(self.all.count), self.between),
+            within: difference(self.between, self.all.squares),
+            squares: self.sizes,
+        }
+        .likeness()
+    }
 }
 
 /// How alike the values of one week are, for a measure of times.
@@ -140,14 +245,20 @@ impl WeekLikeness {
 
     /// The correlation ρ within a week: what is found over `weeks`, shrunk towards what is usual.
     pub fn shrunk<G: AsRef<[f64]>>(self, weeks: &[G]) -> f64 {
-        match likeness(weeks) {
-            None => self.usual,
-            Some(found) => {
-                let groups = real(size(weeks))
-                    - real(weeks.iter().map(|week| u64::from(week.as_ref().is_empty())).sum());
-                PRIOR_WEEKS.mul_add(self.usual, groups * found * self.trust) / (PRIOR_WEEKS + groups)
-            }
-        }
+        let filled = weeks.iter().map(|week| u64::from(!week.as_ref().is_empty())).sum();
+        self.drawn(likeness(weeks), filled)
+    }
+
+    /// The same of sums.
+    pub fn of(self, weeks: &Grouped) -> f64 {
+        self.drawn(weeks.likeness(), weeks.groups)
+    }
+
+    fn drawn(self, found: Option<f64>, weeks: u64) -> f64 {
+        let weeks = real(weeks);
+        found.map_or(self.usual, |found| {
+            PRIOR_WEEKS.mul_add(self.usual, weeks * found * self.trust) / (PRIOR_WEEKS + weeks)
+        })
     }
 }
 

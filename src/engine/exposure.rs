@@ -7,6 +7,7 @@ use std::ops::Range;
 use chrono_tz::Tz;
 
 use crate::model::day::Day;
+use crate::model::time::Timestamp;
 
 /// How many days a history may have: a hundred years, far more than any source keeps.
 pub const DAYS_MAX: i64 = 36_525;
@@ -127,6 +128,62 @@ impl Exposure {
     /// Days of a range that were completely collected.
     pub fn seen(&self, days: &Range<Day>) -> f64 {
         self.seen.over(self.begin, days)
+    }
+}
+
+/// How much chance a stretch of time gave, in days.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Chance {
+    /// For what people do at work.
+    pub working: f64,
+    /// For what happens at any time.
+    pub any: f64,
+}
+
+/// The chance that any stretch of time gave, where windows begin and end in the middle of a day: a part of a day gave
+/// that part of its chance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chances {
+    /// When each day begins, and the last one ends.
+    begins: Vec<Timestamp>,
+    /// Up to each of these.
+    sums: Vec<Chance>,
+}
+
+impl Chances {
+    /// Of the days from that of `from` until that of `to`; before and after them there is none.
+    pub fn new(calendar: &Calendar, from: Timestamp, to: Timestamp) -> Self {
+        let first = Day::of(from, calendar.timezone);
+        let length = Day::of(to, calendar.timezone).since(first).saturating_add(1).clamp(0, DAYS_MAX);
+        let mut sum = Chance { working: 0.0, any: 0.0 };
+        let (mut begins, mut sums) = (vec![first.begin(calendar.timezone)], vec![sum]);
+        for day in (0..length).map(|offset| first.plus(offset)) {
+            sum = Chance { working: sum.working + calendar.working(day), any: sum.any + calendar.any(day) };
+            begins.push(day.plus(1).begin(calendar.timezone));
+            sums.push(sum);
+        }
+        Self { begins, sums }
+    }
+
+    /// Between two instants.
+    pub fn between(&self, from: Timestamp, to: Timestamp) -> Chance {
+        let (before, until) = (self.before(from), self.before(to));
+        Chance { working: until.working - before.working, any: until.any - before.any }
+    }
+
+    fn before(&self, at: Timestamp) -> Chance {
+        let next = self.begins.partition_point(|begin| *begin <= at);
+        let place = |index: usize| Some((*self.begins.get(index)?, *self.sums.get(index)?));
+        let here = next.checked_sub(1).and_then(place);
+        match (here, place(next)) {
+            (None, Some((_, sum))) | (Some((_, sum)), None) => sum,
+            (None, None) => Chance { working: 0.0, any: 0.0 },
+            (Some((begin, sum)), Some((end, whole))) => {
+                let part = at.since(begin).seconds() / end.since(begin).seconds();
+                let grown = |from: f64, to: f64| (to - from).mul_add(part, from);
+                Chance { working: grown(sum.working, whole.working), any: grown(sum.any, whole.any) }
+            }
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 
 use statrs::distribution::{Beta, ContinuousCDF as _, Gamma};
 
-use crate::engine::count::{real, size};
+use crate::engine::count::real;
 use crate::engine::regression::rank::whole;
+use crate::model::day::WEEK;
 
 /// The quantiles that a 95 % interval lies between.
 const TAIL: f64 = 0.025;
@@ -58,6 +59,12 @@ pub fn rate(events: u64, exposure: f64, dispersion: f64) -> Option<Interval> {
     Interval::finite(lower / exposure, gamma(1.0 - TAIL, events + 1.0) / exposure)
 }
 
+/// Of a rate per calendar day: `events` in a window of so many `days`, of which `exposure` gave a chance, where weeks
+/// scatter with this dispersion. It is one of the days that gave a chance, in the unit of the value.
+pub fn calendar_rate(events: u64, exposure: f64, days: f64, dispersion: f64) -> Option<Interval> {
+    Some(rate(events, exposure, over_weeks(dispersion))?.times(exposure / days))
+}
+
 /// Of a proportion: `part` of `whole` (Jeffreys, of both divided by the dispersion). `None` of nothing.
 pub fn proportion(part: u64, whole: u64, dispersion: f64) -> Option<Interval> {
     if whole == 0 {
@@ -76,7 +83,13 @@ pub fn proportion(part: u64, whole: u64, dispersion: f64) -> Option<Interval> {
 /// Of a median: two of the sorted values, as far from the middle as a sample of `effective` independent ones asks
 /// for. `None` where the sample does not reach as far.
 pub fn median(sorted: &[f64], effective: f64) -> Option<Interval> {
-    let n = real(size(sorted));
+    let (below, above) = median_places(sorted.len(), effective)?;
+    Interval::finite(*sorted.get(below)?, *sorted.get(above)?)
+}
+
+/// Where those two stand among `count` sorted values, from 0.
+pub fn median_places(count: usize, effective: f64) -> Option<(usize, usize)> {
+    let n = real(u64::try_from(count).ok()?);
     if effective.is_nan() || effective <= 0.0 {
         return None;
     }
@@ -86,8 +99,31 @@ pub fn median(sorted: &[f64], effective: f64) -> Option<Interval> {
         return None;
     }
     let below = usize::try_from(whole(below)).ok()?;
-    let above = sorted.len().checked_sub(below + 1)?;
-    Interval::finite(*sorted.get(below)?, *sorted.get(above)?)
+    Some((below, count.checked_sub(below + 1)?))
+}
+
+/// The changes of a window, by what they share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SharedChanges {
+    /// How many there are.
+    pub changes: u64,
+    /// The deployments that brought them.
+    pub deployments: u64,
+    /// The sum of the squares of how many each of those brought.
+    pub squares: u64,
+    /// How long the window is.
+    pub days: f64,
+}
+
+impl SharedChanges {
+    /// Of how many independent changes they are worth, when those of one deployment and deployments of one week are
+    /// so much alike. A deployment of many changes tells less than its share of them: its size counts as often as it
+    /// has changes.
+    pub fn effective_size(&self, in_deployment: f64, in_week: f64) -> f64 {
+        let per_deployment = real(self.squares) / real(self.changes);
+        let per_week = real(self.deployments * WEEK.unsigned_abs()) / self.days;
+        effective_size(self.changes, (per_deployment, in_deployment), (per_week, in_week))
+    }
 }
 
 /// Of how many independent changes a sample of `n` is worth, when `per_deployment` of them share a deployment and

@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::engine::completeness::{self, Since};
+use crate::engine::exposure::Calendar;
 use crate::engine::history::Suspicion;
 use crate::engine::link::{Linked, LinkedComponent, LinkedIncident};
-use crate::engine::snapshot::{Bounds, LevelValues, Snapshot, Suspects, TeamValues, WindowValues};
+use crate::engine::regression::collected::{Begin, Collected};
+use crate::engine::regression::live;
+use crate::engine::regression::past::{Frame, Past};
+use crate::engine::snapshot::{LevelValues, Snapshot, Suspects, TeamValues, WindowValues};
 use crate::engine::tally::Tally;
 use crate::model::batch::Inventory;
 use crate::model::fact::Exclusion;
@@ -17,6 +21,10 @@ use crate::model::time::{Span, Timestamp};
 #[derive(Debug, Default)]
 struct Level {
     tallies: Vec<Tally>,
+    /// What was before each window.
+    pasts: Vec<Past>,
+    /// From when on its history is collected; `None` while it is read for the first time.
+    begin: Option<Begin>,
     last_deployment_at: Option<Timestamp>,
     unrecovered: u64,
     open: BTreeMap<Severity, u64>,
@@ -26,12 +34,19 @@ struct Level {
 
 impl Level {
     fn new(windows: usize) -> Self {
-        Self { tallies: vec![Tally::default(); windows], ..Self::default() }
+        let (tallies, pasts) = (vec![Tally::default(); windows], vec![Past::default(); windows]);
+        Self { tallies, pasts, begin: Some(Begin::default()), ..Self::default() }
     }
 
     fn absorb(&mut self, component: &Self) {
         for (tally, other) in self.tallies.iter_mut().zip(&component.tallies) {
             tally.absorb(other);
+        }
+        if let (Some(begin), Some(part)) = (self.begin, component.begin) {
+            self.begin = Some(begin.and(part));
+            for (past, other) in self.pasts.iter_mut().zip(&component.pasts) {
+                past.absorb(other);
+            }
         }
         self.last_deployment_at = self.last_deployment_at.max(component.last_deployment_at);
         self.unrecovered += component.unrecovered;
@@ -44,6 +59,9 @@ impl Level {
         let resolved_at = incident.resolved_before(at);
         if resolved_at.is_none() {
             *self.open.entry(incident.severity.clone()).or_default() += 1;
+        }
+        for (past, frame) in self.pasts.iter_mut().zip(&instant.frames) {
+            past.count_incident(frame, incident.started_at);
         }
         for (tally, window) in self.tallies.iter_mut().zip(&instant.settings.windows) {
             let from = at.minus(window.length);
@@ -62,13 +80,15 @@ impl Level {
         let deployed = self.last_deployment_at.is_some();
         let counts_incidents = deployed || self.had_incident;
         let since = self.since.and(instant.incidents_since);
+        let begin = self.begin.and_then(|begin| begin.and(instant.collected.incidents()).at());
         let windows = self.tallies.iter_mut().zip(&instant.settings.windows);
-        let windows = windows.map(|(tally, window)| WindowValues {
+        let windows = windows.zip(self.pasts.iter().zip(&instant.frames));
+        let windows = windows.map(|((tally, window), (past, frame))| WindowValues {
             coverage: tally.coverage(),
+            bounds: live::bounds(tally.sample(deployed, counts_incidents), past, frame, begin),
             delivery: deployed.then(|| tally.delivery(window)),
             incidents: counts_incidents.then(|| tally.incidents(&instant.severities, window)),
             complete: since.covers(instant.at.minus(window.length)),
-            bounds: Bounds::default(),
         });
         let windows = windows.collect();
         let mut open: BTreeMap<_, _> =
@@ -90,6 +110,14 @@ struct Instant<'s> {
     /// Every severity known by then.
     severities: BTreeSet<Severity>,
     incidents_since: Since,
+    collected: Collected<'s>,
+    /// By window: what its numbers are compared with.
+    frames: Vec<Frame>,
+}
+
+/// The organisation's days.
+fn calendar(settings: &MetricSettings) -> Calendar {
+    Calendar { timezone: settings.timezone, ..Calendar::default() }
 }
 
 /// All numbers at `at`.
@@ -107,6 +135,8 @@ pub fn snapshot(
         settings,
         severities: started.iter().map(|incident| incident.severity.clone()).collect(),
         incidents_since: completeness::incidents_since(&sources, inventory),
+        collected: Collected::new(linked, inventory, settings),
+        frames: Frame::all(&settings.windows, &calendar(settings), at),
     };
     let mut suspects = suspects(linked, started, at);
     let levels = levels(linked, inventory, started, &instant, &mut suspects);
@@ -144,6 +174,8 @@ pub fn snapshot(
         views,
         suspects,
         guardrails: Vec::new(),
+        standings: BTreeMap::new(),
+        thresholds: BTreeMap::new(),
     }
 }
 
@@ -206,19 +238,29 @@ fn of_component(
     suspects: &mut Suspects,
 ) -> Level {
     let (at, settings) = (instant.at, instant.settings);
+    let failures = component.troubled.iter();
+    let failures =
+        failures.filter_map(|index| Some((*index, linked.failure(component, *index, settings, at)?)));
+    let failures: Vec<_> = failures.collect();
     let windows = settings.windows.iter();
-    let tallies = windows.map(|window| Tally::of(linked, component, settings, (at.minus(window.length), at)));
+    let tallies =
+        windows.map(|window| Tally::of(component, &failures, settings, (at.minus(window.length), at)));
+    let failed: Vec<_> = failures.iter().map(|(index, _)| *index).collect();
+    let begin = instant.collected.component(component);
     let mut level = Level {
         tallies: tallies.collect(),
+        pasts: match begin {
+            Some(_) => Past::of(component, &failed, settings, &instant.frames, at),
+            None => vec![Past::default(); instant.frames.len()],
+        },
+        begin,
         last_deployment_at: component.history.before(at).last().map(|last| last.deployed_at),
         ..Level::default()
     };
-    for index in &component.troubled {
-        if let Some(failure) = linked.failure(component, *index, settings, at) {
-            match failure.recovery {
-                Some(recovery) => suspects.clock_skew += u64::from(recovery.skewed),
-                None => level.unrecovered += 1,
-            }
+    for (_, failure) in &failures {
+        match failure.recovery {
+            Some(recovery) => suspects.clock_skew += u64::from(recovery.skewed),
+            None => level.unrecovered += 1,
         }
     }
     level

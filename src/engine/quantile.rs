@@ -5,7 +5,7 @@ use crate::model::time::Span;
 
 /// Median and 90th percentile of a sample, whose order is lost.
 pub fn quantiles(sample: &mut [Span]) -> Quantiles {
-    let (Some(median), Some(high)) = (place(sample, 50), place(sample, 90)) else {
+    let (Some(median), Some(high)) = (place(sample.len(), 50), place(sample.len(), 90)) else {
         return Quantiles::default();
     };
     let (lower, p90, _) = sample.select_nth_unstable(high);
@@ -14,9 +14,9 @@ pub fn quantiles(sample: &mut [Span]) -> Quantiles {
     Quantiles { p50: Some(p50), p90: Some(p90) }
 }
 
-/// Where the quantile stands in the sorted sample, from 0; nowhere in an empty one.
-fn place(sample: &[Span], percent: usize) -> Option<usize> {
-    let rank = sample.len().saturating_mul(percent).div_ceil(100);
+/// Where the quantile stands in a sorted sample of this size, from 0; nowhere in an empty one.
+pub fn place(size: usize, percent: usize) -> Option<usize> {
+    let rank = size.saturating_mul(percent).div_ceil(100);
     rank.checked_sub(1)
 }
 

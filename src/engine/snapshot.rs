@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::engine::guardrail::Standing;
+use crate::engine::guardrail;
 use crate::engine::interval::Interval;
+use crate::engine::regression::standing::Standing;
+use crate::engine::regression::threshold::Thresholds;
 use crate::engine::rollout::Choice;
 use crate::model::fact::Exclusion;
+use crate::model::measure::Measure;
 use crate::model::name::{ComponentName, RepositoryName, Severity, SourceName, TeamSlug};
 use crate::model::settings::Window;
 use crate::model::time::{Span, Timestamp};
@@ -36,7 +39,11 @@ pub struct Snapshot {
     /// Facts used with a correction.
     pub suspects: Suspects,
     /// How each team stands to its guardrails, by team and name.
-    pub guardrails: Vec<Standing>,
+    pub guardrails: Vec<guardrail::Standing>,
+    /// How each team stands in each measure against its own history (`regressions.md` 3); empty where nobody looked.
+    pub standings: BTreeMap<(TeamSlug, Measure), Standing>,
+    /// How much surprise a state takes; empty where nobody looked.
+    pub thresholds: BTreeMap<Measure, Thresholds>,
 }
 
 /// A team's numbers and what is said of it.

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
+use crate::engine::assessment::Failure;
 use crate::engine::change::DeployedChange;
+use crate::engine::count::size;
 use crate::engine::history::{self, ComponentHistory};
 use crate::engine::kind::Kind;
-use crate::engine::link::{Linked, LinkedComponent};
+use crate::engine::link::LinkedComponent;
 use crate::engine::quantile::quantiles;
+use crate::engine::regression::live::Sample;
 use crate::engine::snapshot::{Coverage, Delivery, Incidents};
 use crate::model::fact::{Author, Outcome};
 use crate::model::name::Severity;
@@ -42,12 +45,12 @@ impl Share {
 
 /// Absent at n = 0.
 #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53 deployments")]
-fn ratio(part: u64, whole: u64) -> Option<f64> {
+pub(super) fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53 deployments")]
-fn per_day(count: u64, window: &Window) -> f64 {
+pub(super) fn per_day(count: u64, window: &Window) -> f64 {
     count as f64 / window.length.days()
 }
 
@@ -61,6 +64,9 @@ pub struct Tally {
     unreviewed: u64,
     bots: u64,
     lead_times: Vec<Span>,
+    /// Deployments that brought those, and the sum of the squares of how many each of them brought.
+    bringing: u64,
+    squares: u64,
     phases: [Vec<Span>; 4],
     failed: u64,
     reworked: u64,
@@ -76,10 +82,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// What a component did in [`from`, `at`).
+    /// What a component did in [`from`, `at`), with its failures as one could know them at `at`.
     pub fn of(
-        linked: &Linked,
         component: &LinkedComponent,
+        failures: &[(usize, Failure)],
         settings: &MetricSettings,
         (from, at): (Timestamp, Timestamp),
     ) -> Self {
@@ -91,22 +97,23 @@ impl Tally {
             tally.deployments += 1;
             let local = deployment.deployed_at.datetime().with_timezone(&settings.timezone);
             tally.dates.insert(local.date_naive());
-            tally.reworked += u64::from(!component.rework(index).is_empty());
+            tally.reworked += u64::from(component.is_unplanned(index));
             if deployment.kind == Kind::Forward {
                 tally.traced.count(deployment.traced);
             }
+            let counted = tally.lead_times.len();
             let known = deployment.changes.iter().filter(|change| change.merged_at < at);
             for change in known {
                 tally.count_change(change, settings);
             }
+            let brought = size(tally.lead_times.get(counted..).unwrap_or_default());
+            tally.bringing += u64::from(brought > 0);
+            tally.squares += brought.pow(2);
         }
-        for index in &component.troubled {
-            if let Some(failure) = linked.failure(component, *index, settings, at) {
-                tally.failed += u64::from(*index >= first);
-                let recovery = failure.recovery;
-                let recovery = recovery.filter(|recovery| recovery.recovered_at >= from);
-                tally.recoveries.extend(recovery.map(|recovery| recovery.span));
-            }
+        for (index, failure) in failures {
+            tally.failed += u64::from(*index >= first);
+            let recovery = failure.recovery.filter(|recovery| recovery.recovered_at >= from);
+            tally.recoveries.extend(recovery.map(|recovery| recovery.span));
         }
         tally.count_attempts(history, from, at);
         if !before.is_empty() {
@@ -162,6 +169,8 @@ impl Tally {
         self.unreviewed += other.unreviewed;
         self.bots += other.bots;
         self.lead_times.extend(&other.lead_times);
+        self.bringing += other.bringing;
+        self.squares += other.squares;
         for (phase, other) in self.phases.iter_mut().zip(&other.phases) {
             phase.extend(other);
         }
@@ -179,7 +188,6 @@ impl Tally {
 
     /// What derives from deployments.
     pub fn delivery(&mut self, window: &Window) -> Delivery {
-        let count = |sample: &[Span]| u64::try_from(sample.len()).unwrap_or(u64::MAX);
         let [coding, pickup, review, deploy] = &mut self.phases;
         Delivery {
             deployments: self.deployments,
@@ -187,7 +195,7 @@ impl Tally {
             deployment_dates: u64::try_from(self.dates.len()).unwrap_or(u64::MAX),
             attempts_succeeded: self.succeeded,
             attempts_failed: self.failed_attempts,
-            changes: count(&self.lead_times),
+            changes: size(&self.lead_times),
             unreviewed_changes: self.unreviewed,
             bot_changes: self.bots,
             lead_time: quantiles(&mut self.lead_times),
@@ -196,7 +204,7 @@ impl Tally {
             change_fail_ratio: ratio(self.failed, self.deployments),
             rework_deployments: self.reworked,
             rework_ratio: ratio(self.reworked, self.deployments),
-            recovered_deployments: count(&self.recoveries),
+            recovered_deployments: size(&self.recoveries),
             recovery_time: quantiles(&mut self.recoveries),
         }
     }
@@ -208,8 +216,20 @@ impl Tally {
         Incidents {
             per_day: per_day(started.values().sum(), window),
             started,
-            resolved: u64::try_from(self.resolutions.len()).unwrap_or(u64::MAX),
+            resolved: size(&self.resolutions),
             resolution_time: quantiles(&mut self.resolutions),
+        }
+    }
+
+    /// What intervals are taken of. It is there for a level that has `deployed` and one that counts incidents.
+    pub fn sample(&mut self, deployed: bool, counts_incidents: bool) -> Sample<'_> {
+        Sample {
+            deployments: deployed.then_some([self.deployments, self.failed, self.reworked]),
+            incidents: counts_incidents.then(|| self.started.values().sum()),
+            lead_times: &mut self.lead_times,
+            bringing: self.bringing,
+            squares: self.squares,
+            recoveries: &mut self.recoveries,
         }
     }
 

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::{Metric, OUTCOMES, Sample};
+use crate::engine::regression::machine::State;
 use crate::engine::snapshot::{LevelValues, Snapshot};
 use crate::model::batch::CounterKey;
 use crate::model::settings::BUCKETS_SECONDS;
@@ -69,6 +70,23 @@ impl<'a> Persisted<'a> {
             for severity in &severities {
                 let key = [team, *severity];
                 series.insert(key, counted.get(&key).copied().unwrap_or(0.0));
+            }
+        }
+        samples(metric, series)
+    }
+
+    /// `dora_team_state_transitions_total`: every team and measure that is looked at, with every state.
+    pub(super) fn transitions(&self, metric: &'static Metric, snapshot: &'a Snapshot) -> Vec<Sample<'a>> {
+        let mut series: BTreeMap<[&str; 3], f64> = BTreeMap::new();
+        for (team, measure) in snapshot.standings.keys() {
+            for state in State::ALL {
+                series.insert([team.as_str(), measure.label(), state.label()], 0.0);
+            }
+        }
+        for (labels, value) in self.of(metric.name) {
+            let counted = <[&str; 3]>::try_from(labels).ok();
+            if let Some(counter) = counted.and_then(|labels| series.get_mut(&labels)) {
+                *counter = value;
             }
         }
         samples(metric, series)

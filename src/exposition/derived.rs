@@ -10,7 +10,7 @@ use crate::model::name::SourceName;
 
 use super::count;
 use super::counters::Persisted;
-use super::guardrails;
+use super::{guardrails, states};
 
 /// All samples of `id`.
 pub(super) fn samples<'a>(
@@ -30,6 +30,14 @@ pub(super) fn samples<'a>(
                 .map(|(reason, facts)| Sample::new(metric, &[reason], count(facts)))
                 .into()
         }
+        Derived::RegressionThreshold => states::thresholds(metric, snapshot),
+        Derived::TeamState => states::states(metric, snapshot),
+        Derived::TeamStateSince => states::each(metric, snapshot, |standing| Some(standing.since.seconds())),
+        Derived::TeamEvidence => states::each(metric, snapshot, |standing| standing.evidence),
+        Derived::TeamChangeRatio => states::each(metric, snapshot, |standing| standing.ratio),
+        Derived::TeamChangeRatioBound => states::bounds(metric, snapshot),
+        Derived::TeamBaseline => states::each(metric, snapshot, |standing| standing.baseline),
+        Derived::TeamStateTransitions => persisted.transitions(metric, snapshot),
         Derived::SnapshotTimestamp => vec![Sample::new(metric, &[], snapshot.at.seconds())],
         Derived::TeamInfo => {
             let teams = snapshot.teams.iter();

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use crate::catalogue::{Label, Level, LevelGauge, Metric, OUTCOMES, Sample};
+use crate::engine::interval::Interval;
 use crate::engine::snapshot::{
-    Completeness, Delivery, Incidents, LevelValues, PHASES, Quantiles, Snapshot, WindowValues,
+    Bounds, Completeness, Delivery, Incidents, LevelValues, PHASES, Quantiles, Snapshot, WindowValues,
 };
+use crate::model::settings::Window;
 use crate::model::time::{Span, Timestamp};
 
 use super::count;
@@ -30,6 +32,8 @@ enum Reading {
     IncidentTimes(fn(&Incidents) -> Quantiles),
     /// Incidents started, by severity.
     Started,
+    /// Of each window: what a measure lies in.
+    Bound(fn(&Bounds) -> Option<Interval>),
     /// Coverage, by kind.
     Coverage,
     /// Whether the history covers the window.
@@ -40,6 +44,7 @@ fn reading(gauge: LevelGauge) -> Reading {
     match gauge {
         LevelGauge::Deployments => Reading::Delivery(|delivery| Some(count(delivery.deployments))),
         LevelGauge::DeploymentsPerDay => Reading::Delivery(|delivery| Some(delivery.deployments_per_day)),
+        LevelGauge::DeploymentsPerDayBound => Reading::Bound(|bounds| bounds.deployments_per_day),
         LevelGauge::DeploymentDates => Reading::Delivery(|delivery| Some(count(delivery.deployment_dates))),
         LevelGauge::DeploymentAttempts => Reading::Attempts,
         LevelGauge::LastDeployment => {
@@ -51,24 +56,29 @@ fn reading(gauge: LevelGauge) -> Reading {
         }
         LevelGauge::BotChanges => Reading::Delivery(|delivery| Some(count(delivery.bot_changes))),
         LevelGauge::LeadTime => Reading::DeliveryTimes(|delivery| delivery.lead_time),
+        LevelGauge::LeadTimeBound => Reading::Bound(|bounds| bounds.lead_time),
         LevelGauge::LeadTimePhase => Reading::Phases,
         LevelGauge::FailedDeployments => {
             Reading::Delivery(|delivery| Some(count(delivery.failed_deployments)))
         }
         LevelGauge::ChangeFailRatio => Reading::Delivery(|delivery| delivery.change_fail_ratio),
+        LevelGauge::ChangeFailRatioBound => Reading::Bound(|bounds| bounds.change_fail_ratio),
         LevelGauge::ReworkDeployments => {
             Reading::Delivery(|delivery| Some(count(delivery.rework_deployments)))
         }
         LevelGauge::ReworkRatio => Reading::Delivery(|delivery| delivery.rework_ratio),
+        LevelGauge::ReworkRatioBound => Reading::Bound(|bounds| bounds.rework_ratio),
         LevelGauge::RecoveredDeployments => {
             Reading::Delivery(|delivery| Some(count(delivery.recovered_deployments)))
         }
         LevelGauge::RecoveryTime => Reading::DeliveryTimes(|delivery| delivery.recovery_time),
+        LevelGauge::RecoveryTimeBound => Reading::Bound(|bounds| bounds.recovery_time),
         LevelGauge::UnrecoveredDeployments => {
             Reading::Level(|values| values.unrecovered_deployments.map(count))
         }
         LevelGauge::Incidents => Reading::Started,
         LevelGauge::IncidentsPerDay => Reading::Incidents(|incidents| Some(incidents.per_day)),
+        LevelGauge::IncidentsPerDayBound => Reading::Bound(|bounds| bounds.incidents_per_day),
         LevelGauge::OpenIncidents => Reading::Open,
         LevelGauge::ResolvedIncidents => Reading::Incidents(|incidents| Some(count(incidents.resolved))),
         LevelGauge::IncidentResolution => Reading::IncidentTimes(|incidents| incidents.resolution_time),
@@ -85,22 +95,37 @@ pub(super) fn samples<'a>(
     snapshot: &'a Snapshot,
 ) -> Vec<Sample<'a>> {
     let reading = reading(gauge);
+    let windows = &snapshot.windows;
     let mut series = Series { metric, base: Vec::new(), samples: Vec::new() };
     match level {
-        Level::Organization => series.level(&reading, snapshot, &snapshot.organization),
+        Level::Organization => series.level(&reading, windows, &snapshot.organization),
         Level::Team => {
             for (team, values) in &snapshot.teams {
                 series.base = vec![team.as_str()];
-                series.level(&reading, snapshot, &values.values);
+                series.level(&reading, windows, &values.values);
             }
         }
         Level::Component => {
             for ((team, component), values) in &snapshot.components {
                 series.base = vec![team.as_str(), component.as_str()];
-                series.level(&reading, snapshot, values);
+                series.level(&reading, windows, values);
             }
         }
     }
+    series.samples
+}
+
+/// All samples of `gauge` in the numbers of one level over these windows; `base` are the values of the labels that say
+/// whose they are.
+pub(super) fn of_level<'a>(
+    metric: &'static Metric,
+    gauge: LevelGauge,
+    base: Vec<&'a str>,
+    windows: &'a [Window],
+    values: &'a LevelValues,
+) -> Vec<Sample<'a>> {
+    let mut series = Series { metric, base, samples: Vec::new() };
+    series.level(&reading(gauge), windows, values);
     series.samples
 }
 
@@ -112,7 +137,7 @@ struct Series<'a> {
 }
 
 impl<'a> Series<'a> {
-    fn level(&mut self, reading: &Reading, snapshot: &'a Snapshot, values: &'a LevelValues) {
+    fn level(&mut self, reading: &Reading, windows: &'a [Window], values: &'a LevelValues) {
         match reading {
             Reading::Level(read) => self.push(&[], read(values)),
             Reading::Open => {
@@ -127,11 +152,12 @@ impl<'a> Series<'a> {
             | Reading::Incidents(_)
             | Reading::IncidentTimes(_)
             | Reading::Started
+            | Reading::Bound(_)
             | Reading::Coverage
             | Reading::Complete => {
-                for (place, (window, values)) in snapshot.windows.iter().zip(&values.windows).enumerate() {
+                for (place, (window, values)) in windows.iter().zip(&values.windows).enumerate() {
                     // The configuration refuses a window given twice; here it would spoil the whole scrape.
-                    let mut earlier = snapshot.windows.iter().take(place);
+                    let mut earlier = windows.iter().take(place);
                     if !earlier.any(|other| other.label == window.label) {
                         self.window(reading, &window.label, values);
                     }
@@ -141,7 +167,7 @@ impl<'a> Series<'a> {
     }
 
     fn window(&mut self, reading: &Reading, window: &'a str, values: &'a WindowValues) {
-        let WindowValues { delivery, incidents, coverage, complete, bounds: _ } = values;
+        let WindowValues { delivery, incidents, coverage, complete, bounds } = values;
         match (reading, delivery, incidents) {
             (Reading::Delivery(read), Some(delivery), _) => self.push(&[window], read(delivery)),
             (Reading::DeliveryTimes(read), Some(delivery), _) => self.quantiles(&[window], read(delivery)),
@@ -161,6 +187,12 @@ impl<'a> Series<'a> {
             (Reading::Started, _, Some(incidents)) => {
                 for (severity, started) in &incidents.started {
                     self.push(&[window, severity.as_str()], Some(count(*started)));
+                }
+            }
+            (Reading::Bound(read), _, _) => {
+                if let Some(Interval { lower, upper }) = read(bounds) {
+                    self.push(&[window, "lower"], Some(lower));
+                    self.push(&[window, "upper"], Some(upper));
                 }
             }
             (Reading::Coverage, _, _) => {

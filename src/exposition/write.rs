@@ -44,7 +44,8 @@ fn text_head(out: &mut String, metric: &Metric) {
     push(out, &["\n# TYPE ", metric.name, " ", metric.kind.as_str(), "\n"]);
 }
 
-fn openmetrics_head(out: &mut String, metric: &Metric) {
+/// What stands above a family in OpenMetrics.
+pub(super) fn openmetrics_head(out: &mut String, metric: &Metric) {
     let name = match metric.kind {
         Kind::Counter => metric.name.strip_suffix("_total").unwrap_or(metric.name),
         Kind::Gauge | Kind::Histogram => metric.name,
@@ -60,19 +61,24 @@ fn openmetrics_head(out: &mut String, metric: &Metric) {
 
 fn line(out: &mut String, metric: &Metric, sample: &Sample<'_>) {
     let Sample { suffix, labels, value } = sample;
-    push(out, &[metric.name, suffix]);
-    for (place, (name, value)) in labels.iter().enumerate() {
-        out.push(if place == 0 { '{' } else { ',' });
+    let labels = labels.iter().map(|(name, value)| (&**name, &**value));
+    named(out, &[metric.name, suffix], labels);
+    number(out, *value);
+    out.push('\n');
+}
+
+/// A series' name and labels, and the blank before its value.
+pub(super) fn named<'a>(out: &mut String, name: &[&str], labels: impl Iterator<Item = (&'a str, &'a str)>) {
+    push(out, name);
+    let mut bracket = '{';
+    for (name, value) in labels {
+        out.push(bracket);
+        bracket = ',';
         push(out, &[name, "=\""]);
         escape(out, value, Quotes::Escaped);
         out.push('"');
     }
-    if !labels.is_empty() {
-        out.push('}');
-    }
-    out.push(' ');
-    number(out, *value);
-    out.push('\n');
+    out.push_str(if bracket == ',' { "} " } else { " " });
 }
 
 fn push(out: &mut String, parts: &[&str]) {
@@ -99,7 +105,8 @@ fn escape(out: &mut String, text: &str, quotes: Quotes) {
     }
 }
 
-fn number(out: &mut String, value: f64) {
+/// A value or an instant in seconds.
+pub(super) fn number(out: &mut String, value: f64) {
     if value.is_nan() {
         out.push_str("NaN");
     } else if value.is_infinite() {

@@ -84,6 +84,12 @@ impl Changes {
         self.polled |= polled;
     }
 
+    /// Whether facts changed, and not only what is known of a source.
+    pub fn has_facts(&self) -> bool {
+        let Self { repositories, incidents, inventory, polled: _ } = self;
+        !repositories.is_empty() || *incidents || *inventory
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{Days, NaiveDate, NaiveTime, TimeZone as _};
+use chrono::{Days, NaiveDate, NaiveTime, Offset as _, TimeZone as _};
 use chrono_tz::Tz;
 
 use crate::model::time::Timestamp;
@@ -17,7 +17,10 @@ pub struct Day(i64);
 impl Day {
     /// The day on which an instant falls.
     pub fn of(at: Timestamp, timezone: Tz) -> Self {
-        Self::from(at.datetime().with_timezone(&timezone).date_naive())
+        let utc = at.datetime().naive_utc();
+        // The first and the last day that there are have no other side of midnight.
+        let local = utc.checked_add_offset(timezone.offset_from_utc_datetime(&utc).fix()).unwrap_or(utc);
+        Self::from(local.date())
     }
 
     /// So many days later.
@@ -67,6 +70,13 @@ impl Day {
         let found = [midnight, later].into_iter().find_map(|at| timezone.from_local_datetime(&at).earliest());
         found.map_or_else(|| midnight.and_utc().into(), |at| at.to_utc().into())
     }
+}
+
+/// Reads an instant as people give it: a date, which begins in the time zone, or an instant of RFC 3339. `None` if it is
+/// neither.
+pub fn instant(text: &str, timezone: Tz) -> Option<Timestamp> {
+    let date = text.parse::<NaiveDate>().ok();
+    date.map(|date| Day::from(date).begin(timezone)).or_else(|| Timestamp::parse(text))
 }
 
 impl From<NaiveDate> for Day {

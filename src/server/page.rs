@@ -5,11 +5,12 @@ use askama::Template;
 
 use crate::engine::snapshot::{Completeness, LevelValues, Snapshot, WindowValues};
 use crate::exposition::{Published, SourceState};
+use crate::model::day::Day;
 use crate::model::name::TeamSlug;
 use crate::model::settings::Window;
 use crate::model::time::Timestamp;
 
-use super::words;
+use super::{measure_page, words};
 
 /// Windows side by side: more do not fit a phone.
 const WINDOWS_SHOWN: usize = 2;
@@ -27,6 +28,8 @@ struct Landing<'a> {
     teams: Vec<Team<'a>>,
     teams_left_out: usize,
     has_guardrails: bool,
+    /// What half of the teams show on the newest day.
+    notes: Vec<Together>,
     sources: &'a [SourceState],
     series: usize,
     series_dropped: usize,
@@ -37,6 +40,7 @@ struct Team<'a> {
     windows: Vec<Heading<'a>>,
     measures: Vec<Measure>,
     guardrails: Vec<Guardrail<'a>>,
+    standings: Vec<StandingLine>,
 }
 
 /// How the team stands to a guardrail.
@@ -44,6 +48,14 @@ struct Guardrail<'a> {
     name: &'a str,
     state: &'static str,
     words: String,
+}
+
+/// How a team stands in a measure.
+struct StandingLine {
+    title: &'static str,
+    path: String,
+    state: &'static str,
+    since: Day,
 }
 
 struct Heading<'a> {
@@ -90,6 +102,7 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
             teams: Vec::new(),
             teams_left_out: 0,
             has_guardrails: false,
+            notes: Vec::new(),
             sources: &[],
             series: 0,
             series_dropped: 0,
@@ -102,9 +115,10 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
         version,
         organization: &published.organization,
         at: Some(snapshot.at),
-        teams: teams.map(|(slug, values)| team(slug, snapshot, &values.values)).collect(),
+        teams: teams.map(|(slug, values)| team(slug, published, &values.values)).collect(),
         has_guardrails: !snapshot.guardrails.is_empty(),
         teams_left_out: snapshot.teams.len().saturating_sub(TEAMS_SHOWN_MAX),
+        notes: notes(published),
         sources: &published.sources,
         series: published.rendered.series,
         series_dropped: published.rendered.dropped,
@@ -112,7 +126,39 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
     page.render()
 }
 
-fn team<'a>(slug: &'a TeamSlug, snapshot: &'a Snapshot, values: &LevelValues) -> Team<'a> {
+/// That half of the teams look the same.
+struct Together {
+    title: &'static str,
+    teams: usize,
+    of: usize,
+    from: Day,
+}
+
+fn notes(published: &Published) -> Vec<Together> {
+    let tracker = &published.background.tracker;
+    let today = tracker.notes().iter().filter(|note| Some(note.to) == tracker.newest_day());
+    let notes = today.map(|note| Together {
+        title: measure_page::title(note.measure),
+        teams: note.teams,
+        of: note.of,
+        from: note.from,
+    });
+    notes.collect()
+}
+
+fn standings(slug: &TeamSlug, published: &Published) -> Vec<StandingLine> {
+    let newest = published.background.tracker.newest(slug);
+    let lines = newest.map(|look| StandingLine {
+        title: measure_page::title(look.measure),
+        path: format!("/teams/{}/{}", words::segment(slug.as_str()), look.measure.label()),
+        state: measure_page::state(look.state),
+        since: look.since,
+    });
+    lines.collect()
+}
+
+fn team<'a>(slug: &'a TeamSlug, published: &'a Published, values: &LevelValues) -> Team<'a> {
+    let snapshot = &published.snapshot;
     // A team of which nothing is known has no values at all.
     let unknown = WindowValues::default();
     let known = values.windows.iter().chain(std::iter::repeat(&unknown));
@@ -125,6 +171,7 @@ fn team<'a>(slug: &'a TeamSlug, snapshot: &'a Snapshot, values: &LevelValues) ->
     Team {
         name: slug.as_str(),
         guardrails: guardrails(slug, snapshot),
+        standings: standings(slug, published),
         windows: shown
             .iter()
             .map(|(window, values)| Heading {

@@ -32,6 +32,10 @@ pub(super) enum Problem {
     TooSlow,
     /// Too many bodies are being read.
     TooMany,
+    /// Too much is being computed.
+    Busy,
+    /// It asks for more than is answered at once.
+    TooMuch(String),
     /// The body cannot be read as what it should be.
     Malformed(String),
     /// It can, and what it says cannot be.
@@ -53,9 +57,9 @@ impl Problem {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotReady | Self::SecretUnreadable | Self::Unanswered => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotSigned | Self::NoToken => StatusCode::UNAUTHORIZED,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) | Self::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany | Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) => StatusCode::CONFLICT,
@@ -87,12 +91,14 @@ impl Problem {
             }
             Self::TooSlow => "the body did not arrive in time; send it again",
             Self::TooMany => "too many bodies are being read; try again in a second",
+            Self::Busy => "too many answers are being computed; try again in a second",
             Self::Unanswered => {
                 "it was not done in time, or the process is ending; /metrics and the log say what became of it"
             }
             Self::Failed => "something went wrong here; the log says why",
             Self::TooLarge(bytes_max) => return format!("the body is larger than {bytes_max} bytes").into(),
-            Self::Malformed(detail)
+            Self::TooMuch(detail)
+            | Self::Malformed(detail)
             | Self::Unprocessable(detail)
             | Self::Conflict(detail)
             | Self::Unknown(detail) => {
@@ -105,7 +111,7 @@ impl Problem {
     /// A header that belongs to it.
     fn header(&self) -> Option<(axum::http::HeaderName, &'static str)> {
         match self {
-            Self::NotReady | Self::TooMany => Some((RETRY_AFTER, "1")),
+            Self::NotReady | Self::TooMany | Self::Busy => Some((RETRY_AFTER, "1")),
             Self::NoToken => Some((WWW_AUTHENTICATE, "Bearer")),
             Self::NotFound
             | Self::MethodNotAllowed
@@ -115,6 +121,7 @@ impl Problem {
             | Self::SecretUnreadable
             | Self::TooLarge(_)
             | Self::TooSlow
+            | Self::TooMuch(_)
             | Self::Malformed(_)
             | Self::Unprocessable(_)
             | Self::Conflict(_)

@@ -73,6 +73,8 @@ const fn refusal(problem: &Problem) -> &'static str {
         | Problem::TooLarge(_)
         | Problem::TooSlow
         | Problem::TooMany
+        | Problem::Busy
+        | Problem::TooMuch(_)
         | Problem::Unprocessable(_)
         | Problem::Conflict(_)
         | Problem::Unknown(_)

@@ -1,5 +1,7 @@
 //! Numbers in words, for people. What is unknown has no words: the page shows a dash.
 
+use super::measure_page;
+use crate::engine::regression::machine::State;
 use crate::engine::snapshot::ComponentView;
 use crate::model::time::{Span, Timestamp};
 
@@ -44,6 +46,23 @@ pub(super) fn span(span: Span) -> String {
     }
 }
 
+/// A name as one part of a path.
+pub(super) fn segment(name: &str) -> String {
+    // A path has no other way to write a space.
+    form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// The label of a stored state, for people.
+pub(super) fn state(label: &str) -> &str {
+    let known = State::ALL.into_iter().find(|state| state.label() == label);
+    known.map_or(label, |state| measure_page::state(state))
+}
+
+/// Whether an address may be followed from a page.
+pub(super) fn is_of_the_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
 /// What the rule of a component leaves out.
 pub(super) fn seen_instead(component: &ComponentView) -> String {
     let choice = &component.choice;
@@ -85,6 +104,20 @@ mod tests {
     #[test]
     fn an_instant_is_a_date_and_a_time_of_day() {
         assert_eq!(instant(Timestamp::from_millis(1_795_376_085_534)), "2026-11-22 19:34:45 UTC");
+    }
+
+    #[test]
+    fn only_addresses_of_the_web_are_links() {
+        for (url, expected) in [
+            ("https://example.com/1", true),
+            ("http://example.com", true),
+            ("javascript:alert(1)", false),
+            ("data:text/html,x", false),
+            ("", false),
+        ] {
+            assert_eq!(is_of_the_web(url), expected, "{url}");
+        }
+        assert_eq!(segment("pay ments/é"), "pay%20ments%2F%C3%A9");
     }
 
     #[test]

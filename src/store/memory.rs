@@ -11,6 +11,7 @@ use crate::model::batch::{
 use crate::model::fact::{Attempt, Change, Commit, Exclusion, HoldingTeam, Incident, Outcome, Repository};
 use crate::model::name::{CommitId, ExternalId, RepositoryId, SourceName};
 use crate::model::time::Timestamp;
+use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
 use crate::store::settled::{self, IncidentWord, RepositoryRows, Settled};
 use crate::store::{Counters, FACTS, FactStore, StoreError};
 
@@ -29,6 +30,7 @@ struct Tables {
     covered: BTreeMap<Coverage, Timestamp>,
     counters: BTreeMap<CounterKey, f64>,
     counted: BTreeSet<CountedKey>,
+    turns: BTreeMap<u64, StoredTurn>,
 }
 
 /// What is known of a repository; its facts may come before itself.
@@ -121,6 +123,28 @@ impl FactStore for MemoryStore {
             *tables.counters.entry(key).or_default() += increment;
         }
         tables.counted.extend(counted);
+        Ok(())
+    }
+
+    async fn turns(&self) -> Result<Vec<StoredTurn>, StoreError> {
+        Ok(self.tables().turns.values().cloned().collect())
+    }
+
+    async fn record_turns(
+        &self,
+        seen: Vec<SeenTurn>,
+        withdrawn: Vec<(u64, Withdrawal)>,
+    ) -> Result<(), StoreError> {
+        let turns = &mut self.tables().turns;
+        for (id, withdrawal) in withdrawn {
+            if let Some(turn) = turns.get_mut(&id) {
+                turn.withdrawn.get_or_insert(withdrawal);
+            }
+        }
+        for seen in seen {
+            let id = turns.last_key_value().map_or(1, |(last, _)| last.saturating_add(1));
+            turns.insert(id, StoredTurn { id, seen, withdrawn: None });
+        }
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ use crate::model::batch::{
     Applied, Batch, CountedKey, CounterKey, Cursor, Inventory, RepositoryFacts, Scope, StoredIncident,
 };
 use crate::model::name::{RepositoryId, SourceName};
+use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
 use crate::store::settled::Settled;
 use crate::store::sqlite::lane::Lane;
 use crate::store::{Counters, FactStore, StoreError};
@@ -27,6 +28,7 @@ mod lane;
 mod open;
 mod packed;
 mod read;
+mod turns;
 mod write;
 
 /// How `store.url` begins for SQLite.
@@ -65,14 +67,16 @@ impl SqliteStore {
         })
     }
 
-    /// Opens a store that exists only to read it, also while another process writes it; whatever would write fails.
+    /// Opens the store in `path` beside whoever writes it, which may be nobody. Nothing can be stored through this handle.
+    /// Fails if there is none, or if it is of another version.
     pub async fn open_to_read(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        const OPEN: &str = "open the store to read it";
         let path = path.into();
         let place: Arc<str> = place_of(&path).into();
-        let failed = |cause: String| StoreError { doing: "read the store", place: place.to_string(), cause };
+        let failed = |cause: String| StoreError { doing: OPEN, place: place.to_string(), cause };
         let opened = tokio::task::spawn_blocking(move || open::open_to_read(&path)).await;
-        let connection = opened.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
-        let reader = Lane::start("store-reader", &place, connection, lane::close);
+        let reader = opened.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
+        let reader = Lane::start("store-reader", &place, reader, lane::close);
         let reader = reader.map_err(|error| failed(error.to_string()))?;
         Ok(Self { writer: reader.clone(), reader })
     }
@@ -126,6 +130,20 @@ impl FactStore for SqliteStore {
     ) -> Result<(), StoreError> {
         self.writer
             .run("store counters", move |connection| write::count(connection, &increments, &counted))
+            .await
+    }
+
+    async fn turns(&self) -> Result<Vec<StoredTurn>, StoreError> {
+        self.reader.run("read changes of states", turns::read).await
+    }
+
+    async fn record_turns(
+        &self,
+        seen: Vec<SeenTurn>,
+        withdrawn: Vec<(u64, Withdrawal)>,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run("store changes of states", move |connection| turns::record(connection, &seen, &withdrawn))
             .await
     }
 }

@@ -146,14 +146,14 @@ fn world(steps: &[Vec<Step>], troubles: &[Trouble]) -> World {
     World::of(repos.clone()).incidents(incidents)
 }
 
-fn worlds() -> impl Strategy<Value = World> {
+pub(crate) fn worlds() -> impl Strategy<Value = World> {
     let steps = prop::collection::vec(prop::collection::vec(step(), 1..20), 3);
     let trouble = (1_u64..4, 0_i64..300, prop::option::of(0_i64..100), prop::option::of(0_usize..20));
     (steps, prop::collection::vec(trouble, 0..8)).prop_map(|(steps, troubles)| world(&steps, &troubles))
 }
 
 /// What one could know at `at`.
-fn truncated(world: &World, at: i64) -> World {
+pub(crate) fn truncated(world: &World, at: i64) -> World {
     let at = minute(at);
     let mut known = world.clone();
     for repo in &mut known.repos {

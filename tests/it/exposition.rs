@@ -46,6 +46,7 @@ fn the_whole_scrape_reads_like_this() {
 const INTERFACES: &[(&str, &str)] = &[
     ("dora_L_deployments", "window"),
     ("dora_L_deployments_per_day", "window"),
+    ("dora_L_deployments_per_day_bound", "window bound"),
     ("dora_L_deployment_dates", "window"),
     ("dora_L_deployment_attempts", "window outcome"),
     ("dora_L_last_deployment_timestamp_seconds", ""),
@@ -53,21 +54,34 @@ const INTERFACES: &[(&str, &str)] = &[
     ("dora_L_unreviewed_changes", "window"),
     ("dora_L_bot_changes", "window"),
     ("dora_L_lead_time_seconds", "window stat"),
+    ("dora_L_lead_time_seconds_bound", "window bound"),
     ("dora_L_lead_time_phase_seconds", "window phase stat"),
     ("dora_L_failed_deployments", "window"),
     ("dora_L_change_fail_ratio", "window"),
+    ("dora_L_change_fail_ratio_bound", "window bound"),
     ("dora_L_rework_deployments", "window"),
     ("dora_L_rework_ratio", "window"),
+    ("dora_L_rework_ratio_bound", "window bound"),
     ("dora_L_recovered_deployments", "window"),
     ("dora_L_recovery_time_seconds", "window stat"),
+    ("dora_L_recovery_time_seconds_bound", "window bound"),
     ("dora_L_unrecovered_deployments", ""),
     ("dora_L_incidents", "window severity"),
     ("dora_L_incidents_per_day", "window"),
+    ("dora_L_incidents_per_day_bound", "window bound"),
     ("dora_L_open_incidents", "severity"),
     ("dora_L_resolved_incidents", "window"),
     ("dora_L_incident_resolution_seconds", "window stat"),
     ("dora_L_coverage_ratio", "window kind"),
     ("dora_L_window_complete", "window"),
+    ("dora_regression_threshold", "measure tier"),
+    ("dora_team_state", "team measure state"),
+    ("dora_team_state_since_timestamp_seconds", "team measure"),
+    ("dora_team_evidence", "team measure"),
+    ("dora_team_change_ratio", "team measure"),
+    ("dora_team_change_ratio_bound", "team measure bound"),
+    ("dora_team_baseline", "team measure"),
+    ("dora_team_state_transitions_total", "team measure to"),
     ("dora_team_info", "team"),
     ("dora_team_guardrail", "team guardrail state"),
     ("dora_team_guardrail_limit", "team guardrail"),
@@ -169,7 +183,8 @@ fn the_catalogue_follows_the_naming_rules() {
         assert_eq!(unit.unwrap_or(Unit::One), metric.unit, "{name}");
         assert!(metric.help.ends_with('.') && !metric.help.contains("  "), "{name}: {}", metric.help);
         if name.starts_with("dora_") && name != "dora_team_info" {
-            assert!(metric.help.contains("definitions.md"), "{name}");
+            let rules = ["definitions.md", "regressions.md"];
+            assert!(rules.iter().any(|rules| metric.help.contains(rules)), "{name}");
         }
         if name.ends_with("_timestamp_seconds") {
             assert!(metric.help.contains("Unix epoch"), "{name}");

@@ -10,8 +10,10 @@
 use std::collections::BTreeMap;
 
 use sextant::catalogue::Family;
-use sextant::engine::guardrail::{self, Known, Standing};
+use sextant::engine::guardrail::{self, Known};
 use sextant::engine::interval::Interval;
+use sextant::engine::regression::machine::State;
+use sextant::engine::regression::standing::Standing;
 use sextant::engine::snapshot::{
     Bounds, Completeness, Coverage, Delivery, Incidents, LevelValues, Quantiles, RepositoryState, Snapshot,
     Suspects, TeamValues, WindowValues,
@@ -19,8 +21,8 @@ use sextant::engine::snapshot::{
 use sextant::model::batch::CounterKey;
 use sextant::model::fact::Exclusion;
 use sextant::model::guardrail::Limit;
-use sextant::model::measure::Measure;
-use sextant::model::name::Severity;
+use sextant::model::measure::{Measure, Sensitivity};
+use sextant::model::name::{Severity, TeamSlug};
 use sextant::model::settings::Window;
 use sextant::model::time::{Span, Timestamp};
 use sextant::telemetry::Telemetry;
@@ -64,7 +66,14 @@ pub(crate) fn busy() -> LevelValues {
             incidents_attributed: Some(0.0),
         },
         complete,
-        bounds: Bounds::default(),
+        bounds: Bounds {
+            deployments_per_day: Some(Interval { lower: 0.5, upper: 2.25 }),
+            lead_time: Some(Interval { lower: 3_600.0, upper: 9_000.5 }),
+            change_fail_ratio: Some(Interval { lower: 0.0, upper: 0.375 }),
+            incidents_per_day: Some(Interval { lower: 0.0, upper: 0.5 }),
+            recovery_time: Some(Interval { lower: 60.0, upper: 4_500.0 }),
+            rework_ratio: Some(Interval { lower: 0.0625, upper: 0.5 }),
+        },
     };
     LevelValues {
         windows: vec![window(8, Completeness::Complete), window(21, Completeness::Partial)],
@@ -99,6 +108,28 @@ pub(crate) fn idle() -> LevelValues {
     LevelValues { windows: vec![WindowValues::default(); 2], ..LevelValues::default() }
 }
 
+/// A team that is slower, and one of which nothing can be said.
+fn standings() -> BTreeMap<(TeamSlug, Measure), Standing> {
+    let slower = Standing {
+        state: State::Regressed,
+        since: Timestamp::from_seconds(1_795_000_000),
+        ratio: Some(2.5),
+        bounds: Some(Interval { lower: 1.75, upper: 3.25 }),
+        evidence: Some(4.5),
+        baseline: Some(36_000.0),
+    };
+    let unknown = Standing {
+        state: State::Insufficient,
+        since: Timestamp::from_seconds(1_790_000_000),
+        ratio: None,
+        bounds: None,
+        evidence: None,
+        baseline: None,
+    };
+    let of = |team: &str, standing| ((TeamSlug::from(team), Measure::LeadTime), standing);
+    [of("payments", slower), of("platform", unknown)].into()
+}
+
 pub(crate) fn snapshot() -> Snapshot {
     let team = |values, info: &[(&str, &str)]| TeamValues {
         values,
@@ -128,17 +159,19 @@ pub(crate) fn snapshot() -> Snapshot {
         views: Vec::new(),
         suspects: Suspects { clock_skew: 1, future: 0, unknown_value: 2 },
         guardrails: vec![
-            standing("payments", Some(Interval { lower: 0.05, upper: 0.25 })),
-            standing("platform", None),
+            guardrail("payments", Some(Interval { lower: 0.05, upper: 0.25 })),
+            guardrail("platform", None),
         ],
+        standings: standings(),
+        thresholds: [(Measure::LeadTime, Measure::LeadTime.thresholds(Sensitivity::Quiet))].into(),
     }
 }
 
 /// At most 15 % of the deployments of 30 days may fail, and of 21 12.5 % did.
-fn standing(team: &str, interval: Option<Interval>) -> Standing {
+fn guardrail(team: &str, interval: Option<Interval>) -> guardrail::Standing {
     let complete = Completeness::Complete;
     let known = Known { n: Some(21), value: Some(0.125), interval, complete };
-    Standing {
+    guardrail::Standing {
         team: team.into(),
         guardrail: "change-fail".into(),
         measure: Measure::ChangeFailRatio,
@@ -160,6 +193,8 @@ pub(crate) fn counters() -> Vec<(CounterKey, f64)> {
         (key("dora_deployments_total", &["payments", "checkout", "success"]), 9.0),
         (key("dora_deployments_total", &["payments", "gone", "success"]), 4.0),
         (key("dora_deployments_total", &["dissolved", "checkout", "success"]), 4.0),
+        (key("dora_team_state_transitions_total", &["payments", "lead_time", "regressed"]), 3.0),
+        (key("dora_team_state_transitions_total", &["dissolved", "lead_time", "ok"]), 2.0),
         (key("dora_incidents_total", &["payments", "sev1"]), 2.0),
         (key("dora_incidents_total", &["payments", "sev3"]), 1.0),
         (key("dora_incidents_total", &["dissolved", "sev9"]), 7.0),

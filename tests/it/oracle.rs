@@ -92,6 +92,8 @@ pub(crate) struct Rollout {
     pub(crate) kind: &'static str,
     /// Lead times of human changes that it deployed first.
     pub(crate) lead_times: Vec<Span>,
+    /// When each of these was merged.
+    pub(crate) merged: Vec<Timestamp>,
     pub(crate) bot_changes: usize,
     pub(crate) unreviewed: usize,
     reverts_or_hotfixes: bool,
@@ -397,6 +399,7 @@ fn roll_out(rollouts: &mut Vec<Rollout>, (at, _, created_at, commit, environment
         environments: BTreeSet::from([environment]),
         kind: "",
         lead_times: Vec::new(),
+        merged: Vec::new(),
         bot_changes: 0,
         unreviewed: 0,
         reverts_or_hotfixes: false,
@@ -443,9 +446,9 @@ fn changes(repository: &Repository, paths: Option<&[String]>, told: &Told, rollo
                         rollout.bot_changes += 1;
                     } else {
                         rollout.unreviewed += 1;
-                        rollout
-                            .lead_times
-                            .push(as_told(at).since(as_told(commit.authored_at)).max(Span::ZERO));
+                        let lead_time = as_told(at).since(as_told(commit.authored_at));
+                        rollout.lead_times.push(lead_time.max(Span::ZERO));
+                        rollout.merged.push(commit.committed_at);
                     }
                     rollout.take_back(&reverted_commit(repository, &commit.message));
                 }
@@ -481,6 +484,7 @@ fn take(repository: &Repository, told: &Told, rollout: &mut Rollout, pull: &Pull
         let first = pull.commits.iter().map(|own| repository.commits[*own].authored_at).min().unwrap();
         let lead_time = as_told(at).since(as_told(first));
         rollout.lead_times.push(lead_time.max(Span::ZERO));
+        rollout.merged.push(landing.at);
     }
     let hotfix = HOTFIX.is_match(&pull.branch) || pull.labels.iter().any(|label| label == "hotfix");
     rollout.reverts_or_hotfixes |= hotfix;

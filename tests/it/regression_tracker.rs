@@ -53,7 +53,7 @@ fn team(salt: i64, since: i64, until: i64, factor: i64) -> Watched {
             unplanned: chance(day, salt + 2) < 10,
             failure: failed.then(|| Failed {
                 started_at: noon(day).plus(Span::from_hours(drawn)),
-                known_at: noon(day).plus(Span::from_hours(drawn)),
+                known_at: noon(day).plus(Span::from_hours(drawn + chance(day, salt + 4))),
                 recovered_at: (drawn > 5).then(|| noon(day).plus(Span::from_hours(2 * drawn + 1))),
             }),
         });

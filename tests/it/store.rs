@@ -11,10 +11,13 @@ use sextant::model::batch::{
     Batch, Contact, CountedKey, CounterKey, Coverage, Cursor, Inventory, RepositoryFacts, Scope, Seen,
     StoredIncident,
 };
+use sextant::model::day::Day;
 use sextant::model::fact::{
     Attempt, Change, Commit, Exclusion, Fact, HoldingTeam, Incident, Origin, Outcome, Permission, Stage,
 };
+use sextant::model::measure::Measure;
 use sextant::model::name::{ExternalId, RepositoryId};
+use sextant::model::transition::{SeenTurn, StoredTurn, Turn, Withdrawal};
 use sextant::store::memory::MemoryStore;
 use sextant::store::sqlite::SqliteStore;
 use sextant::store::{Counters, FACTS, FactStore};
@@ -61,6 +64,7 @@ cases! {
     coverage_keeps_the_earliest
     a_cursor_can_be_forgotten_and_belongs_to_its_source
     counters_add_up_and_things_are_counted_once
+    turns_are_kept_and_withdrawn_and_never_lost
     rows_come_in_the_order_of_their_identities
     many_can_write_at_once
 }
@@ -74,6 +78,7 @@ struct Dump {
     cursors: Vec<(Scope, Cursor)>,
     counters: Counters,
     counts: Vec<(&'static str, u64)>,
+    turns: Vec<StoredTurn>,
 }
 
 async fn dump(store: &impl FactStore) -> Dump {
@@ -91,6 +96,7 @@ async fn dump(store: &impl FactStore) -> Dump {
         cursors,
         counters: store.counters().await.unwrap(),
         counts: store.counts().await.unwrap(),
+        turns: store.turns().await.unwrap(),
     }
 }
 
@@ -457,6 +463,40 @@ async fn counters_add_up_and_things_are_counted_once(store: impl FactStore) {
     let counters = store.counters().await.unwrap();
     assert_eq!(counters.values, [(key("a"), 0.75), (key("b"), 3.0)]);
     assert_eq!(counters.counted, [thing]);
+}
+
+async fn turns_are_kept_and_withdrawn_and_never_lost(store: impl FactStore) {
+    assert_eq!(store.turns().await.unwrap(), []);
+    let seen = |day: i64, to: &str| SeenTurn {
+        turn: Turn {
+            team: "payments".into(),
+            measure: Measure::LeadTime,
+            day: Day::of(at(0), chrono_tz::Tz::UTC).plus(day),
+            from: "ok".to_owned(),
+            to: to.to_owned(),
+        },
+        evidence: format!("{{\"day\":{day}}}"),
+        recorded_at: at(day),
+        contact: if day < 20_000 { Contact::First } else { Contact::Live },
+    };
+    let withdrawal = |seconds| Withdrawal { at: at(seconds), reason: "data corrected".to_owned() };
+    store.record_turns(vec![seen(20_000, "watch"), seen(19_000, "regressed")], Vec::new()).await.unwrap();
+    let first = store.turns().await.unwrap();
+    assert_eq!(
+        first.iter().map(|turn| turn.seen.clone()).collect::<Vec<_>>(),
+        [seen(20_000, "watch"), seen(19_000, "regressed")]
+    );
+    assert!(first[0].id < first[1].id && first.iter().all(|turn| turn.withdrawn.is_none()));
+
+    // It is withdrawn, and comes back: as another one.
+    let id = first[0].id;
+    store.record_turns(Vec::new(), vec![(id, withdrawal(30)), (4_711, withdrawal(30))]).await.unwrap();
+    store.record_turns(vec![seen(20_000, "watch")], vec![(id, withdrawal(40))]).await.unwrap();
+    let all = store.turns().await.unwrap();
+    assert_eq!(all.len(), 3);
+    assert_eq!((&all[0].seen, &all[0].withdrawn), (&seen(20_000, "watch"), &Some(withdrawal(30))));
+    assert_eq!((&all[1].withdrawn, &all[2].withdrawn), (&None, &None));
+    assert!(all[2].id > all[1].id && all[2].seen == all[0].seen);
 }
 
 async fn rows_come_in_the_order_of_their_identities(store: impl FactStore) {

@@ -34,7 +34,7 @@ pub(crate) fn example_toml(world: &World) -> String {
 }
 
 /// What the oracle must be told of the example organisation's configuration.
-fn told(world: &World, rig: &Rig) -> Told {
+pub(crate) fn told(world: &World, rig: &Rig) -> Told {
     let mut services = BTreeMap::new();
     for service in &world.pagerduty.services {
         let named =

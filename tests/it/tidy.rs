@@ -20,7 +20,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("collect", &["model", "source", "store", "ownership", "clock", "telemetry"]),
     ("recompute", &["model", "store", "ownership", "engine", "clock", "telemetry"]),
     ("exposition", &["model", "engine", "catalogue", "telemetry"]),
-    ("server", &["exposition", "model", "engine", "store", "telemetry"]),
+    ("remote_read", &["model", "engine"]),
+    ("server", &["exposition", "model", "engine", "remote_read", "store", "telemetry"]),
     ("config", &["model", "source", "clock", "telemetry"]),
     ("demo", &["model", "telemetry"]),
     (
@@ -37,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "model",
             "ownership",
             "recompute",
+            "remote_read",
             "server",
             "source",
             "store",

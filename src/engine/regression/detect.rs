@@ -6,8 +6,10 @@ use std::ops::Range;
 
 use crate::engine::exposure::{Calendar, SharedShift};
 use crate::engine::regression::compare::{BASELINE, BASELINE_MIN, Comparison, Scope, WINDOWS, compare};
+use crate::engine::regression::explain::ratio;
 use crate::engine::regression::machine::{Alarms, Machine, Score, Signs, State};
 use crate::engine::regression::series::{TeamSeries, Timeline};
+use crate::engine::regression::standing::Newest;
 use crate::engine::regression::suspect::{Doubt, Witness};
 use crate::engine::regression::threshold::Thresholds;
 use crate::model::day::Day;
@@ -274,6 +276,13 @@ impl<'c> Course<'c> {
         };
         self.last = Some(assessment);
         (look, signs)
+    }
+
+    /// A look with the ratio that it is shown with.
+    pub(crate) fn measured(&self, look: Look) -> Newest {
+        let Surroundings { calendar, settings, .. } = self.around;
+        let (bounds, shift) = ratio(self.timeline, calendar, settings, &look);
+        Newest { look, bounds, shift }
     }
 
     /// Begins anew where an owner declared a new normal; the newest declaration.

@@ -59,6 +59,20 @@ pub struct Clears {
     pub value: f64,
 }
 
+/// What the ratio of a look lies in, and for times by how much they shifted.
+pub(crate) fn ratio(
+    timeline: &Timeline,
+    calendar: &Calendar,
+    settings: &Settings,
+    look: &Look,
+) -> (Option<Interval>, Option<f64>) {
+    let found = look
+        .evidence
+        .as_ref()
+        .map(|comparison| Sight { timeline, calendar, settings, measure: look.measure, comparison }.ratio());
+    found.unwrap_or_default()
+}
+
 /// Explains a look of [`crate::engine::regression::detect::looks`]. `None` where there was too little to look at.
 pub fn explain(
     series: &TeamSeries,

@@ -7,23 +7,25 @@ use crate::engine::dispersion::{
     CountScatter, WeekCount, WeekLikeness, WeekShare, likeness, of_counts, of_shares,
 };
 use crate::engine::exposure::{Calendar, SharedShift};
-use crate::engine::interval::{self, Interval};
+use crate::engine::interval::{self, Interval, SharedChanges};
 use crate::engine::regression::compare::{deployment_weeks, incident_weeks};
 use crate::engine::regression::series::{TeamSeries, Timeline, calendar_weeks, logarithm, weeks};
 use crate::model::day::{Day, WEEK};
 use crate::model::measure::Measure;
 use crate::model::time::Timestamp;
 
-/// From how far back the dispersion is taken.
+/// From how many weeks back the dispersion is taken.
+pub const DISPERSION_WEEKS: usize = 26;
+/// The same in days.
 const DISPERSION_DAYS: i64 = 182;
 /// How many whole weeks of it there must be.
-const DISPERSION_WEEKS_MIN: usize = 8;
+pub const DISPERSION_WEEKS_MIN: usize = 8;
 /// How many days of work a rate is shown for.
 pub const EXPOSURE_MIN: f64 = 14.0;
 /// How many deployments a proportion is shown for.
-const DEPLOYMENTS_MIN: u64 = 10;
+pub const DEPLOYMENTS_MIN: u64 = 10;
 /// How many changes or recoveries a median is shown for.
-const TIMES_MIN: u64 = 6;
+pub const TIMES_MIN: u64 = 6;
 
 /// A number with its sample and, where that is large enough, its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,20 +103,17 @@ impl Headlines {
         values.sort_by(f64::total_cmp);
         let n = size(&values);
         let interval = past.filter(|_| n >= TIMES_MIN).and_then(|past| {
-            // A deployment of many changes tells less than its share of them: its size counts as often as it has
-            // changes.
-            let squares: f64 = deployments.iter().map(|changes| real(size(changes)).powi(2)).sum();
+            let shared = SharedChanges {
+                changes: n,
+                deployments: size(deployments),
+                squares: deployments.iter().map(|changes| size(changes).pow(2)).sum(),
+                days: real(days.end.since(days.start).max(1).unsigned_abs()),
+            };
             let alike = likeness(self.timeline.changes.of(past)).unwrap_or(1.0);
             let in_weeks: Vec<&[f64]> =
                 calendar_weeks(past).map(|week| self.timeline.lead_times.of(&week)).collect();
-            let per_week = real(size(deployments) * WEEK.unsigned_abs())
-                / real(days.end.since(days.start).max(1).unsigned_abs());
-            let effective = interval::effective_size(
-                n,
-                (squares / real(n), alike),
-                (per_week, WeekLikeness::INTERVAL.shrunk(&in_weeks)),
-            );
-            interval::median(&values, effective)
+            let in_week = WeekLikeness::INTERVAL.shrunk(&in_weeks);
+            interval::median(&values, shared.effective_size(alike, in_week))
         });
         hours(&values, interval)
     }
@@ -153,12 +152,11 @@ fn hours(sorted: &[f64], interval: Option<Interval>) -> Headline {
     Headline { value: value.map(|value| value.exp()), interval, n: size(sorted) }
 }
 
-/// A rate per calendar day. Its interval is one of the days that gave a chance, in the unit of the value.
+/// A rate per calendar day.
 fn rate(events: u64, exposure: f64, window: i64, dispersion: Option<f64>) -> Headline {
     let days = real(window.unsigned_abs());
-    let interval = dispersion.filter(|_| exposure >= EXPOSURE_MIN).and_then(|dispersion| {
-        let found = interval::rate(events, exposure, interval::over_weeks(dispersion))?;
-        Some(found.times(exposure / days))
-    });
+    let interval = dispersion
+        .filter(|_| exposure >= EXPOSURE_MIN)
+        .and_then(|dispersion| interval::calendar_rate(events, exposure, days, dispersion));
     Headline { value: Some(real(events) / days), interval, n: events }
 }

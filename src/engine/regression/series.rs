@@ -68,11 +68,11 @@ pub(crate) fn first_difference(one: &TeamSeries, other: &TeamSeries, calendar: &
 
 /// When two fates of a deployment begin to differ.
 fn shows_at(one: Option<Failed>, other: Option<Failed>) -> Option<Timestamp> {
-    let started = |failed: Failed| failed.started_at;
-    if one.map(started) == other.map(started) {
+    let known = |failed: Failed| (failed.started_at, failed.known_at);
+    if one.map(known) == other.map(known) {
         one.into_iter().chain(other).filter_map(|failed| failed.recovered_at).min()
     } else {
-        one.into_iter().chain(other).map(started).min()
+        one.into_iter().chain(other).map(|failed| failed.known_at).min()
     }
 }
 

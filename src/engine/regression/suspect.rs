@@ -15,7 +15,7 @@ use crate::model::day::Day;
 use crate::model::measure::Measure;
 
 /// More of a window than this was not read.
-const BLIND_MAX: f64 = 0.1;
+pub(crate) const BLIND_MAX: f64 = 0.1;
 /// Of what there was before, deployments are at most this, and merges more.
 const FALL: f64 = 0.5;
 /// How many merges the baseline must let one expect to say that they went on.

@@ -15,6 +15,7 @@ use crate::engine::regression::explain::{Explanation, explain};
 use crate::engine::regression::machine::Signs;
 use crate::engine::regression::organization::{Alike, Note};
 use crate::engine::regression::series::{Timeline, first_difference};
+use crate::engine::regression::standing::{Newest, Standing};
 use crate::model::day::Day;
 use crate::model::measure::Measure;
 use crate::model::name::TeamSlug;
@@ -45,7 +46,7 @@ struct Pass {
     /// Of each day of the history.
     signs: Vec<Signs>,
     transitions: Vec<Transition>,
-    newest: Option<Look>,
+    newest: Option<Newest>,
 }
 
 impl Tracker {
@@ -61,11 +62,12 @@ impl Tracker {
         let mut stale = BTreeMap::new();
         for (team, watched) in watched {
             let known = before.remove(&team);
-            let (track, from) = Track::renewed(known, watched, end);
-            let mut track = Arc::unwrap_or_clone(track);
-            looks += track.look_alone(from, end);
+            let (mut track, from) = Track::renewed(known, watched, end);
+            if !track.is_looked_at(from, end) {
+                looks += Arc::make_mut(&mut track).look_alone(from, end);
+            }
             stale.insert(team.clone(), from);
-            self.teams.insert(team, Arc::new(track));
+            self.teams.insert(team, track);
         }
         let unchanged = before.is_empty() && self.end == Some(end) && stale.values().all(|from| *from >= end);
         self.end = Some(end);
@@ -75,7 +77,9 @@ impl Tracker {
         let moved = self.compare_teams();
         for (team, track) in &mut self.teams {
             let from = stale.get(team).copied().unwrap_or(end);
-            looks += Arc::make_mut(track).look_among(from, end, &self.together, &moved);
+            if !track.is_alone(end, &self.together) {
+                looks += Arc::make_mut(track).look_among(from, end, &self.together, &moved);
+            }
         }
         looks
     }
@@ -124,8 +128,17 @@ impl Tracker {
     /// The newest look at each measure of a team.
     pub fn newest(&self, team: &TeamSlug) -> impl Iterator<Item = &Look> {
         let track = self.teams.get(team).into_iter();
+        track.flat_map(|track| track.newest().map(|newest| &newest.look))
+    }
+
+    /// How a team stands in each measure.
+    pub fn standings(&self, team: &TeamSlug) -> impl Iterator<Item = (Measure, Standing)> {
+        let track = self.teams.get(team).into_iter();
         track.flat_map(|track| {
-            Measure::ALL.into_iter().filter_map(|measure| track.pass(measure)?.newest.as_ref())
+            let timezone = track.watched.calendar.timezone;
+            track
+                .newest()
+                .map(move |newest| (newest.look.measure, newest.standing(newest.look.since.begin(timezone))))
         })
     }
 
@@ -139,26 +152,35 @@ impl Tracker {
 
     /// The look at a measure of a team on any day that was looked on. `None` if there is no such team or day.
     pub fn look(&self, team: &TeamSlug, measure: Measure, day: Day) -> Option<Look> {
-        let track = self.teams.get(team)?;
-        let newest = track.pass(measure)?.newest.as_ref();
-        if let Some(newest) = newest.filter(|newest| newest.day == day) {
-            return Some(newest.clone());
-        }
-        if day >= self.end? || day < track.watched.series.since {
-            return None;
-        }
-        let timeline = track.timeline(day.plus(1));
-        let mut course = track.course(&timeline, measure, &self.together);
-        let resumes = course.resumes_on(day);
-        let mut looked = None;
-        for (at, signs) in track.pass(measure)?.days(timeline.since).take_while(|(at, _)| *at <= day) {
-            if at < resumes {
-                course.replay(at, signs);
-            } else {
-                looked = Some(course.look(at).0);
+        let newest = self.newest(team).find(|look| look.measure == measure && look.day == day);
+        newest.cloned().or_else(|| self.looks(team, &[(measure, day)].into()).pop())
+    }
+
+    /// The looks at measures of a team on those of these days that were looked on.
+    pub fn looks(&self, team: &TeamSlug, wanted: &BTreeSet<(Measure, Day)>) -> Vec<Look> {
+        let (Some(track), Some(end)) = (self.teams.get(team).filter(|_| !wanted.is_empty()), self.end) else {
+            return Vec::new();
+        };
+        let timeline = track.timeline(end);
+        let mut looks = Vec::new();
+        for measure in Measure::ALL {
+            let days = |(of, day): &(Measure, Day)| (*of == measure).then_some(*day);
+            let wanted: BTreeSet<Day> = wanted.iter().filter_map(days).collect();
+            let (Some(pass), Some(last)) = (track.pass(measure), wanted.last()) else {
+                continue;
+            };
+            let mut course = track.course(&timeline, measure, &self.together);
+            let resumes = |day: &Day| (course.resumes_on(*day), *day);
+            let again: Vec<(Day, Day)> = wanted.iter().map(resumes).collect();
+            for (day, signs) in pass.days(timeline.since).take_while(|(day, _)| day <= last) {
+                if again.iter().any(|(from, to)| (*from..=*to).contains(&day)) {
+                    looks.extend(Some(course.look(day).0).filter(|look| wanted.contains(&look.day)));
+                } else {
+                    course.replay(day, signs);
+                }
             }
         }
-        looked
+        looks
     }
 
     /// Why such a look says what it says; `None`, too, where there was too little to look at.
@@ -184,14 +206,32 @@ impl Track {
             None => (known, end),
             Some(day) if day <= since => (fresh(watched), since),
             Some(day) => {
-                let track = Arc::unwrap_or_clone(known);
-                (Arc::new(Self { watched, ..track }), day)
+                let (alone, among) = (known.alone.clone(), known.among.clone());
+                (Arc::new(Self { watched, alone, among }), day)
             }
         }
     }
 
+    /// Whether there is nothing to look at from a day on, nor at new days.
+    fn is_looked_at(&self, from: Day, end: Day) -> bool {
+        let since = self.watched.series.since;
+        let mut passes = Measure::ALL.into_iter().map(|measure| self.alone.get(&measure));
+        from >= end && passes.all(|pass| pass.is_some_and(|pass| pass.next(since) >= end))
+    }
+
+    /// Whether the others do not matter, and did not.
+    fn is_alone(&self, end: Day, together: &BTreeSet<(Measure, Day)>) -> bool {
+        let since = self.watched.series.since;
+        let shared = |measure| together.range((measure, since)..(measure, end)).next().is_some();
+        self.among.is_empty() && !Measure::ALL.into_iter().any(shared)
+    }
+
     fn pass(&self, measure: Measure) -> Option<&Pass> {
         self.among.get(&measure).or_else(|| self.alone.get(&measure))
+    }
+
+    fn newest(&self) -> impl Iterator<Item = &Newest> {
+        Measure::ALL.into_iter().filter_map(|measure| self.pass(measure)?.newest.as_ref())
     }
 
     fn timeline(&self, end: Day) -> Timeline {
@@ -304,18 +344,19 @@ impl Pass {
             course.replay(day, signs);
         }
         if let Some(newest) = newest {
-            course.carry_on(newest);
+            course.carry_on(newest.look);
         }
-        let mut looks = 0;
+        let (mut looks, mut last) = (0, None);
         let mut next = self.next(since);
         while next < end {
             let (look, signs) = course.look(next);
             self.signs.push(signs);
             self.transitions.extend(look.transition());
-            self.newest = Some(look);
+            last = Some(look);
             looks += 1;
             next = next.plus(1);
         }
+        self.newest = last.map(|look| course.measured(look));
         looks
     }
 }

@@ -9,9 +9,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::store::sqlite::lane::explain;
 
 /// The migrations, in order; the first one makes version 1. They are never edited, only added to.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/sqlite/0001_facts.sql"),
     include_str!("../migrations/sqlite/0002_origins_and_paths.sql"),
+    include_str!("../migrations/sqlite/0003_turns.sql"),
 ];
 
 /// `PRAGMA application_id` of our files: `SXTN`.
@@ -72,18 +73,22 @@ pub(super) fn open(path: &Path) -> Result<Opened, String> {
     Ok(Opened { writer, reader, guard })
 }
 
-/// Opens a file that exists, of this version, with a connection that cannot write; another sextant may write it.
+/// Opens a file that another process may be writing; why not, and how to mend it, if it cannot.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, String> {
     engine_is_sound(rusqlite::version_number())?;
+    if !path.is_file() {
+        return Err("there is no such file: `sextant run` makes it, and collects what it holds".to_owned());
+    }
     let said = |error: rusqlite::Error| explain(&error);
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let connection = Connection::open_with_flags(path, flags).map_err(said)?;
-    settle_in(&connection, READER_CACHE_KIB).map_err(said)?;
-    let version = version_of_ours(&connection)?;
-    if version != MIGRATIONS.len() {
+    let reader = Connection::open_with_flags(path, flags).map_err(said)?;
+    reader.busy_timeout(BUSY_TIMEOUT).map_err(said)?;
+    let version = version_of_ours(&reader)?;
+    if version < MIGRATIONS.len() {
         return Err("an older sextant has written it: `sextant run` brings it up to date".to_owned());
     }
-    Ok(connection)
+    settle_in(&reader, READER_CACHE_KIB).map_err(said)?;
+    Ok(reader)
 }
 
 fn engine_is_sound(version: i32) -> Result<(), String> {
@@ -207,7 +212,7 @@ mod tests {
 
     #[test]
     fn migrations_are_never_edited() {
-        let known = [13_186_826_899_350_117_673, 11_270_907_586_441_880_794];
+        let known = [13_186_826_899_350_117_673, 11_270_907_586_441_880_794, 225_482_904_766_132_954];
         assert_eq!(MIGRATIONS.map(checksum), known, "add a migration instead");
     }
 

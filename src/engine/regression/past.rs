@@ -1,0 +1,261 @@
+//! What a level did in the weeks before a window: as much of it as says how its numbers scatter. Sums only, so that
+//! those of a team are the sums of its components'.
+
+use crate::engine::dispersion::{
+    CountScatter, GroupSums, Grouped, WeekCount, WeekLikeness, WeekShare, of_counts, of_shares,
+};
+use crate::engine::exposure::{Calendar, Chance, Chances};
+use crate::engine::history::{self, Deployment};
+use crate::engine::link::LinkedComponent;
+use crate::engine::regression::headline::{DISPERSION_WEEKS, DISPERSION_WEEKS_MIN};
+use crate::engine::regression::series::{logarithm, middle};
+use crate::model::day::{Day, WEEK};
+use crate::model::settings::{MetricSettings, Window};
+use crate::model::time::{Span, Timestamp};
+
+const WEEK_LONG: Span = Span::from_days(WEEK);
+
+/// How far before a window the past goes.
+const PAST: Span = Span::from_days(182);
+
+/// A window that ends at an instant, and the weeks before it: seven days each, from its begin backwards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// Where the window begins and the past ends.
+    pub end: Timestamp,
+    /// The window's length in days.
+    pub days: f64,
+    /// The chance that the window gave.
+    pub now: Chance,
+    /// And each week before it, from the latest backwards.
+    weeks: Vec<Chance>,
+    /// When calendar weeks begin, from the latest that begins by the end of the past backwards.
+    mondays: Vec<Timestamp>,
+}
+
+impl Frame {
+    /// The frames of all windows that end at `at`.
+    pub fn all(windows: &[Window], calendar: &Calendar, at: Timestamp) -> Vec<Self> {
+        let longest = windows.iter().map(|window| window.length).max().unwrap_or_default();
+        let chances = Chances::new(calendar, at.minus(longest).minus(PAST), at);
+        windows.iter().map(|window| Self::new(window, calendar, &chances, at)).collect()
+    }
+
+    fn new(window: &Window, calendar: &Calendar, chances: &Chances, at: Timestamp) -> Self {
+        let end = at.minus(window.length);
+        let mut ends = std::iter::successors(Some(end), |end| Some(end.minus(WEEK_LONG)));
+        let weeks = ends.by_ref().take(DISPERSION_WEEKS);
+        let weeks = weeks.map(|end| chances.between(end.minus(WEEK_LONG), end)).collect();
+        let monday = Day::of(end, calendar.timezone).monday();
+        let mondays = (0..=WEEKS).map(|back| monday.minus(back * WEEK).begin(calendar.timezone));
+        let now = chances.between(end, at);
+        Self { end, days: window.length.days(), now, weeks, mondays: mondays.collect() }
+    }
+
+    /// How many weeks before the window are complete, if history begins at `begin`.
+    fn complete(&self, begin: Option<Timestamp>) -> usize {
+        let whole = |begin: Timestamp| self.end.since(begin).millis() / WEEK_LONG.millis();
+        let whole = begin.map_or(0, whole).max(0);
+        usize::try_from(whole).map_or(DISPERSION_WEEKS, |whole| whole.min(DISPERSION_WEEKS))
+    }
+
+    /// In which week before the window an instant lies.
+    fn week_of(&self, at: Timestamp) -> Option<usize> {
+        let before = self.end.since(at).millis();
+        let week = before.checked_sub(1).filter(|before| *before >= 0)? / WEEK_LONG.millis();
+        usize::try_from(week).ok().filter(|week| *week < DISPERSION_WEEKS)
+    }
+
+    /// In which calendar week, counted from the latest one that ends before the window does begin.
+    fn calendar_week_of(&self, at: Timestamp) -> Option<usize> {
+        let later = self.mondays.partition_point(|monday| *monday > at);
+        later.checked_sub(1).filter(|week| *week < DISPERSION_WEEKS)
+    }
+
+    /// How many calendar weeks lie in the past, if history begins at `begin`.
+    fn calendar_weeks(&self, begin: Timestamp) -> usize {
+        let begin = begin.max(self.end.minus(PAST));
+        let whole = self.mondays.partition_point(|monday| *monday >= begin);
+        whole.saturating_sub(1)
+    }
+}
+
+/// As [`DISPERSION_WEEKS`], in calendars.
+const WEEKS: i64 = PAST.millis() / WEEK_LONG.millis();
+
+/// What happened in a week.
+#[derive(Debug, Clone, Copy, Default)]
+struct Week {
+    deployments: u64,
+    failed: u64,
+    unplanned: u64,
+    incidents: u64,
+    /// Lead times, as logarithms, by deployment.
+    lead_times: Grouped,
+}
+
+/// What happened in the weeks before a window, from the latest backwards.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// Empty, or all of them.
+    weeks: Vec<Week>,
+    /// For calendar weeks, the middles of each deployment's lead times. Empty, or all of them.
+    middles: Vec<GroupSums>,
+}
+
+impl Past {
+    /// The pasts of a component before all windows. `failed` are the indices of its failed deployments, sorted.
+    pub fn of(
+        component: &LinkedComponent,
+        failed: &[usize],
+        settings: &MetricSettings,
+        frames: &[Frame],
+        at: Timestamp,
+    ) -> Vec<Self> {
+        let mut pasts = vec![Self::default(); frames.len()];
+        let ends = frames.iter().map(|frame| frame.end);
+        let (Some(first), Some(last)) = (ends.clone().min(), ends.max()) else {
+            return pasts;
+        };
+        let first = component.history.before(first.minus(PAST)).len();
+        let before = component.history.before(last.min(at)).iter().enumerate().skip(first);
+        let mut values = Vec::new();
+        for (index, deployment) in before {
+            let lengths = Lengths::of(deployment, settings, at, &mut values);
+            let (failed, unplanned) = (failed.binary_search(&index).is_ok(), component.is_unplanned(index));
+            for (frame, past) in frames.iter().zip(&mut pasts) {
+                let week = frame.week_of(deployment.deployed_at);
+                if let Some(week) = week.and_then(|week| past.week(week)) {
+                    week.deployments += 1;
+                    week.failed += u64::from(failed);
+                    week.unplanned += u64::from(unplanned);
+                    week.lead_times.add(&lengths.all);
+                }
+                let week = week.and_then(|_| frame.calendar_week_of(deployment.deployed_at));
+                if let Some((week, middle)) = week.zip(lengths.middle) {
+                    past.middles.resize(DISPERSION_WEEKS, GroupSums::default());
+                    past.middles.get_mut(week).into_iter().for_each(|sums| sums.add(middle));
+                }
+            }
+        }
+        pasts
+    }
+
+    fn week(&mut self, week: usize) -> Option<&mut Week> {
+        self.weeks.resize(DISPERSION_WEEKS, Week::default());
+        self.weeks.get_mut(week)
+    }
+
+    /// Takes in an incident.
+    pub fn count_incident(&mut self, frame: &Frame, started_at: Timestamp) {
+        if let Some(week) = frame.week_of(started_at).and_then(|week| self.week(week)) {
+            week.incidents += 1;
+        }
+    }
+
+    /// Takes in another component's.
+    pub fn absorb(&mut self, other: &Self) {
+        self.weeks.resize(self.weeks.len().max(other.weeks.len()), Week::default());
+        for (own, other) in self.weeks.iter_mut().zip(&other.weeks) {
+            let Week { deployments, failed, unplanned, incidents, lead_times } = other;
+            own.deployments += deployments;
+            own.failed += failed;
+            own.unplanned += unplanned;
+            own.incidents += incidents;
+            own.lead_times.absorb(lead_times);
+        }
+        self.middles.resize(self.middles.len().max(other.middles.len()), GroupSums::default());
+        for (own, other) in self.middles.iter_mut().zip(&other.middles) {
+            own.absorb(other);
+        }
+    }
+
+    /// How what happened scatters, if history begins at `begin`: of the complete weeks. `None` if there are too few.
+    pub fn scatter<'p>(&'p self, frame: &'p Frame, begin: Option<Timestamp>) -> Option<Scatter<'p>> {
+        let complete = frame.complete(begin);
+        let calendar = frame.calendar_weeks(begin?);
+        (complete >= DISPERSION_WEEKS_MIN).then_some(Scatter { past: self, frame, complete, calendar })
+    }
+}
+
+/// How a level's numbers scattered in the complete weeks before a window.
+#[derive(Debug, Clone, Copy)]
+pub struct Scatter<'p> {
+    past: &'p Past,
+    frame: &'p Frame,
+    complete: usize,
+    calendar: usize,
+}
+
+impl Scatter<'_> {
+    /// φ of deployments.
+    pub fn deployments(&self) -> f64 {
+        let weeks = self.counts(|week| week.deployments, |chance| chance.working);
+        of_counts(&weeks, CountScatter::DEPLOYMENTS)
+    }
+
+    /// φ of incidents.
+    pub fn incidents(&self) -> f64 {
+        of_counts(&self.counts(|week| week.incidents, |chance| chance.any), CountScatter::INCIDENTS)
+    }
+
+    /// φ of failed deployments.
+    pub fn failed(&self) -> f64 {
+        self.shares(|week| week.failed)
+    }
+
+    /// φ of unplanned deployments.
+    pub fn unplanned(&self) -> f64 {
+        self.shares(|week| week.unplanned)
+    }
+
+    /// How alike the lead times of one deployment are, and those of one week.
+    pub fn lead_times(&self) -> (f64, f64) {
+        let mut in_deployments = Grouped::default();
+        for week in self.past.weeks.iter().take(self.complete) {
+            in_deployments.absorb(&week.lead_times);
+        }
+        let mut in_weeks = Grouped::default();
+        for week in self.past.middles.iter().take(self.calendar) {
+            in_weeks.add(week);
+        }
+        (in_deployments.likeness().unwrap_or(1.0), WeekLikeness::INTERVAL.of(&in_weeks))
+    }
+
+    fn counts(&self, of: impl Fn(&Week) -> u64, chance: impl Fn(&Chance) -> f64) -> Vec<WeekCount> {
+        let quiet = std::iter::repeat(&QUIET);
+        let weeks = self.past.weeks.iter().chain(quiet).zip(&self.frame.weeks).take(self.complete);
+        weeks.map(|(week, given)| WeekCount { events: of(week), exposure: chance(given) }).collect()
+    }
+
+    fn shares(&self, of: impl Fn(&Week) -> u64) -> f64 {
+        let weeks = self.past.weeks.iter().take(self.complete);
+        let weeks: Vec<_> = weeks.map(|week| WeekShare { part: of(week), whole: week.deployments }).collect();
+        of_shares(&weeks)
+    }
+}
+
+/// A week in which nothing happened.
+const QUIET: Week =
+    Week { deployments: 0, failed: 0, unplanned: 0, incidents: 0, lead_times: Grouped::EMPTY };
+
+/// The lead times of one deployment, as logarithms.
+struct Lengths {
+    all: GroupSums,
+    middle: Option<f64>,
+}
+
+impl Lengths {
+    fn of(deployment: &Deployment, settings: &MetricSettings, at: Timestamp, values: &mut Vec<f64>) -> Self {
+        let known = deployment.changes.iter().filter(|change| change.merged_at < at);
+        let counted = known.filter(|change| history::counts(change, settings));
+        values.clear();
+        values.extend(counted.map(|change| logarithm(change.lead_time)));
+        values.sort_by(f64::total_cmp);
+        let mut all = GroupSums::default();
+        for value in &*values {
+            all.add(*value);
+        }
+        Self { all, middle: middle(values) }
+    }
+}

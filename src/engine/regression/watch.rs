@@ -1,0 +1,106 @@
+//! From what is linked and declared to the teams as they are looked at.
+
+use std::collections::BTreeMap;
+
+use crate::engine::count::real;
+use crate::engine::dispersion::WeekShare;
+use crate::engine::exposure::{Calendar, QuietPeriod};
+use crate::engine::kind::Kind;
+use crate::engine::link::Linked;
+use crate::engine::regression::compare::WINDOWS;
+use crate::engine::regression::detect::{Acceptance, Settings, Watched};
+use crate::engine::regression::facts;
+use crate::engine::regression::suspect::{BLIND_MAX, Witness};
+use crate::model::batch::Inventory;
+use crate::model::day::Day;
+use crate::model::name::{SourceName, TeamSlug};
+use crate::model::regressions::{Accepted, RegressionSettings};
+use crate::model::settings::MetricSettings;
+use crate::model::time::Timestamp;
+
+/// All teams of components and incidents, as they are looked at on `today`; `newest` is the newest fact of each source.
+pub fn teams(
+    linked: &Linked,
+    inventory: &Inventory,
+    settings: &MetricSettings,
+    newest: &BTreeMap<SourceName, Timestamp>,
+    (at, today): (Timestamp, Day),
+) -> BTreeMap<TeamSlug, Watched> {
+    let mut witnesses = witnesses(linked, settings, newest, today);
+    let teams = facts::teams(linked, inventory, settings, at).into_iter().map(|(team, series)| {
+        let watched = Watched {
+            series,
+            calendar: calendar(settings, &team),
+            settings: detector(settings, &team),
+            witness: Some(witnesses.remove(&team).unwrap_or_default()),
+        };
+        (team, watched)
+    });
+    teams.collect()
+}
+
+/// A team's days: the organisation's holidays, and the slow times that were declared for it.
+pub fn calendar(settings: &MetricSettings, team: &TeamSlug) -> Calendar {
+    let RegressionSettings { sensitivity: _, holidays: _, closed, quiet, accepted: _, raised: _ } =
+        &settings.regressions;
+    let own = quiet.iter().filter(|period| period.teams.matches(team));
+    let quiet =
+        own.map(|period| QuietPeriod { from: period.from, to: period.to, factor: period.factor }).collect();
+    Calendar { timezone: settings.timezone, closed: closed.clone(), quiet }
+}
+
+/// How a team is looked at, and what its owners declared.
+pub fn detector(settings: &MetricSettings, team: &TeamSlug) -> Settings {
+    let RegressionSettings { sensitivity, holidays: _, closed: _, quiet: _, accepted, raised } =
+        &settings.regressions;
+    let raised = raised.iter().filter(|raised| raised.team == *team);
+    let own = accepted.iter().filter(|accepted| accepted.team == *team);
+    Settings {
+        sensitivity: *sensitivity,
+        attribution_window: settings.attribution_window,
+        accepted: own
+            .map(|Accepted { team: _, measure, from, reason, link: _ }| Acceptance {
+                measure: *measure,
+                from: *from,
+                reason: reason.clone(),
+            })
+            .collect(),
+        raised: raised.map(|raised| (raised.measure, raised.threshold)).collect(),
+    }
+}
+
+fn witnesses(
+    linked: &Linked,
+    settings: &MetricSettings,
+    newest: &BTreeMap<SourceName, Timestamp>,
+    today: Day,
+) -> BTreeMap<TeamSlug, Witness> {
+    let day = |at: Timestamp| Day::of(at, settings.timezone);
+    let mut witnesses: BTreeMap<TeamSlug, Witness> = BTreeMap::new();
+    for component in &linked.components {
+        let history = &component.history;
+        let witness = witnesses.entry(history.team.clone()).or_default();
+        for pull in &history.merged {
+            *witness.merges.entry(day(pull.merged_at)).or_default() += 1;
+        }
+        for deployment in history.deployments.iter().filter(|deployment| deployment.kind == Kind::Forward) {
+            let nothing = WeekShare { part: 0, whole: 0 };
+            let of_day = witness.linkage.entry(day(deployment.deployed_at)).or_insert(nothing);
+            of_day.whole += 1;
+            of_day.part += u64::from(deployment.traced);
+        }
+        let silent = newest.get(&history.repository.source).and_then(|at| silent_from(day(*at), today));
+        witness.unread_from = witness.unread_from.into_iter().chain(silent).min();
+    }
+    witnesses
+}
+
+/// A source of repositories of which nothing at all was heard for so long that it fills a tenth of the shortest window
+/// was probably not read: then from when on. Incidents are rare, and silence about them says nothing.
+fn silent_from(newest: Day, today: Day) -> Option<Day> {
+    let from = newest.plus(1);
+    let enough = WINDOWS.iter().any(|window| {
+        real(today.since(from).max(0).unsigned_abs()) > real(window.unsigned_abs()) * BLIND_MAX
+    });
+    enough.then_some(from)
+}

@@ -1,0 +1,286 @@
+//! From what is linked to what counts: the rules of [`engine::snapshot`](crate::engine::snapshot()) turned from "does it
+//! count at this instant" into "at which instants does it".
+
+use std::collections::BTreeMap;
+
+use crate::engine::assessment::Failure;
+use crate::engine::change::DeployedChange;
+use crate::engine::completeness::Since;
+use crate::engine::history::{self, ComponentHistory, Deployment};
+use crate::engine::kind::Kind;
+use crate::engine::link::{LinkedComponent, LinkedIncident};
+use crate::engine::series::History;
+use crate::engine::series::instants::Instants;
+use crate::engine::series::spell::{EVER, Spell};
+use crate::engine::series::timeline::{Counted, Led, Timeline};
+use crate::model::day::Day;
+use crate::model::fact::{Author, Outcome};
+use crate::model::settings::Window;
+use crate::model::time::{Span, Timestamp};
+
+/// The next instant after another.
+const NEXT: Span = Span::from_millis(1);
+
+/// What is to be said of a deployment for some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// It has not failed.
+    Sound,
+    /// It failed and has not recovered.
+    Unrecovered,
+    /// It failed, and recovered then, after so long.
+    Recovered(Timestamp, Span),
+}
+
+/// A timeline as it grows.
+#[derive(Debug)]
+pub(super) struct Collecting<'h, 'f> {
+    history: &'h History<'f>,
+    first: Timestamp,
+    last: Timestamp,
+    longest: Span,
+    timeline: Timeline,
+}
+
+impl<'h, 'f> Collecting<'h, 'f> {
+    pub(super) fn new(history: &'h History<'f>, instants: &Instants) -> Self {
+        let windows = history.settings.windows.iter();
+        let severities = history.severities.iter();
+        Self {
+            history,
+            first: instants.first().unwrap_or_default(),
+            last: instants.last().unwrap_or_default(),
+            longest: windows.map(|window: &Window| window.length).max().unwrap_or(Span::ZERO),
+            timeline: Timeline {
+                counted: Counted::default(),
+                started: BTreeMap::new(),
+                open: BTreeMap::new(),
+                unrecovered: Vec::new(),
+                changes: Vec::new(),
+                recoveries: Vec::new(),
+                resolutions: Vec::new(),
+                dates: Vec::new(),
+                deployed_before: None,
+                first_incident_at: None,
+                severities: severities.map(|(severity, at)| ((*severity).clone(), *at)).collect(),
+                since: Since::Nothing,
+                unknown_at: Vec::new(),
+            },
+        }
+    }
+
+    /// Whether something counts at any of the instants.
+    fn counts(&self, spell: Spell) -> bool {
+        let through = spell.over(self.longest).map(|(_, through)| through);
+        spell.after < self.last && through.is_some_and(|through| through >= self.first)
+    }
+
+    /// Takes a component in.
+    pub(super) fn component(&mut self, component: &LinkedComponent) {
+        let history = &*component.history;
+        let covered = self.history.covered.get(&history.repository).copied();
+        self.timeline.since = self.timeline.since.and(covered.into());
+        self.timeline.unknown_at.extend(&history.unknown_at);
+
+        let gone = history.before(self.first.minus(self.longest));
+        let before = history.before(self.last);
+        let newest_gone = gone.last().map(|newest| newest.deployed_at);
+        self.timeline.deployed_before = self.timeline.deployed_before.max(newest_gone);
+        for (index, deployment) in before.iter().enumerate().skip(gone.len()) {
+            self.deployment(component, index, deployment);
+        }
+        for index in &component.troubled {
+            self.failures(component, *index);
+        }
+        self.attempts(history);
+        self.merges(history);
+    }
+
+    fn deployment(&mut self, component: &LinkedComponent, index: usize, deployment: &Deployment) {
+        let settings = self.history.settings;
+        let spell = Spell::of(deployment.deployed_at);
+        self.timeline.dates.push((spell, Day::of(deployment.deployed_at, settings.timezone)));
+        let counted = &mut self.timeline.counted;
+        counted.deployments.push(spell);
+        if !component.rework(index).is_empty() {
+            counted.reworked.push(spell);
+        }
+        if deployment.kind == Kind::Forward {
+            counted.forward.push(spell);
+            if deployment.traced {
+                counted.traced.push(spell);
+            }
+        }
+        for change in &deployment.changes {
+            let spell = Spell::known(deployment.deployed_at, change.merged_at);
+            if self.counts(spell) {
+                self.change(spell, change);
+            }
+        }
+    }
+
+    fn change(&mut self, spell: Spell, change: &DeployedChange) {
+        let counted = &mut self.timeline.counted;
+        match change.author {
+            Author::Bot => counted.bots.push(spell),
+            Author::Human if change.is_unreviewed() => counted.unreviewed.push(spell),
+            Author::Human => {}
+        }
+        if !history::counts(change, self.history.settings) {
+            return;
+        }
+        counted.changes.push(spell);
+        let reviewed = change.phases.and_then(|phases| phases.reviewed);
+        self.timeline.changes.push(Led {
+            spell,
+            lead_time: change.lead_time,
+            coding: change.phases.map(|phases| phases.coding),
+            pickup: reviewed.map(|reviewed| reviewed.pickup),
+            review: reviewed.map(|reviewed| reviewed.review),
+            deploy: change.phases.map(|phases| phases.deploy),
+        });
+    }
+
+    /// What is to be said of a deployment changes only when something about it happens; in between it is what it was
+    /// right after that.
+    fn failures(&mut self, component: &LinkedComponent, index: usize) {
+        let Some(deployment) = component.history.deployments.get(index) else {
+            return;
+        };
+        let mut pieces: Vec<(Timestamp, Said)> = Vec::new();
+        for at in self.turns(component, index, deployment) {
+            let said = self.said(component, index, at.plus(NEXT));
+            if pieces.last().is_none_or(|(_, former)| *former != said) {
+                pieces.push((at, said));
+            }
+        }
+        let ends: Vec<_> = pieces.iter().skip(1).map(|(at, _)| *at).chain([EVER]).collect();
+        for ((after, said), until) in pieces.into_iter().zip(ends) {
+            let failed = Spell { after, within: deployment.deployed_at, until };
+            let spell = match said {
+                Said::Sound => continue,
+                Said::Unrecovered => Spell::state(after, until),
+                Said::Recovered(recovered_at, _) => Spell { after, within: recovered_at, until },
+            };
+            if self.counts(failed) {
+                self.timeline.counted.failed.push(failed);
+            }
+            match said {
+                _ if !self.counts(spell) => {}
+                Said::Sound => {}
+                Said::Unrecovered => self.timeline.unrecovered.push(spell),
+                Said::Recovered(_, span) => {
+                    self.timeline.counted.recovered.push(spell);
+                    self.timeline.recoveries.push((spell, span));
+                }
+            }
+        }
+    }
+
+    fn said(&self, component: &LinkedComponent, index: usize, at: Timestamp) -> Said {
+        match self.history.linked.failure(component, index, self.history.settings, at) {
+            None => Said::Sound,
+            Some(Failure { causes: _, failed_at: _, recovery: None }) => Said::Unrecovered,
+            Some(Failure { causes: _, failed_at: _, recovery: Some(recovery) }) => {
+                Said::Recovered(recovery.recovered_at, recovery.span)
+            }
+        }
+    }
+
+    /// When something happens that can change what is to be said of a deployment: in order.
+    fn turns(&self, component: &LinkedComponent, index: usize, deployment: &Deployment) -> Vec<Timestamp> {
+        let caused = component.caused.get(&index).into_iter().flatten();
+        let incidents = caused.filter_map(|incident| self.history.linked.incidents.get(*incident));
+        let incidents = incidents.flat_map(|incident| [Some(incident.started_at), incident.resolved_at]);
+        let remedies = deployment.blamed.iter().map(|blame| blame.by).chain(deployment.taken_back_by);
+        let remedies =
+            remedies.map(|by| component.history.deployments.get(by).map(|remedy| remedy.deployed_at));
+        let all = incidents.chain(remedies).flatten().chain([deployment.deployed_at]);
+        let mut turns: Vec<_> = all.collect();
+        turns.sort_unstable();
+        turns.dedup();
+        turns
+    }
+
+    fn attempts(&mut self, history: &ComponentHistory) {
+        let from = self.first.minus(self.longest);
+        let gone = history.attempts.partition_point(|attempt| attempt.finished_at < from);
+        let attempts = history.attempts.iter().skip(gone);
+        for attempt in attempts.take_while(|attempt| attempt.finished_at < self.last) {
+            let counted = match attempt.outcome {
+                Outcome::Success => &mut self.timeline.counted.succeeded,
+                Outcome::Failure => &mut self.timeline.counted.failed_attempts,
+            };
+            counted.push(Spell::of(attempt.finished_at));
+        }
+    }
+
+    /// Merges count once something was deployed; before that there is nothing that could contain them.
+    fn merges(&mut self, history: &ComponentHistory) {
+        let Some(first_deployed_at) = history.deployments.first().map(|first| first.deployed_at) else {
+            return;
+        };
+        let from = self.first.minus(self.longest);
+        let gone = history.merged.partition_point(|pull| pull.merged_at < from);
+        let merged = history.merged.iter().skip(gone);
+        for pull in merged.take_while(|pull| pull.merged_at < self.last) {
+            let merged = Spell::known(pull.merged_at, first_deployed_at);
+            if self.counts(merged) {
+                self.timeline.counted.merged.push(merged);
+            }
+            let contained_at = pull.contained_at.map(|at| at.max(first_deployed_at));
+            let contained = contained_at.map(|at| Spell::known(pull.merged_at, at));
+            if let Some(contained) = contained.filter(|contained| self.counts(*contained)) {
+                self.timeline.counted.contained.push(contained);
+            }
+        }
+    }
+
+    /// Takes an incident in.
+    pub(super) fn incident(&mut self, incident: &LinkedIncident) {
+        let started_at = incident.started_at;
+        let first = self.timeline.first_incident_at.map_or(started_at, |first| first.min(started_at));
+        self.timeline.first_incident_at = Some(first);
+        let severity = &incident.severity;
+        let started = Spell::of(started_at);
+        if self.counts(started) {
+            self.timeline.counted.incidents.push(started);
+            self.timeline.started.entry(severity.clone()).or_default().push(started);
+        }
+        let deployed_at = incident.attribution.and_then(|attribution| {
+            let component = self.history.linked.components.get(attribution.place.component)?;
+            Some(component.history.deployments.get(attribution.place.deployment)?.deployed_at)
+        });
+        let attributed = deployed_at.map(|deployed_at| Spell::known(started_at, deployed_at));
+        if let Some(attributed) = attributed.filter(|attributed| self.counts(*attributed)) {
+            self.timeline.counted.attributed.push(attributed);
+        }
+        let open = Spell::state(started_at, incident.resolved_at.unwrap_or(EVER));
+        if self.counts(open) {
+            self.timeline.open.entry(severity.clone()).or_default().push(open);
+        }
+        let resolved = incident.resolved_at.map(|resolved_at| Spell::known(resolved_at, started_at));
+        if let Some((resolved, resolved_at)) = resolved.zip(incident.resolved_at)
+            && self.counts(resolved)
+        {
+            let span = resolved_at.since(started_at).max(Span::ZERO);
+            self.timeline.counted.resolved.push(resolved);
+            self.timeline.resolutions.push((resolved, span));
+        }
+    }
+
+    /// What was taken in, in an order that does not depend on that of the facts.
+    pub(super) fn finish(self) -> Timeline {
+        let Self { history, first: _, last: _, longest: _, mut timeline } = self;
+        timeline.counted.map_mut(|spells| spells.sort());
+        timeline.started.values_mut().chain(timeline.open.values_mut()).for_each(|spells| spells.sort());
+        timeline.unrecovered.sort();
+        timeline.changes.sort();
+        timeline.recoveries.sort();
+        timeline.resolutions.sort();
+        timeline.dates.sort();
+        timeline.unknown_at.sort();
+        timeline.since = timeline.since.and(history.incidents_since);
+        timeline
+    }
+}

@@ -1,0 +1,189 @@
+//! History as series: the gauges of the three levels at many instants, with the names, labels and values that `/metrics`
+//! had or would have had then, read by the code that renders it.
+//!
+//! Only what is recomputed by event time has a history: counters and histograms count what was seen when it was seen,
+//! `sextant_…` and `process_…` speak of a moment that is over.
+
+use std::fmt;
+
+use crate::catalogue::{self, Id, Level, LevelGauge, Metric};
+use crate::engine::series::{self, Instants, Parts, Past};
+use crate::engine::snapshot::LevelValues;
+use crate::model::settings::Window;
+use crate::model::time::Timestamp;
+
+use super::levels;
+
+mod table;
+
+pub use self::table::{Csv, OpenMetrics};
+
+/// A metric's values with one set of labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// The metric.
+    pub metric: &'static Metric,
+    /// Its labels, in the catalogue's order.
+    pub labels: Vec<(&'static str, String)>,
+    /// Its values in order; instants at which it is unknown are left out. Never empty.
+    pub points: Vec<(Timestamp, f64)>,
+}
+
+/// What is asked for.
+pub struct Wanted<'a> {
+    /// When.
+    pub instants: &'a Instants,
+    /// Which metrics.
+    pub metric: &'a dyn Fn(&Metric) -> bool,
+    /// Which values of a label, by its name.
+    pub label: &'a dyn Fn(&str, &str) -> bool,
+}
+
+impl fmt::Debug for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wanted").field("instants", &self.instants.len()).finish_non_exhaustive()
+    }
+}
+
+/// All metrics that have a history, in the catalogue's order.
+pub fn metrics() -> impl Iterator<Item = &'static Metric> {
+    catalogue::metrics().filter(|metric| gauge(metric).is_some())
+}
+
+fn gauge(metric: &Metric) -> Option<(LevelGauge, Level)> {
+    match metric.id {
+        Id::Level(gauge, level) => Some((gauge, level)),
+        Id::Derived(_) | Id::Own(_) | Id::Closing(_) => None,
+    }
+}
+
+/// Tells every series that is asked for, one after the other: those of a metric stand together. Nothing is kept but the
+/// series of one team or component and metric. Ends early if `tell` fails.
+pub fn each<E>(
+    past: &Past,
+    wanted: &Wanted<'_>,
+    mut tell: impl FnMut(Series) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut metrics = metrics().filter(|metric| (wanted.metric)(metric)).peekable();
+    // A Prometheus that reads from here asks for everything that it does not know, too.
+    if metrics.peek().is_none() || wanted.instants.is_empty() {
+        return Ok(());
+    }
+    let history = past.history();
+    let windows = past.settings.windows.iter();
+    let windows: Vec<_> = windows.filter(|window| (wanted.label)("window", &window.label)).cloned().collect();
+    let whose: Vec<_> = history.levels().filter(|whose| is_wanted(whose, wanted)).collect();
+    for metric in metrics {
+        let Some((gauge, level)) = gauge(metric) else { continue };
+        for whose in whose.iter().filter(|whose| is_of(whose, level)) {
+            let Some(timeline) = history.timeline(whose, wanted.instants) else { continue };
+            let mut found = Found { metric, gauge, wanted, series: Vec::new() };
+            for (at, values) in timeline.sweep(&windows, parts(gauge), wanted.instants) {
+                found.take(at, whose, &windows, &values);
+            }
+            for series in found.series.into_iter().filter_map(|(_, series)| series) {
+                tell(series)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_of(whose: &series::Level, level: Level) -> bool {
+    match whose {
+        series::Level::Organization => level == Level::Organization,
+        series::Level::Team(_) => level == Level::Team,
+        series::Level::Component(..) => level == Level::Component,
+    }
+}
+
+fn is_wanted(whose: &series::Level, wanted: &Wanted<'_>) -> bool {
+    let label = wanted.label;
+    match whose {
+        series::Level::Organization => true,
+        series::Level::Team(team) => label("team", team.as_str()),
+        series::Level::Component(team, name) => {
+            label("team", team.as_str()) && label("component", name.as_str())
+        }
+    }
+}
+
+/// What a gauge is read from.
+const fn parts(gauge: LevelGauge) -> Parts {
+    match gauge {
+        LevelGauge::LeadTime => Parts::LEAD_TIME,
+        LevelGauge::LeadTimePhase => Parts::PHASES,
+        LevelGauge::RecoveryTime => Parts::RECOVERY,
+        LevelGauge::IncidentResolution => Parts::RESOLUTION,
+        LevelGauge::Incidents | LevelGauge::OpenIncidents => Parts::SEVERITIES,
+        LevelGauge::Deployments
+        | LevelGauge::DeploymentsPerDay
+        | LevelGauge::DeploymentDates
+        | LevelGauge::DeploymentAttempts
+        | LevelGauge::LastDeployment
+        | LevelGauge::Changes
+        | LevelGauge::UnreviewedChanges
+        | LevelGauge::BotChanges
+        | LevelGauge::FailedDeployments
+        | LevelGauge::ChangeFailRatio
+        | LevelGauge::ReworkDeployments
+        | LevelGauge::ReworkRatio
+        | LevelGauge::RecoveredDeployments
+        | LevelGauge::UnrecoveredDeployments
+        | LevelGauge::IncidentsPerDay
+        | LevelGauge::ResolvedIncidents
+        | LevelGauge::Coverage
+        | LevelGauge::WindowComplete
+        // Intervals are of the present: no series has them.
+        | LevelGauge::DeploymentsPerDayBound
+        | LevelGauge::LeadTimeBound
+        | LevelGauge::ChangeFailRatioBound
+        | LevelGauge::IncidentsPerDayBound
+        | LevelGauge::RecoveryTimeBound
+        | LevelGauge::ReworkRatioBound => Parts::COUNTS,
+    }
+}
+
+/// The series of one metric of one level as they grow.
+struct Found<'a> {
+    metric: &'static Metric,
+    gauge: LevelGauge,
+    wanted: &'a Wanted<'a>,
+    /// By the values of their labels; `None` if nobody asks for it.
+    series: Vec<(Vec<String>, Option<Series>)>,
+}
+
+impl Found<'_> {
+    fn take(&mut self, at: Timestamp, whose: &series::Level, windows: &[Window], values: &LevelValues) {
+        let base = match whose {
+            series::Level::Organization => Vec::new(),
+            series::Level::Team(team) => vec![team.as_str()],
+            series::Level::Component(team, name) => vec![team.as_str(), name.as_str()],
+        };
+        // Samples come in the same order at every instant, so that the next series is nearly always the one.
+        let mut next = 0;
+        for sample in levels::of_level(self.metric, self.gauge, base, windows, values) {
+            let values = || sample.labels.iter().map(|(_, value)| &**value);
+            let is_same = |(labels, _): &(Vec<String>, _)| values().eq(labels.iter().map(String::as_str));
+            let known = self.series.iter().skip(next).position(is_same).map(|place| next + place);
+            let known = known.or_else(|| self.series.iter().position(is_same));
+            let place = known.unwrap_or_else(|| {
+                let labels: Vec<String> = values().map(str::to_owned).collect();
+                let series = self.begin(&labels);
+                self.series.push((labels, series));
+                self.series.len() - 1
+            });
+            next = place + 1;
+            if let Some((_, Some(series))) = self.series.get_mut(place) {
+                series.points.push((at, sample.value));
+            }
+        }
+    }
+
+    fn begin(&self, labels: &[String]) -> Option<Series> {
+        let names = self.metric.labels.iter().copied();
+        let labels: Vec<_> = names.zip(labels.iter().cloned()).collect();
+        let wanted = labels.iter().all(|(name, value)| (self.wanted.label)(name, value));
+        wanted.then(|| Series { metric: self.metric, labels, points: Vec::new() })
+    }
+}

@@ -1,0 +1,177 @@
+//! `GET /api/v1/series`: any measure of any level over a window, at one instant or at a row of them, as JSON. A value
+//! that is not known is null, never 0.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Map, Value, json};
+
+use super::ServerState;
+use super::problem::Problem;
+use crate::engine::series::{History, Level, Parts, Past};
+use crate::engine::snapshot::{Delivery, Quantiles, WindowValues};
+use crate::model::measure::Measure;
+use crate::model::time::Span;
+
+mod asked;
+
+use self::asked::{Asked, Depth, Stat};
+
+/// Values of one answer, nulls included: some megabytes of JSON.
+const VALUES_MAX: usize = 500_000;
+
+pub(super) async fn series(
+    State(state): State<ServerState>,
+    parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Response {
+    match answered(&state, parameters).await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn answered(
+    state: &ServerState,
+    parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Result<Value, Problem> {
+    let Query(parameters) = parameters.map_err(|error| Problem::Malformed(error.body_text()))?;
+    let published = state.newest().ok_or(Problem::NotReady)?;
+    let (past, _) = published.past.clone().ok_or(Problem::NotReady)?;
+    let asked = Asked::read(&parameters, &past.settings, published.snapshot.at)?;
+    state.computing.run(move || answer(&past, &asked)).await
+}
+
+fn answer(past: &Past, asked: &Asked) -> Result<Value, Problem> {
+    let history = past.history();
+    let levels: Vec<_> = history.levels().filter(|level| is_asked(level, asked)).collect();
+    if levels.is_empty() {
+        let whose = [("team", &asked.team), ("component", &asked.component)].into_iter();
+        let whose = whose.filter_map(|(what, name)| name.as_ref().map(|name| format!("{what} {name:?}")));
+        let whose: Vec<_> = whose.collect();
+        return Err(Problem::Unknown(match whose.as_slice() {
+            [] => "there is nothing of that level".to_owned(),
+            named => format!("there is no {}; / names those that there are", named.join(" with ")),
+        }));
+    }
+    let values = levels.len().saturating_mul(asked.instants.len()).saturating_mul(asked.measures.len());
+    if values > VALUES_MAX {
+        return Err(Problem::TooMuch(format!(
+            "{values} values are more than {VALUES_MAX}: ask for fewer measures, for one team, for a longer step or a \
+             shorter range"
+        )));
+    }
+    let mut series = Vec::new();
+    for level in &levels {
+        series.extend(of_level(&history, level, asked));
+    }
+    let Asked { window, stat, instants, .. } = asked;
+    Ok(json!({
+        "window": window.label,
+        "stat": stat.label(),
+        "instants": instants.iter().map(|at| at.to_string()).collect::<Vec<_>>(),
+        "series": series,
+    }))
+}
+
+fn is_asked(level: &Level, asked: &Asked) -> bool {
+    let is = |asked: &Option<String>, name: &str| asked.as_ref().is_none_or(|asked| asked == name);
+    match (level, asked.depth) {
+        (Level::Organization, Depth::Organization) => true,
+        (Level::Team(team), Depth::Team) => is(&asked.team, team.as_str()),
+        (Level::Component(team, name), Depth::Component) => {
+            is(&asked.team, team.as_str()) && is(&asked.component, name.as_str())
+        }
+        (Level::Organization | Level::Team(_) | Level::Component(..), _) => false,
+    }
+}
+
+/// A measure at all instants, each as far as it is known.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    values: Vec<Option<f64>>,
+    n: Vec<Option<u64>>,
+}
+
+fn of_level(history: &History<'_>, level: &Level, asked: &Asked) -> Vec<Value> {
+    let Some(timeline) = history.timeline(level, &asked.instants) else {
+        return Vec::new();
+    };
+    let windows = [asked.window.clone()];
+    let parts = asked.measures.iter().fold(Parts::COUNTS, |parts, measure| parts.and(parts_of(*measure)));
+    let mut found = vec![Found::default(); asked.measures.len()];
+    for (_, level) in timeline.sweep(&windows, parts, &asked.instants) {
+        for (found, measure) in found.iter_mut().zip(&asked.measures) {
+            let read = level.windows.first().map(|window| reading(window, *measure, asked.stat));
+            let (value, count) = read.unwrap_or_default();
+            found.values.push(value);
+            found.n.push(count);
+        }
+    }
+    let series = asked.measures.iter().zip(found).map(|(measure, Found { values, n })| {
+        let mut series = Map::new();
+        let whose = match level {
+            Level::Organization => [None, None],
+            Level::Team(team) => [Some(("team", team.as_str())), None],
+            Level::Component(team, name) => {
+                [Some(("team", team.as_str())), Some(("component", name.as_str()))]
+            }
+        };
+        series.extend(whose.into_iter().flatten().map(|(label, name)| (label.to_owned(), json!(name))));
+        for (field, value) in [
+            ("measure", json!(measure.label())),
+            ("unit", json!(unit(*measure))),
+            ("values", json!(values)),
+            ("n", json!(n)),
+        ] {
+            series.insert(field.to_owned(), value);
+        }
+        Value::Object(series)
+    });
+    series.collect()
+}
+
+const fn parts_of(measure: Measure) -> Parts {
+    match measure {
+        Measure::LeadTime => Parts::LEAD_TIME,
+        Measure::RecoveryTime => Parts::RECOVERY,
+        Measure::IncidentsPerDay => Parts::SEVERITIES,
+        Measure::DeploymentsPerDay | Measure::ChangeFailRatio | Measure::ReworkRatio => Parts::COUNTS,
+    }
+}
+
+const fn unit(measure: Measure) -> &'static str {
+    match measure {
+        Measure::DeploymentsPerDay | Measure::IncidentsPerDay => "per_day",
+        Measure::ChangeFailRatio | Measure::ReworkRatio => "ratio",
+        Measure::LeadTime | Measure::RecoveryTime => "seconds",
+    }
+}
+
+/// A measure and its n, each as far as it is known.
+fn reading(window: &WindowValues, measure: Measure, stat: Stat) -> (Option<f64>, Option<u64>) {
+    let time = |quantiles: Quantiles| {
+        let Quantiles { p50, p90 } = quantiles;
+        let span = match stat {
+            Stat::P50 => p50,
+            Stat::P90 => p90,
+        };
+        span.map(Span::seconds)
+    };
+    let delivered = |read: &dyn Fn(&Delivery) -> (Option<f64>, u64)| {
+        let (value, n) = window.delivery.as_ref().map(read)?;
+        Some((value, Some(n)))
+    };
+    let read = match measure {
+        Measure::DeploymentsPerDay => delivered(&|one| (Some(one.deployments_per_day), one.deployments)),
+        Measure::LeadTime => delivered(&|one| (time(one.lead_time), one.changes)),
+        Measure::ChangeFailRatio => delivered(&|one| (one.change_fail_ratio, one.deployments)),
+        Measure::RecoveryTime => delivered(&|one| (time(one.recovery_time), one.recovered_deployments)),
+        Measure::ReworkRatio => delivered(&|one| (one.rework_ratio, one.deployments)),
+        Measure::IncidentsPerDay => {
+            let incidents = window.incidents.as_ref();
+            incidents.map(|incidents| (Some(incidents.per_day), Some(incidents.started.values().sum())))
+        }
+    };
+    read.unwrap_or_default()
+}

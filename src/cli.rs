@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::telemetry::{LogFormat, init_logs};
 
+mod backtest;
 mod check;
 mod demo;
 mod export;
@@ -80,6 +81,9 @@ enum Command {
         #[arg(long, value_name = "STATES.csv")]
         out: PathBuf,
     },
+    /// How often the detector alarms falsely: each team's own history with its blocks of two weeks in other orders; and
+    /// which thresholds to raise where that is too often. Reads only.
+    Backtest(backtest::Arguments),
     /// History, recomputed by event time from the store: for `promtool tsdb create-blocks-from openmetrics`, other
     /// databases and notebooks. The daemon may be running.
     Export(export::Export),
@@ -146,6 +150,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo { listen } => demo::run(listen),
         Command::Check { config, online } => check::run(&config, online),
         Command::Replay { facts, out } => replay::run(&facts, &out),
+        Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Export(wanted) => export::run(&wanted),
         Command::Rules { config, out, grafana } => rules::run(&config, &out, grafana),
         Command::Health { url } => health::run(&url),

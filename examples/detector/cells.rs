@@ -3,13 +3,14 @@
 use std::num::NonZero;
 use std::thread;
 
+use sextant::engine::regression::backtest::{self, Outcome, backtest};
 use sextant::engine::regression::detect::{Look, Settings, looks};
 use sextant::engine::regression::headline::Headlines;
 use sextant::engine::regression::machine::State;
 use sextant::model::measure::Measure;
 
 use crate::rivals::{Alarms, charts, months};
-use crate::table::{Target, row};
+use crate::table::{Mean, Target, row};
 use crate::world::{Change, Plan, Profile, Size, World, begin, make};
 
 /// Before this day nothing is counted: the longest window and its whole baseline.
@@ -19,6 +20,17 @@ const YEAR: i64 = 365;
 const CHANGE_AT: i64 = SETTLED + 37;
 const HORIZON_MAX: i64 = 84;
 const CELL_MIN: u64 = 100;
+/// Of incidents, how probable it is that one brings another: their number scatters 1.67 times as much as without.
+const CONTAGION: f64 = 0.25;
+/// The same for 1.2 times, the least dispersion that the detector believes of incidents.
+const CONTAGION_LOW: f64 = 1.0 / 11.0;
+
+/// Of neighbouring weeks: what `typical` teams have.
+const LIKENESS_LOW: f64 = 0.2;
+
+/// A change, the share of deployments that fail before it, and for each row: within how many days, whether regressed
+/// and not only watched, and the target.
+type Cell<'c> = (Size, &'c str, Change, Option<f64>, &'c [(i64, bool, f64)]);
 
 /// What to measure.
 pub(crate) struct Run {
@@ -26,6 +38,7 @@ pub(crate) struct Run {
     pub(crate) seed: u64,
     pub(crate) only: Option<String>,
     pub(crate) rivals: bool,
+    pub(crate) permutations: u32,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few hundred teams")]
@@ -99,7 +112,7 @@ impl Run {
     /// R1, R2, R6.
     pub(crate) fn false_alarms(&self) {
         for profile in [Profile::Typical, Profile::Oss] {
-            let mut mean = 0.0;
+            let mut mean: Vec<Mean> = Vec::new();
             for (index, size) in Size::ALL.into_iter().enumerate() {
                 let name = match profile {
                     Profile::Typical => "R1",
@@ -124,8 +137,8 @@ impl Run {
                     (by_measure, watched, of(&seen.months), of(&seen.charts))
                 });
                 let teams = real(found.len());
-                let regressed: usize = found.iter().flat_map(|(regressed, ..)| regressed).sum();
-                let watched: usize = found.iter().map(|(_, watched, ..)| watched).sum();
+                let regressed = Mean::of(found.iter().map(|(regressed, ..)| real(regressed.iter().sum())));
+                let watched = Mean::of(found.iter().map(|(_, watched, ..)| real(*watched)));
                 let rivals = (
                     real(found.iter().map(|(.., months, _)| months).sum()) / teams,
                     real(found.iter().map(|(.., charts)| charts).sum()) / teams,
@@ -146,16 +159,17 @@ impl Run {
                     Profile::Typical => ("regressed episodes per team-year", [0.10, 0.20, 0.30]),
                     Profile::Oss => ("the same, `oss`", [0.1, 0.35, 0.9]),
                 };
-                let measured = real(regressed) / teams;
-                mean += measured / 3.0;
-                row(&format!("{name} {} {what}", size.label()), measured, pick(targets), false, rivals);
+                mean.push(regressed);
+                row(&format!("{name} {} {what}", size.label()), regressed, pick(targets), false, rivals);
                 if profile == Profile::Typical {
                     let name = format!("R2 {} watched episodes per team-year", size.label());
-                    row(&name, real(watched) / teams, pick([0.5, 1.5, 2.2]), false, None);
+                    row(&name, watched, pick([0.5, 1.5, 2.2]), false, None);
                 }
             }
             if profile == Profile::Typical && self.wants("R1 mean") {
-                row("R1 mean of the three", mean, Target::AtMost(0.15), false, None);
+                let value = mean.iter().map(|one| one.value).sum::<f64>() / real(mean.len());
+                let error = mean.iter().map(|one| one.error.powi(2)).sum::<f64>().sqrt() / real(mean.len());
+                row("R1 mean of the three", Mean { value, error }, Target::AtMost(0.15), false, None);
             }
         }
     }
@@ -163,8 +177,8 @@ impl Run {
     /// R3, R4.
     pub(crate) fn power(&self) {
         use Size::{L, M};
-        for (size, name, change, fail_ratio, wanted) in [
-            (M, "lead time x3", Change::LeadTime(3.0), None, &[(56, true, 0.80), (28, false, 0.70)][..]),
+        let cells: [Cell<'_>; 10] = [
+            (M, "lead time x3", Change::LeadTime(3.0), None, &[(56, true, 0.80), (28, false, 0.70)]),
             (M, "lead time x2", Change::LeadTime(2.0), None, &[(56, true, 0.40), (56, false, 0.62)]),
             (M, "deployments -50 %", Change::Deployments(0.5), None, &[(56, true, 0.32), (84, true, 0.58)]),
             (
@@ -180,38 +194,115 @@ impl Run {
             (L, "rework x3", Change::Rework(3.0), None, &[(56, true, 0.75)]),
             (L, "recovery x4", Change::Recovery(4.0), None, &[(56, true, 0.73)]),
             (L, "incidents x3", Change::Incidents(3.0), None, &[(56, true, 0.60)]),
-        ] {
-            if !self.wants(&format!("R3 {} {name}", size.label())) {
+        ];
+        for cell in cells {
+            self.change(cell, CONTAGION);
+        }
+        let alone = (
+            L,
+            "incidents x3, few of them in clusters",
+            Change::Incidents(3.0),
+            None,
+            &[(56, true, 0.60)][..],
+        );
+        self.change(alone, CONTAGION_LOW);
+    }
+
+    fn change(&self, (size, name, change, fail_ratio, wanted): Cell<'_>, contagion: f64) {
+        if !self.wants(&format!("R3 {} {name}", size.label())) {
+            return;
+        }
+        let days = CHANGE_AT + HORIZON_MAX + 1;
+        let plan = Plan { change, fail_ratio, contagion, ..plan(size, Profile::Typical, days) };
+        let measure = measure_of(change);
+        let found = self.each(self.cell(), plan, |seen| {
+            let each = wanted.iter().map(|(horizon, regressed, _)| {
+                let is_in = if *regressed { is_regression } else { is_watched };
+                let days = CHANGE_AT..=CHANGE_AT + horizon;
+                let fresh = |alarms: &Alarms| {
+                    alarms.iter().any(|(of, day)| Some(*of) == measure && days.contains(day))
+                };
+                let hit = seen.looks.iter().any(|look| {
+                    let in_time = days.contains(&look.day.since(begin()));
+                    Some(look.measure) == measure && in_time && is_in(look.state)
+                });
+                (hit, fresh(&seen.months), fresh(&seen.charts))
+            });
+            each.collect::<Vec<_>>()
+        });
+        for (index, (horizon, regressed, target)) in wanted.iter().enumerate() {
+            let cell: Vec<_> = found.iter().filter_map(|found| found.get(index).copied()).collect();
+            let share = |is: fn(&(bool, bool, bool)) -> bool| Mean::share(cell.iter().map(is));
+            let (row_name, state) = if *regressed { ("R3", "regressed") } else { ("R4", "watched") };
+            let name = format!("{row_name} {} {name}, {state} within {horizon} d", size.label());
+            let rivals = self.rivals.then(|| (share(|found| found.1).value, share(|found| found.2).value));
+            row(&name, share(|found| found.0), Target::AtLeast(*target), true, rivals);
+        }
+    }
+
+    /// R6 if neighbouring weeks were no more alike than the detector's factor for them takes in.
+    pub(crate) fn less_alike(&self) {
+        for (size, target) in [(Size::S, 0.10), (Size::M, 0.35), (Size::L, 0.90)] {
+            if !self.wants(&format!("R6 less alike {}", size.label())) {
                 continue;
             }
-            let plan =
-                Plan { change, fail_ratio, ..plan(size, Profile::Typical, CHANGE_AT + HORIZON_MAX + 1) };
-            let measure = measure_of(change);
-            let found = self.each(self.cell(), plan, |seen| {
-                let each = wanted.iter().map(|(horizon, regressed, _)| {
-                    let is_in = if *regressed { is_regression } else { is_watched };
-                    let days = CHANGE_AT..=CHANGE_AT + horizon;
-                    let fresh = |alarms: &Alarms| {
-                        alarms.iter().any(|(of, day)| Some(*of) == measure && days.contains(day))
-                    };
-                    let hit = seen.looks.iter().any(|look| {
-                        let in_time = days.contains(&look.day.since(begin()));
-                        Some(look.measure) == measure && in_time && is_in(look.state)
-                    });
-                    (hit, fresh(&seen.months), fresh(&seen.charts))
-                });
-                each.collect::<Vec<_>>()
-            });
-            for (index, (horizon, regressed, target)) in wanted.iter().enumerate() {
-                let cell: Vec<_> = found.iter().filter_map(|found| found.get(index).copied()).collect();
-                let share = |is: fn(&(bool, bool, bool)) -> bool| {
-                    real(cell.iter().filter(|found| is(found)).count()) / real(cell.len())
-                };
-                let (row_name, state) = if *regressed { ("R3", "regressed") } else { ("R4", "watched") };
-                let name = format!("{row_name} {} {name}, {state} within {horizon} d", size.label());
-                let rivals = self.rivals.then(|| (share(|found| found.1), share(|found| found.2)));
-                row(&name, share(|found| found.0), Target::AtLeast(*target), true, rivals);
+            let plan = Plan { likeness: Some(LIKENESS_LOW), ..plan(size, Profile::Oss, SETTLED + YEAR) };
+            let counted = SETTLED..SETTLED + YEAR;
+            let found = self
+                .each(self.teams, plan, |seen| real(episodes(&seen.looks, counted.clone(), is_regression)));
+            let name = format!("R6 less alike {}, `oss`, weeks as alike as `typical`", size.label());
+            row(&name, Mean::of(found.into_iter()), Target::AtMost(target), false, None);
+        }
+    }
+
+    /// R6 with thresholds that were raised by what a year and nine months of each team's own history says: false
+    /// alarms in the year after that.
+    pub(crate) fn raised(&self) {
+        for (size, target) in [(Size::S, 0.10), (Size::M, 0.35), (Size::L, 0.30)] {
+            if !self.wants(&format!("R6 raised {}", size.label())) {
+                continue;
             }
+            let trained = SETTLED + YEAR;
+            let counted = trained..trained + YEAR;
+            let found = self.each(self.cell(), plan(size, Profile::Oss, trained + YEAR), |seen| {
+                let World { series, calendar, truth: _ } = &seen.world;
+                let permutations = backtest::Plan { permutations: self.permutations, seed: self.seed };
+                let known = begin().plus(trained);
+                let tested = backtest(series, calendar, &Settings::default(), known, permutations);
+                let raises = tested.measures.iter().filter_map(|(measure, outcome)| match outcome {
+                    Outcome::Insufficient => None,
+                    Outcome::Tested(tested) => Some((*measure, tested.raise?)),
+                });
+                let settings = Settings { raised: raises.collect(), ..Settings::default() };
+                let days = begin()..begin().plus(trained + YEAR);
+                let after = looks(series, calendar, &settings, &days);
+                let told = tested.alarms.map_or(0.0, |alarms| alarms.per_year);
+                (
+                    real(episodes(&after, counted.clone(), is_regression)),
+                    real(episodes(&seen.looks, counted.clone(), is_regression)),
+                    told,
+                    settings.raised.len(),
+                )
+            });
+            let name = format!("R6 raised {}", size.label());
+            let before = Mean::of(found.iter().map(|found| found.1));
+            let told = Mean::of(found.iter().map(|found| found.2));
+            let teams = found.iter().filter(|found| found.3 > 0).count();
+            eprintln!(
+                "{name}: {:.3} ± {:.3} unraised, backtest says {:.3}; raised for {teams} of {}",
+                before.value,
+                before.error,
+                told.value,
+                found.len()
+            );
+            let after = Mean::of(found.iter().map(|found| found.0));
+            row(
+                &format!("{name}, `oss`, thresholds by backtest"),
+                after,
+                Target::AtMost(target),
+                false,
+                None,
+            );
         }
     }
 
@@ -236,10 +327,8 @@ impl Run {
                     (new, fresh(&seen.months), fresh(&seen.charts))
                 }));
             }
-            let share = |is: fn(&(bool, bool, bool)) -> bool| {
-                real(cell.iter().filter(|found| is(found)).count()) / real(cell.len())
-            };
-            let rivals = self.rivals.then(|| (share(|found| found.1), share(|found| found.2)));
+            let share = |is: fn(&(bool, bool, bool)) -> bool| Mean::share(cell.iter().map(is));
+            let rivals = self.rivals.then(|| (share(|found| found.1).value, share(|found| found.2).value));
             let name = format!("R5 {name}: teams newly regressed within 56 d");
             row(&name, share(|found| found.0), Target::AtMost(target), true, rivals);
         }
@@ -256,14 +345,14 @@ impl Run {
                 let found = self.each(self.teams, plan(size, profile, days), |seen| covered(seen, days));
                 for (index, measure) in Measure::ALL.into_iter().enumerate() {
                     let cells = || found.iter().flatten().filter_map(|row| row.get(index).copied().flatten());
-                    let (all, hit) = (cells().count(), cells().filter(|hit| *hit).count());
+                    let all = cells().count();
                     let asked = found.iter().flatten().count();
                     let name = format!("R7 {} {} {}", size.label(), profile.label(), measure.label());
                     if all * 20 < asked {
                         eprintln!("{name}: answered {all} of {asked}");
                         continue;
                     }
-                    row(&name, real(hit) / real(all), Target::AtLeast(target), true, None);
+                    row(&name, Mean::share(cells()), Target::AtLeast(target), true, None);
                 }
             }
         }
@@ -289,7 +378,7 @@ impl Run {
             });
             complete && agree
         });
-        let share = real(same.iter().filter(|same| **same).count()) / real(same.len());
+        let share = Mean::share(same.into_iter());
         row("R8 complete, and the same in pieces", share, Target::AtLeast(1.0), true, None);
     }
 
@@ -299,7 +388,17 @@ impl Run {
 }
 
 const fn plan(size: Size, profile: Profile, days: i64) -> Plan {
-    Plan { size, profile, seed: 0, days, change: Change::None, change_at: CHANGE_AT, fail_ratio: None }
+    Plan {
+        size,
+        profile,
+        seed: 0,
+        days,
+        change: Change::None,
+        change_at: CHANGE_AT,
+        fail_ratio: None,
+        likeness: None,
+        contagion: CONTAGION,
+    }
 }
 
 const fn measure_of(change: Change) -> Option<Measure> {

@@ -28,13 +28,18 @@ struct Arguments {
     /// Leaves out what is usually done instead, which takes longer than all the rest.
     #[arg(long)]
     without_rivals: bool,
+    /// In how many orders the own history is tried where thresholds are raised by it.
+    #[arg(long, default_value_t = 100)]
+    permutations: u32,
 }
 
 fn main() {
-    let Arguments { teams, seed, only, without_rivals } = Arguments::parse();
+    let Arguments { teams, seed, only, without_rivals, permutations } = Arguments::parse();
     table::head();
-    let run = cells::Run { teams, seed, only, rivals: !without_rivals };
+    let run = cells::Run { teams, seed, only, rivals: !without_rivals, permutations };
     run.false_alarms();
+    run.less_alike();
+    run.raised();
     run.power();
     run.nuisances();
     run.coverage();

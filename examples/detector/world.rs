@@ -117,6 +117,10 @@ pub(crate) struct Plan {
     pub(crate) change_at: i64,
     /// The share of deployments that fail; drawn if absent.
     pub(crate) fail_ratio: Option<f64>,
+    /// The correlation of neighbouring weeks, if not that of the profile.
+    pub(crate) likeness: Option<f64>,
+    /// How probable it is that an incident brings another one.
+    pub(crate) contagion: f64,
 }
 
 /// A history, and what it was made from.
@@ -145,7 +149,6 @@ const HOLIDAY: f64 = 0.1;
 const HOLIDAYS_PER_YEAR: f64 = 11.0;
 const OUTAGE_DAYS: i64 = 14;
 const MILLIS_PER_HOUR: f64 = 3_600_000.0;
-const CLUSTER_GOES_ON: f64 = 0.25;
 
 /// The first day of every history, a Monday.
 pub(crate) fn begin() -> Day {
@@ -200,8 +203,9 @@ impl Team {
     fn live(mut self) -> World {
         let plan = self.plan;
         let variance = (self.dispersion - 1.0) / plan.size.per_week();
-        let mut busy = Walk::new(plan.profile.likeness(), &mut self.random);
-        let mut slow = Walk::new(plan.profile.likeness(), &mut self.random);
+        let likeness = plan.likeness.unwrap_or(plan.profile.likeness());
+        let mut busy = Walk::new(likeness, &mut self.random);
+        let mut slow = Walk::new(likeness, &mut self.random);
         let mut series = TeamSeries {
             since: begin(),
             deployments: Vec::new(),
@@ -303,11 +307,11 @@ impl Team {
             Change::Incidents(factor) => Some(factor),
             _ => None,
         });
-        let clusters = self.truth.incidents_per_day * (1.0 - CLUSTER_GOES_ON) * more;
+        let clusters = self.truth.incidents_per_day * (1.0 - self.plan.contagion) * more;
         for _ in 0..self.random.poisson(clusters) {
             let mut at = self.instant(day, 0.0, 24.0);
             found.push(at);
-            while self.random.chance(CLUSTER_GOES_ON) {
+            while self.random.chance(self.plan.contagion) {
                 at = at.plus(hours(self.random.between(0.5, 48.0)));
                 found.push(at);
             }

@@ -14,7 +14,7 @@ use crate::engine::regression::headline::Headlines;
 use crate::model::day::Day;
 use crate::model::measure::Measure;
 
-mod facts;
+pub(super) mod facts;
 mod table;
 
 use facts::TeamFacts;

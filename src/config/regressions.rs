@@ -1,4 +1,4 @@
-//! `[regressions]`, `[[quiet_periods]]` and `[[accepted]]`.
+//! `[regressions]`, `[[quiet_periods]]`, `[[accepted]]` and `[[raised]]`.
 
 use super::holidays::holidays;
 use super::reader::{Once, Table, Value, closest, quoted};
@@ -7,12 +7,15 @@ use super::value::every;
 use crate::model::day::Day;
 use crate::model::measure::{Measure, Sensitivity};
 use crate::model::name::TeamSlug;
-use crate::model::regressions::{Accepted, QuietPeriod, RegressionSettings};
+use crate::model::regressions::{Accepted, QuietPeriod, Raised, RegressionSettings};
 
 /// Characters of a reason: it is shown beside the number that it explains.
 const REASON_CHARS_MAX: usize = 300;
 
-/// Reads all three; `today` is the organisation's.
+/// A score that no history reaches: a larger threshold is a mistake.
+const THRESHOLD_MAX: f64 = 100.0;
+
+/// Reads all four; `today` is the organisation's.
 pub(super) fn regressions(
     document: &mut Table<'_>,
     roster: Roster<'_>,
@@ -24,7 +27,10 @@ pub(super) fn regressions(
     let mut once = Once::default();
     let accepted = document.tables("accepted");
     let accepted = every(accepted.into_iter().map(|table| self::accepted(table, roster, today, &mut once)));
-    Some(RegressionSettings { quiet: quiet?, accepted: accepted?, ..settings? })
+    let raised = document.tables("raised");
+    let mut once = Once::default();
+    let raised = every(raised.into_iter().map(|table| self::raised(table, roster, &mut once)));
+    Some(RegressionSettings { quiet: quiet?, accepted: accepted?, raised: raised?, ..settings? })
 }
 
 fn section(document: &mut Table<'_>, today: Day) -> Option<RegressionSettings> {
@@ -124,6 +130,38 @@ fn is_first(value: &Value<'_>, once: &mut Once, team: &TeamSlug, measure: Measur
         value.refuse(format!("the same as {other} at line {line}: {} from {from}", measure.label()));
     }
     former.is_none()
+}
+
+fn raised(mut table: Table<'_>, roster: Roster<'_>, once: &mut Once) -> Option<Raised> {
+    let written = table.required("team", "team = \"payments\"");
+    let team = written.as_ref().and_then(|value| roster.slug(value, value.name()?));
+    let measure = table.required("measure", "measure = \"lead_time\"").and_then(|value| measure(&value));
+    let threshold = table.required("threshold", "threshold = 4.2").and_then(|value| threshold(&value));
+    table.finish();
+    let (team, measure) = (team?, measure?);
+    if let Some(value) = written
+        && let Some((line, path)) = once.former(&value, &format!("{team} {}", measure.label()))
+    {
+        let other = path.trim_end_matches(".team");
+        value.refuse(format!("the same as {other} at line {line}: {}", measure.label()));
+        return None;
+    }
+    Some(Raised { team, measure, threshold: threshold? })
+}
+
+fn threshold(value: &Value<'_>) -> Option<f64> {
+    let Some(number) = value.number() else {
+        value.refuse_type("a number such as 4.2");
+        return None;
+    };
+    if number > 0.0 && number <= THRESHOLD_MAX {
+        return Some(number);
+    }
+    value.refuse_with(
+        format!("not above 0 and at most {THRESHOLD_MAX}"),
+        "a score in standard deviations, as `sextant backtest` says it",
+    );
+    None
 }
 
 /// One of the six.

@@ -7,7 +7,7 @@ use super::{Config, Push, Server};
 use crate::model::guardrail::{Guardrail, Limit};
 use crate::model::measure::Measure;
 use crate::model::name::ServiceId;
-use crate::model::regressions::{Accepted, QuietPeriod, RegressionSettings};
+use crate::model::regressions::{Accepted, QuietPeriod, Raised, RegressionSettings};
 use crate::model::secret::Credential;
 use crate::model::settings::{ComponentRule, DeployedBy, DeploymentRule, Standing, TeamRule, TeamsFrom};
 use crate::model::time::Span;
@@ -47,13 +47,17 @@ fn write_summary(out: &mut String, config: &Config) -> fmt::Result {
     for component in &ownership.components {
         write_component(out, component)?;
     }
-    let RegressionSettings { sensitivity: _, holidays: _, closed: _, quiet, accepted } = &metrics.regressions;
+    let RegressionSettings { sensitivity: _, holidays: _, closed: _, quiet, accepted, raised } =
+        &metrics.regressions;
     for QuietPeriod { from, to, factor, teams } in quiet {
         writeln!(out, "quiet        {from} to {to}, a day is worth {factor}: {teams}")?;
     }
     for Accepted { team, measure, from, reason, link } in accepted {
         let link = link.as_ref().map_or(String::new(), |link| format!(", {link}"));
         writeln!(out, "accepted     {team}: {} from {from}: {reason}{link}", measure.label())?;
+    }
+    for Raised { team, measure, threshold } in raised {
+        writeln!(out, "raised       {team}: {} regressed from {threshold}", measure.label())?;
     }
     for guardrail in &metrics.guardrails {
         write_guardrail(out, guardrail)?;

@@ -6,9 +6,11 @@
 //! large enough to matter. A state changes only if two looks on end agree, and a regression is measured against the
 //! baseline that it began from until it is over.
 
+pub mod backtest;
 pub mod collected;
 pub mod compare;
 pub mod detect;
+pub mod digest;
 pub mod explain;
 pub mod facts;
 pub mod headline;
@@ -20,6 +22,7 @@ pub mod pointers;
 pub mod rank;
 pub mod score;
 pub mod series;
+mod shuffle;
 pub mod standing;
 pub mod suspect;
 pub mod threshold;

@@ -1,5 +1,5 @@
 //! What the organisation declares about its history, so that it is not taken for a regression: days on which nobody
-//! works, slow times, new normals (`regressions.md` 3.2, 3.4).
+//! works, slow times, new normals, thresholds that were too low for a team (`regressions.md` 3.2, 3.4).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::day::Day;
 use super::measure::{Measure, Sensitivity};
 use super::name::TeamSlug;
 
-/// `[regressions]`, `[[quiet_periods]]` and `[[accepted]]`.
+/// `[regressions]`, `[[quiet_periods]]`, `[[accepted]]` and `[[raised]]`.
 #[derive(Debug, Clone, Default)]
 pub struct RegressionSettings {
     /// How many false alarms are worth an early one.
@@ -23,6 +23,8 @@ pub struct RegressionSettings {
     pub quiet: Vec<QuietPeriod>,
     /// New normals, in the configured order; a team and a measure may have several, of different days.
     pub accepted: Vec<Accepted>,
+    /// Raised thresholds, in the configured order; each of another team or measure.
+    pub raised: Vec<Raised>,
 }
 
 /// A declared slow time of some teams. Where several overlap, their factors multiply.
@@ -51,6 +53,17 @@ pub struct Accepted {
     pub reason: String,
     /// Where more is said of it.
     pub link: Option<String>,
+}
+
+/// That a measure of a team alarms later than usual, since the team's own history alarms too often (`sextant backtest`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raised {
+    /// Whose.
+    pub team: TeamSlug,
+    /// Of what.
+    pub measure: Measure,
+    /// From which score on it is a regression, in standard deviations. It raises the usual threshold and never lowers it.
+    pub threshold: f64,
 }
 
 /// Patterns such as `*`, `pay*` and `!payments` over the slugs of teams. A team matches if some pattern does and no

@@ -60,7 +60,7 @@ pub(super) fn of(background: &Background, team: &TeamSlug, measure: Measure, day
         team: team.clone(),
         since: watched.series.since,
         facts,
-        thresholds: measure.thresholds(watched.settings.sensitivity),
+        thresholds: watched.settings.thresholds(measure),
         calendar: within(&watched.calendar, &seen),
         blind: watched.series.blind.range(seen).copied().collect(),
         accepted: accepted.cloned().collect(),

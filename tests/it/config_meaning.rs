@@ -49,6 +49,7 @@ component    basket: acme/checkout in services/basket/**, runs of deploy-basket.
 component    checkout-client: acme/checkout in client/**, tags ^client-v
 quiet        2026-08-01 to 2026-08-31, a day is worth 0.75: *
 accepted     payments: lead_time from 2026-05-01: audit gate introduced, https://wiki.acme.example/audit-gate
+raised       payments: deployments_per_day regressed from 4.2
 guardrail    change-fail: change_fail_ratio max 0.15 over 30d, n 10 or more: *
 guardrail    change-fail: change_fail_ratio max 0.1 over 30d, n 10 or more: payments
 guardrail    lead-time: lead_time max 7d over 90d, n 6 or more: *

@@ -1,4 +1,4 @@
-//! What `[regressions]`, `[[quiet_periods]]` and `[[accepted]]` mean.
+//! What `[regressions]`, `[[quiet_periods]]`, `[[accepted]]` and `[[raised]]` mean.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests say what they need this way")]
 
@@ -158,4 +158,26 @@ fn teams_that_github_names_cannot_be_unknown() {
     let base = BASE.replace("[[teams]]", "teams_from = \"github_teams\"\n[[teams]]");
     assert!(Config::parse_at(&format!("{base}{accepted}"), "f", &environment, now).is_ok());
     assert!(Config::parse_at(&format!("{BASE}{accepted}"), "f", &environment, now).is_err());
+}
+
+#[test]
+fn a_raised_threshold_is_of_one_measure_of_one_team() {
+    let one = "[[raised]]\nteam = \"Ship It!\"\nmeasure = \"lead_time\"\nthreshold = 4.2\n";
+    let other = "[[raised]]\nteam = \"ship-it\"\nmeasure = \"rework_ratio\"\nthreshold = 5\n";
+    let raised = read(&format!("{one}{other}")).raised;
+    let [first, second] = raised.as_slice() else { panic!("{raised:?}") };
+    assert_eq!((first.team.as_str(), first.measure), ("ship-it", Measure::LeadTime));
+    assert_eq!((second.team.as_str(), second.measure), ("ship-it", Measure::ReworkRatio));
+    assert!((first.threshold - 4.2).abs() < 1e-9 && (second.threshold - 5.0).abs() < 1e-9);
+    for (text, said) in [
+        (format!("{one}{one}"), "raised[1].team: the same as raised[0] at line 10: lead_time"),
+        (one.replace("4.2", "0"), "raised[0].threshold: not above 0 and at most 100"),
+        (one.replace("4.2", "100.5"), "raised[0].threshold: not above 0 and at most 100"),
+        (one.replace("4.2", "\"4.2\""), "raised[0].threshold: expected a number such as 4.2, found a string"),
+        (one.replace("lead_time", "lead_tim"), "did you mean \"lead_time\"?"),
+        (one.replace("Ship It!", "Sink It!"), "raised[0].team: unknown team \"Sink It!\""),
+    ] {
+        let errors = parse(&text, "2026-11-22T12:00:00Z").unwrap_err().to_string();
+        assert!(errors.contains(said), "{said} is not in\n{errors}");
+    }
 }

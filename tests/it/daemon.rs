@@ -155,6 +155,23 @@ async fn the_example_runs_moves_and_ends_when_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn a_backtest_reads_the_store_of_a_running_daemon() {
+    let stage = Stage::new().await;
+    let daemon = stage.run("run");
+    stage.read().await;
+    let asked = ["backtest", "--config", &stage.config(), "--permutations", "2", "--format", "json"];
+    let mut backtest = Process::sextant(&asked, stage.directory.path(), "backtest");
+    let status = backtest.ended().await;
+    let output = backtest.output();
+    assert!(status.success(), "{output}");
+    // A team for each of the six of the example, a line of progress for each, and none for what nobody owns.
+    assert_eq!(output.matches("\"measure\": \"lead_time\"").count(), 6, "{output}");
+    assert!(output.contains("\"name\": \"payments\"") && output.contains("6 of 6: "), "{output}");
+    assert!(!output.contains("unowned"), "{output}");
+    assert_eq!(get(&format!("{}/-/ready", stage.url)).await.unwrap().0, 200, "{}", daemon.output());
+}
+
+#[tokio::test]
 async fn a_bad_reload_keeps_what_runs_and_a_good_one_changes_it() {
     let stage = Stage::new().await;
     let mut daemon = stage.run("run");
@@ -301,7 +318,7 @@ async fn exit_codes_say_who_has_to_mend_it() {
     let store = write("store.toml", "/data/sextant.db", "");
     let nobody = format!("http://127.0.0.1:{}", free_port());
     let github = &stage.servers.github.url;
-    let rows: [(&[&str], i32, &str); 15] = [
+    let rows: [(&[&str], i32, &str); 16] = [
         (&["--help"], 0, "Usage: sextant"),
         (&["--version"], 0, "sextant 0."),
         (&["check", "--config", &good], 0, "6"),
@@ -315,6 +332,7 @@ async fn exit_codes_say_who_has_to_mend_it() {
         (&["run"], 64, "--config"),
         (&["run", "--config", &good, "--log-level", "sextant=loud"], 64, "log level"),
         (&["demo", "--listen", taken_at], 1, "cannot listen on"),
+        (&["backtest", "--config", &good], 1, "nothing is collected yet"),
         (&["health", "--url", &nobody], 1, "no answer"),
         (&["health", "--url", github], 1, "not ready"),
     ];

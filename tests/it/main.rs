@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says so by panicking; the lints know that only of test functions"
 )]
 
+mod backtest;
 mod check_online;
 mod config_errors;
 mod config_example;
@@ -56,7 +57,9 @@ mod process;
 mod push;
 mod real_history;
 mod real_prometheus;
+mod regression_backtest;
 mod regression_detector;
+mod regression_digest;
 mod regression_facts;
 mod regression_statistics;
 mod regression_tracker;

@@ -14,16 +14,16 @@ use crate::model::time::Timestamp;
 
 /// One team, as its folder has it.
 #[derive(Debug)]
-pub(super) struct TeamFacts {
-    pub(super) name: String,
-    pub(super) series: TeamSeries,
-    pub(super) calendar: Calendar,
+pub(in crate::cli) struct TeamFacts {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) series: TeamSeries,
+    pub(in crate::cli) calendar: Calendar,
     /// From its first fact until the day after its last one; none without facts.
-    pub(super) days: Option<Range<Day>>,
+    pub(in crate::cli) days: Option<Range<Day>>,
 }
 
 /// All teams, by name; or everything that is wrong with them.
-pub(super) fn read(folder: &Path) -> Result<Vec<TeamFacts>, String> {
+pub(in crate::cli) fn read(folder: &Path) -> Result<Vec<TeamFacts>, String> {
     let mut mistakes = Mistakes::default();
     let folders = folders(folder)?;
     let teams = folders.into_iter().map(|(name, path)| team(name, &path, &mut mistakes)).collect();

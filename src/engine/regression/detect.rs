@@ -1,7 +1,7 @@
 //! One look a day at each measure of a team: from its series to states with their evidence. A pure function of facts
 //! and days: the same series give the same looks, in whatever pieces they are asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::engine::exposure::{Calendar, SharedShift};
@@ -11,6 +11,7 @@ use crate::engine::regression::machine::{Alarms, Machine, Score, Signs, State};
 use crate::engine::regression::series::{TeamSeries, Timeline};
 use crate::engine::regression::standing::Newest;
 use crate::engine::regression::suspect::{Doubt, Witness};
+use crate::engine::regression::threshold::Thresholds;
 use crate::model::day::Day;
 use crate::model::measure::{Measure, Sensitivity};
 use crate::model::time::Span;
@@ -19,7 +20,7 @@ use crate::model::time::Span;
 const FRIDAY: i64 = 4;
 
 /// How the detector looks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// How many false alarms are worth an early one.
     pub sensitivity: Sensitivity,
@@ -27,6 +28,18 @@ pub struct Settings {
     pub attribution_window: Span,
     /// New normals that owners declared.
     pub accepted: Vec<Acceptance>,
+    /// Of measures that alarm too often on the team's own history, shuffled: from which score on they do, if that is
+    /// more than the usual one.
+    pub raised: BTreeMap<Measure, f64>,
+}
+
+impl Settings {
+    /// What a measure's score is held against. Thresholds can be raised, never lowered.
+    pub fn thresholds(&self, measure: Measure) -> Thresholds {
+        let usual = measure.thresholds(self.sensitivity);
+        let raised = self.raised.get(&measure).copied().unwrap_or(usual.regressed);
+        Thresholds { regressed: usual.regressed.max(raised), ..usual }
+    }
 }
 
 impl Default for Settings {
@@ -35,6 +48,7 @@ impl Default for Settings {
             sensitivity: Sensitivity::Quiet,
             attribution_window: Span::from_hours(24),
             accepted: Vec::new(),
+            raised: BTreeMap::new(),
         }
     }
 }
@@ -245,7 +259,7 @@ impl<'c> Course<'c> {
         let assessment = carried.unwrap_or_else(|| {
             assess(self.timeline, self.measure, self.around, day, (frozen.unwrap_or(day), since))
         });
-        let signs = Signs::of(assessment.score, self.measure.thresholds(settings.sensitivity));
+        let signs = Signs::of(assessment.score, settings.thresholds(self.measure));
         let signs = if assessment.doubt.is_some() { signs.doubted() } else { signs };
         self.machine.look(day, signs, self.alarms(day));
         let look = Look {
@@ -350,7 +364,7 @@ fn assess(
         better: better.map_or(0.0, |(z, _)| z.max(0.0)),
     });
     let evidence = worse.or(better).or(raw).map(|(_, found)| found.clone());
-    let signs = Signs::of(score, measure.thresholds(around.settings.sensitivity));
+    let signs = Signs::of(score, around.settings.thresholds(measure));
     // A doubt matters only where there is something to doubt.
     let alarming = evidence.as_ref().zip(around.witness).filter(|_| signs.alarming());
     let doubt = alarming.and_then(|(evidence, witness)| witness.doubt(measure, timeline, evidence));

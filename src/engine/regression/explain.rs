@@ -89,7 +89,7 @@ pub fn explain(
     // Of equal weeks the later one comes first: it is the one that people remember.
     pulls.sort_by(|a, b| b.pull.total_cmp(&a.pull).then(b.days.start.cmp(&a.days.start)));
     pulls.truncate(WEEKS_NAMED);
-    let thresholds = measure.thresholds(settings.sensitivity);
+    let thresholds = settings.thresholds(measure);
     let effect = measure.minimum_effect();
     let value = if measure.less_is_worse() { comparison.usual / effect } else { comparison.usual * effect };
     Some(Explanation {

@@ -85,7 +85,7 @@ pub fn looks_of(teams: &[Member<'_>], shared: SharedWeeks, days: &Range<Day>) ->
     let mut alike = Alike::default();
     for (team, looks) in teams.iter().zip(&alone) {
         for look in looks {
-            let thresholds = look.measure.thresholds(team.settings.sensitivity);
+            let thresholds = team.settings.thresholds(look.measure);
             alike.count(look.measure, look.day, Signs::of(look.score, thresholds));
         }
     }

@@ -50,7 +50,7 @@ pub fn shared_calendar(settings: &MetricSettings, teams: &BTreeSet<TeamSlug>) ->
 }
 
 fn days(settings: &MetricSettings, is_meant: impl Fn(&regressions::QuietPeriod) -> bool) -> Calendar {
-    let RegressionSettings { sensitivity: _, holidays: _, closed, quiet, accepted: _ } =
+    let RegressionSettings { sensitivity: _, holidays: _, closed, quiet, accepted: _, raised: _ } =
         &settings.regressions;
     let quiet = quiet.iter().filter(|period| is_meant(period));
     let quiet =
@@ -60,8 +60,9 @@ fn days(settings: &MetricSettings, is_meant: impl Fn(&regressions::QuietPeriod) 
 
 /// How a team is looked at, and what its owners declared.
 pub fn detector(settings: &MetricSettings, team: &TeamSlug) -> Settings {
-    let RegressionSettings { sensitivity, holidays: _, closed: _, quiet: _, accepted } =
+    let RegressionSettings { sensitivity, holidays: _, closed: _, quiet: _, accepted, raised } =
         &settings.regressions;
+    let raised = raised.iter().filter(|raised| raised.team == *team);
     let own = accepted.iter().filter(|accepted| accepted.team == *team);
     Settings {
         sensitivity: *sensitivity,
@@ -73,6 +74,7 @@ pub fn detector(settings: &MetricSettings, team: &TeamSlug) -> Settings {
                 reason: reason.clone(),
             })
             .collect(),
+        raised: raised.map(|raised| (raised.measure, raised.threshold)).collect(),
     }
 }
 

@@ -9,12 +9,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use toml::de::DeTable;
 
 use crate::model::secret::Credential;
 use crate::model::settings::{IncidentFilter, MetricSettings, OwnershipRules, TeamsFrom};
+use crate::model::signal::SignalRule;
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
+use crate::source::promql::config::Config as PromqlConfig;
 use reader::{Once, Problems, Table};
 
 mod components;
@@ -27,6 +30,7 @@ mod rules;
 mod secret;
 mod server;
 mod sign_in;
+mod signals;
 mod source;
 mod summary;
 mod teams;
@@ -42,19 +46,8 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Sections whose behaviour comes later.
-const LATER_SECTIONS: [&str; 11] = [
-    "regressions",
-    "quiet_periods",
-    "accepted",
-    "history",
-    "prometheus",
-    "guardrails",
-    "north_star",
-    "signals",
-    "jira",
-    "incident_io",
-    "http_json",
-];
+const LATER_SECTIONS: [&str; 8] =
+    ["regressions", "quiet_periods", "accepted", "history", "guardrails", "jira", "incident_io", "http_json"];
 
 /// What the daemon is told, complete and consistent. Meaning and defaults: `config/sextant.example.toml`.
 #[derive(Debug, Clone)]
@@ -75,6 +68,10 @@ pub struct Config {
     pub github: Vec<GithubConfig>,
     /// The PagerDuty sources, in order.
     pub pagerduty: Vec<PagerdutyConfig>,
+    /// Where north stars and signals with a query are read.
+    pub prometheus: Option<PromqlConfig>,
+    /// North stars, then signals, each in order.
+    pub signals: Vec<SignalRule>,
 }
 
 /// Where facts are kept.
@@ -184,6 +181,14 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
     let github_teams_are_read = github.iter().any(|source| source.as_ref().is_none_or(reads_teams));
     let teams = teams::teams(&mut document, github_teams_are_read);
     let components = components::components(&mut document, teams.as_deref());
+    let ways = signals::Ways {
+        prometheus: document.has("prometheus"),
+        push: has_push,
+        teams: teams.as_deref(),
+        timezone: organization.as_ref().map_or(Tz::UTC, |(_, timezone)| *timezone),
+    };
+    let prometheus = signals::prometheus(&mut document, &mut names, variables);
+    let signals = signals::signals(&mut document, ways);
     document.finish();
 
     let (organization, timezone) = organization?;
@@ -214,6 +219,8 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
         server: server?,
         github: github_configs,
         pagerduty: pagerduty_configs,
+        prometheus,
+        signals: signals?,
     })
 }
 

@@ -16,14 +16,17 @@ use crate::catalogue::{self, Closing, Family, Id, Metric, Sample, Tier};
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::CounterKey;
 use crate::model::component::Subjects;
+use crate::model::signal::Signals;
 
 mod counters;
 mod derived;
 mod levels;
+mod signals;
 mod sources;
 mod write;
 
 use self::counters::Persisted;
+pub use self::signals::signal_families;
 pub use self::sources::{RateLimit, SourceState, source_states};
 use self::write::Writer;
 
@@ -68,6 +71,8 @@ pub struct Published {
     pub sources: Vec<SourceState>,
     /// By which rule the incidents of each source got their owner.
     pub subjects: Arc<Subjects>,
+    /// North stars and signals.
+    pub signals: Signals,
     /// `/metrics`.
     pub rendered: Rendered,
 }
@@ -82,7 +87,14 @@ impl Published {
         limits: Limits,
     ) -> io::Result<Self> {
         let rendered = render(&snapshot, counters, own, limits)?;
-        Ok(Self { organization, snapshot, sources: source_states(own), subjects: Arc::default(), rendered })
+        Ok(Self {
+            organization,
+            snapshot,
+            sources: source_states(own),
+            subjects: Arc::default(),
+            signals: Signals::new(),
+            rendered,
+        })
     }
 
     /// With by which rule incidents got their owner.
@@ -90,9 +102,16 @@ impl Published {
     pub fn with_subjects(self, subjects: Arc<Subjects>) -> Self {
         Self { subjects, ..self }
     }
+
+    /// With north stars and signals.
+    #[must_use]
+    pub fn with_signals(self, signals: Signals) -> Self {
+        Self { signals, ..self }
+    }
 }
 
-/// Renders `/metrics`. Counters exist where the gauges do, at 0 from the start, so that `increase()` sees the first
+/// Renders `/metrics`; `own` are the families that the snapshot has nothing to do with: those of the daemon itself and
+/// of [`signal_families`]. Counters exist where the gauges do, at 0 from the start, so that `increase()` sees the first
 /// event; those of teams and components that left the configuration are left out.
 ///
 /// Fails only if the compressor does, which writes to memory.
@@ -109,7 +128,7 @@ pub fn render(
         let samples = match metric.id {
             Id::Level(gauge, level) => levels::samples(metric, gauge, level, snapshot),
             Id::Derived(id) => derived::samples(metric, id, snapshot, &persisted),
-            Id::Own(_) => {
+            Id::Signal(_) | Id::Own(_) => {
                 let family = own.iter().find(|family| family.metric == metric);
                 family.map(|family| family.samples.clone()).unwrap_or_default()
             }

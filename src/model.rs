@@ -12,5 +12,6 @@ pub mod measure;
 pub mod name;
 pub mod secret;
 pub mod settings;
+pub mod signal;
 pub mod text;
 pub mod time;

@@ -34,6 +34,8 @@ mod negotiate;
 mod page;
 mod problem;
 mod reload;
+mod signal_view;
+mod signals;
 mod signature;
 mod sources;
 mod webhook;
@@ -42,7 +44,7 @@ mod words;
 use self::body::Bodies;
 pub use self::connection::ConnectionLimits;
 use self::deliveries::Deliveries;
-pub use self::inbound::{Inbound, PushedDeployment, Refused, Told};
+pub use self::inbound::{Inbound, PushedDeployment, PushedValue, Refused, SignalsIn, Told, ToldSignal};
 use self::negotiate::{Encoding, Format};
 use self::problem::Problem;
 
@@ -117,6 +119,7 @@ fn router(state: ServerState) -> Router {
         .route("/-/reload", post(reload::reload))
         .route("/webhooks/github", post(webhook::github))
         .route("/api/v1/deployments/{source}/{id}", put(deployments::put).delete(deployments::delete))
+        .route("/api/v1/signals/{name}", put(signals::put))
         .fallback(async || Problem::NotFound.into_response())
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed.into_response())
         .layer(map_response(secured))

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::exposition::{Limits, Published};
+use crate::exposition::{Limits, Published, signal_families};
+use crate::model::signal::Signals;
 use crate::recompute::Computed;
 use crate::telemetry::Telemetry;
 
@@ -20,12 +21,14 @@ pub(super) struct Rendering {
     pub(super) sources: Vec<(String, &'static str)>,
 }
 
-/// Renders every snapshot, and the newest again when how to render changes, until it is cancelled. Rendering 50,000 series and compressing them takes tens of
-/// milliseconds, so it never runs on the runtime's own threads.
+/// Renders every snapshot, and the newest again when a signal or how to render changes, until it is cancelled.
+/// Rendering 50,000 series and compressing them takes tens of milliseconds, so it never runs on the runtime's own
+/// threads; what changes meanwhile is rendered together.
 pub(super) async fn run(
     telemetry: Telemetry,
     mut computed: watch::Receiver<Option<Arc<Computed>>>,
     mut rendering: watch::Receiver<Rendering>,
+    mut signals: watch::Receiver<Signals>,
     published: watch::Sender<Option<Arc<Published>>>,
     shutdown: CancellationToken,
 ) {
@@ -35,12 +38,15 @@ pub(super) async fn run(
             () = shutdown.cancelled() => return,
             changed = computed.changed() => if changed.is_err() { return },
             changed = rendering.changed() => if changed.is_err() { return },
+            changed = signals.changed() => if changed.is_err() { return },
         }
         let Some(newest) = computed.borrow_and_update().clone() else {
             continue;
         };
         let (telemetry, rendering) = (telemetry.clone(), rendering.borrow_and_update().clone());
-        let rendered = tokio::task::spawn_blocking(move || render(&telemetry, &rendering, &newest)).await;
+        let signals = signals.borrow_and_update().clone();
+        let rendered =
+            tokio::task::spawn_blocking(move || render(&telemetry, &rendering, &newest, signals)).await;
         match rendered {
             Ok(Ok(fresh)) => {
                 if fresh.rendered.dropped > 0 {
@@ -61,6 +67,7 @@ fn render(
     telemetry: &Telemetry,
     rendering: &Rendering,
     computed: &Computed,
+    signals: Signals,
 ) -> Result<Published, std::io::Error> {
     let Computed { snapshot, linked: _, counters, facts, newest_fact, subjects, took } = computed;
     telemetry.snapshot(took.as_secs_f64());
@@ -72,7 +79,8 @@ fn render(
         }
     }
     let organization = rendering.organization.clone();
-    let own = telemetry.gather();
+    let mut own = telemetry.gather();
+    own.extend(signal_families(&signals));
     let published = Published::new(organization, Arc::clone(snapshot), counters, &own, rendering.limits)?;
-    Ok(published.with_subjects(Arc::clone(subjects)))
+    Ok(published.with_subjects(Arc::clone(subjects)).with_signals(signals))
 }

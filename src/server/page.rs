@@ -1,13 +1,15 @@
-//! The landing page: the five metrics of each team in words, the state of the sources, and where to go on. Teams by
-//! name; nothing is ranked, coloured or compared.
+//! The landing page: the north star, then the five metrics and the signals of each team in words, the state of the
+//! sources, and where to go on. Teams by name; nothing is ranked, coloured or compared.
 
 use askama::Template;
 
 use crate::engine::snapshot::{Completeness, LevelValues, WindowValues};
 use crate::exposition::{Published, SourceState};
 use crate::model::settings::Window;
+use crate::model::signal::Standing;
 use crate::model::time::Timestamp;
 
+use super::signal_view::{SignalView, view};
 use super::words;
 
 /// Windows side by side: more do not fit a phone.
@@ -23,6 +25,10 @@ struct Landing<'a> {
     organization: &'a str,
     /// The instant of the snapshot; none before the first.
     at: Option<Timestamp>,
+    /// What the organisation wants most, on top of everything.
+    north_stars: Vec<SignalView<'a>>,
+    /// Its further signals.
+    signals: Vec<SignalView<'a>>,
     teams: Vec<Team<'a>>,
     teams_left_out: usize,
     sources: &'a [SourceState],
@@ -34,6 +40,7 @@ struct Team<'a> {
     name: &'a str,
     windows: Vec<Heading<'a>>,
     measures: Vec<Measure>,
+    signals: Vec<SignalView<'a>>,
 }
 
 struct Heading<'a> {
@@ -77,6 +84,8 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
             version,
             organization: "",
             at: None,
+            north_stars: Vec::new(),
+            signals: Vec::new(),
             teams: Vec::new(),
             teams_left_out: 0,
             sources: &[],
@@ -87,11 +96,22 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
     };
     let snapshot = &published.snapshot;
     let teams = snapshot.teams.iter().take(TEAMS_SHOWN_MAX);
+    let signals = |of: &Standing| -> Vec<SignalView<'_>> {
+        let own = published.signals.iter().filter(|state| state.rule.standing == *of);
+        own.map(|state| view(state, snapshot.at)).collect()
+    };
     let page = Landing {
         version,
         organization: &published.organization,
         at: Some(snapshot.at),
-        teams: teams.map(|(slug, values)| team(slug.as_str(), &snapshot.windows, &values.values)).collect(),
+        north_stars: signals(&Standing::NorthStar),
+        signals: signals(&Standing::Organization),
+        teams: teams
+            .map(|(slug, values)| {
+                let own = signals(&Standing::Team(slug.clone()));
+                team(slug.as_str(), &snapshot.windows, &values.values, own)
+            })
+            .collect(),
         teams_left_out: snapshot.teams.len().saturating_sub(TEAMS_SHOWN_MAX),
         sources: &published.sources,
         series: published.rendered.series,
@@ -100,7 +120,12 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
     page.render()
 }
 
-fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<'a> {
+fn team<'a>(
+    name: &'a str,
+    windows: &'a [Window],
+    values: &LevelValues,
+    signals: Vec<SignalView<'a>>,
+) -> Team<'a> {
     // A team of which nothing is known has no values at all.
     let unknown = WindowValues::default();
     let known = values.windows.iter().chain(std::iter::repeat(&unknown));
@@ -111,6 +136,7 @@ fn team<'a>(name: &'a str, windows: &'a [Window], values: &LevelValues) -> Team<
     };
     Team {
         name,
+        signals,
         windows: shown
             .iter()
             .map(|(window, values)| Heading {

@@ -47,6 +47,11 @@ team         payments: repositories acme/pay-*; GitHub teams payments; PagerDuty
 component    checkout: acme/checkout in services/checkout/** and lib/**, team payments, environments ^prod-checkout$, PagerDuty services PDEF456
 component    basket: acme/checkout in services/basket/**, runs of deploy-basket.yml on main by push
 component    checkout-client: acme/checkout in client/**, tags ^client-v
+prometheus   http://127.0.0.1:9090, every 1m
+  signs in     with a token from env PROMETHEUS_TOKEN
+  trusts       the system's authorities, and 1 of ca_file
+north star   checkout-conversion: from 0.031 to 0.04 by 2027-03-31, read by acme_checkout_conversion_ratio
+signal       refund-requests of payments: from 14 to 8 by 2027-03-31, read by 1000 * sum(rate(acme_refunds_total[7d])) / sum(rate(acme_payments_total[7d]))
 ";
 
 const SMALLEST: &str = "[organization]\nname = \"acme\"\n\

@@ -42,7 +42,9 @@ pub(super) struct Line {
     pub(super) end: (f64, f64),
     /// How high the target is.
     pub(super) target: f64,
-    /// The same in words.
+    /// How long it is: `90 days`.
+    pub(super) length: String,
+    /// The same in words, for those who do not see it.
     pub(super) words: String,
 }
 
@@ -158,7 +160,7 @@ fn line(state: &SignalState, now: Timestamp) -> Option<Line> {
     let words = format!(
         "{} over {}: from {} to {}, between {} and {}; the dashed line is the target, {}",
         state.rule.title(),
-        words::span(last.at().since(first.at())),
+        long(last.at().since(first.at())),
         write(first.value()),
         write(last.value()),
         write(low),
@@ -169,8 +171,17 @@ fn line(state: &SignalState, now: Timestamp) -> Option<Line> {
         points: thinned.iter().map(place).collect::<Vec<_>>().join(" "),
         end: (x(last.at()), y(last.value())),
         target: y(target),
+        length: long(last.at().since(first.at())),
         words,
     })
+}
+
+/// A length of time, in whole days from two of them on.
+fn long(span: Span) -> String {
+    match span.millis().saturating_add(Span::from_hours(12).millis()) / Span::from_days(1).millis() {
+        days if days >= 2 => format!("{days} days"),
+        _ => words::span(span),
+    }
 }
 
 fn length_seconds(millis: i64) -> f64 {
@@ -275,7 +286,7 @@ mod tests {
         assert!((line.target - 5.0).abs() < 1e-9 && (line.end.0 - 595.0).abs() < 1e-9);
         assert_eq!(
             line.words,
-            "conversion over 80 d 0 h: from 3.1 % to 4 %, between 3 % and 4 %; the dashed line is the target, 4 %"
+            "conversion over 80 days: from 3.1 % to 4 %, between 3 % and 4 %; the dashed line is the target, 4 %"
         );
     }
 

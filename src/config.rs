@@ -9,23 +9,31 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use toml::de::DeTable;
 
+use crate::clock::{Clock as _, SystemClock};
+use crate::model::day::Day;
 use crate::model::secret::Credential;
 use crate::model::settings::{IncidentFilter, MetricSettings, OwnershipRules, TeamsFrom};
 use crate::model::signal::SignalRule;
+use crate::model::time::Timestamp;
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
 use crate::source::promql::config::Config as PromqlConfig;
 use reader::{Once, Problems, Table};
+use roster::Roster;
 
 mod components;
 mod error;
 mod general;
 mod github;
+mod guardrails;
+mod holidays;
+mod ics;
 mod pagerduty;
 mod reader;
+mod regressions;
+mod roster;
 mod rules;
 mod secret;
 mod server;
@@ -46,8 +54,7 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Sections whose behaviour comes later.
-const LATER_SECTIONS: [&str; 8] =
-    ["regressions", "quiet_periods", "accepted", "history", "guardrails", "jira", "incident_io", "http_json"];
+const LATER_SECTIONS: [&str; 4] = ["history", "jira", "incident_io", "http_json"];
 
 /// What the daemon is told, complete and consistent. Meaning and defaults: `config/sextant.example.toml`.
 #[derive(Debug, Clone)]
@@ -120,11 +127,21 @@ impl Config {
 
     /// Reads a configuration out of `text`; `file` is what errors call it. Secret files that it names are read.
     pub fn parse(text: &str, file: &str, variables: &Variables<'_>) -> Result<Self, ConfigErrors> {
+        Self::parse_at(text, file, variables, SystemClock.now().into())
+    }
+
+    /// The same at another instant: some days must not be in the future.
+    pub fn parse_at(
+        text: &str,
+        file: &str,
+        variables: &Variables<'_>,
+        now: Timestamp,
+    ) -> Result<Self, ConfigErrors> {
         let problems = Problems::new(text);
         let (document, errors) = DeTable::parse_recoverable(text);
         note_syntax(&problems, text, &errors);
         let config = if errors.is_empty() {
-            sections(Table::document(document.get_ref(), &problems), variables)
+            sections(Table::document(document.get_ref(), &problems), variables, now)
         } else {
             None
         };
@@ -155,7 +172,7 @@ fn note_syntax(problems: &Problems<'_>, text: &str, errors: &[toml::de::Error]) 
     }
 }
 
-fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config> {
+fn sections(mut document: Table<'_>, variables: &Variables<'_>, now: Timestamp) -> Option<Config> {
     let organization = general::organization(&mut document);
     let store = general::store(&mut document);
     let server::Read { server, has_push } = server::server(&mut document, variables);
@@ -181,18 +198,19 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>) -> Option<Config
     let github_teams_are_read = github.iter().any(|source| source.as_ref().is_none_or(reads_teams));
     let teams = teams::teams(&mut document, github_teams_are_read);
     let components = components::components(&mut document, teams.as_deref());
-    let ways = signals::Ways {
-        prometheus: document.has("prometheus"),
-        push: has_push,
-        teams: teams.as_deref(),
-        timezone: organization.as_ref().map_or(Tz::UTC, |(_, timezone)| *timezone),
-    };
+    let zone = organization.as_ref().map(|(_, timezone)| *timezone).unwrap_or_default();
+    let roster = Roster { teams: teams.as_deref(), others_are_read: github_teams_are_read };
+    let regressions = regressions::regressions(&mut document, roster, Day::of(now, zone));
+    let guardrails = guardrails::guardrails(&mut document, roster, &metrics.settings.windows);
     let prometheus = signals::prometheus(&mut document, &mut names, variables);
+    let ways = signals::Ways { prometheus: document.has("prometheus"), push: has_push, roster, zone };
     let signals = signals::signals(&mut document, ways);
     document.finish();
 
     let (organization, timezone) = organization?;
     metrics.settings.timezone = timezone;
+    metrics.settings.regressions = regressions?;
+    metrics.settings.guardrails = guardrails?;
     let mut ownership =
         OwnershipRules { teams: teams?, components: components?, ..OwnershipRules::default() };
     let mut github_configs = Vec::new();

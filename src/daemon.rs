@@ -23,6 +23,7 @@ use crate::telemetry::Telemetry;
 mod asked;
 mod demo;
 mod generation;
+mod look;
 mod push;
 mod push_signals;
 mod render;
@@ -31,6 +32,7 @@ mod serving;
 use self::asked::{Asked, Signals};
 pub use self::demo::run as demo;
 use self::generation::{Generation, Shown, WayIn};
+pub use self::look::look;
 use self::render::Rendering;
 use self::serving::Serving;
 

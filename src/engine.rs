@@ -34,6 +34,7 @@ pub mod countable;
 pub mod dispersion;
 pub mod exposure;
 pub mod failure;
+pub mod guardrail;
 pub mod history;
 pub mod interval;
 pub mod kind;

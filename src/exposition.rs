@@ -20,6 +20,7 @@ use crate::model::signal::Signals;
 
 mod counters;
 mod derived;
+mod guardrails;
 mod levels;
 mod signals;
 mod sources;

@@ -102,6 +102,18 @@ impl<F: FactStore> Recompute<F> {
         Ok(recompute)
     }
 
+    /// All numbers now, of a store that is only read: nothing is counted.
+    pub async fn look(
+        store: F,
+        clock: SharedClock,
+        settings: MetricSettings,
+        rules: OwnershipRules,
+    ) -> Result<Computed, StoreError> {
+        let mut recompute = Self::load(store, clock, settings, rules).await?;
+        recompute.counters = PersistentCounters::default();
+        recompute.compute(&Changes::default()).await
+    }
+
     /// Publishes now, and whenever something changed or time passed, until it is cancelled.
     pub async fn run(
         mut self,
@@ -155,6 +167,7 @@ impl<F: FactStore> Recompute<F> {
         for (team, info) in &self.ownership.teams {
             snapshot.teams.entry(team.clone()).or_default().info.clone_from(info);
         }
+        snapshot.guardrails = engine::guardrail::standings(&snapshot, &self.settings.guardrails);
         Ok(Computed {
             snapshot: Arc::new(snapshot),
             linked: Arc::new(linked),

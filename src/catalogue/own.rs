@@ -51,6 +51,13 @@ metrics! {
     SnapshotTimestamp = Gauge "sextant_snapshot_timestamp_seconds", Seconds, [], Always;
     /// What is said of a team: always 1, joined by team.
     TeamInfo = Gauge "dora_team_info", One, ["team"], Team;
+    /// How the team stands to a guardrail: 1 for the state it is in, 0 for the others. Inside and outside if all that
+    /// the number could be (its 95 % interval) is within the limit or past it, near if the limit lies between, unknown
+    /// if there is too little to say; recomputed once per snapshot; definitions.md 7.
+    Guardrail = Gauge "dora_team_guardrail", One, ["team", "guardrail", "state"], Team;
+    /// The limit of a guardrail that holds for the team, in the unit of its measure: seconds, a share, or per day;
+    /// definitions.md 7.
+    GuardrailLimit = Gauge "dora_team_guardrail_limit", One, ["team", "guardrail"], Team;
     /// Incidents first seen after the first contact with their source, by severity; survives restarts and is never
     /// corrected, unlike the gauges by event time; definitions.md 4.1.
     IncidentsTotal = Counter "dora_incidents_total", One, ["team", "severity"], Team;

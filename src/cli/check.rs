@@ -1,5 +1,5 @@
-//! `sextant check`: what the configuration says, or everything that is wrong with it; `--online`: whether its sources
-//! can be read, and what is found in them.
+//! `sextant check`: what the configuration says, or everything that is wrong with it, and what its limits say today of
+//! what is collected already; `--online`: whether its sources can be read, and what is found in them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +9,10 @@ use futures_util::future::join_all;
 use super::{Failure, runtime, say};
 use crate::config::Config;
 use crate::daemon;
+use crate::model::time::Timestamp;
 use crate::source::{github, pagerduty, report::Report};
+
+mod today;
 
 /// Services without an owner that are named.
 const UNOWNED_SHOWN: usize = 20;
@@ -19,6 +22,15 @@ pub(super) fn run(path: &Path, online: bool) -> Result<(), Failure> {
     let config = Config::load(path).map_err(|errors| Failure::Usage(errors.to_string()))?;
     say(&format!("{}: ok", path.display()));
     say(crate::config::summary(&config).trim_end());
+    let clock = daemon::system_clock();
+    // A store that cannot be read is no mistake of the configuration: a newer sextant, too, is checked before it runs.
+    let looked = runtime()?.block_on(daemon::look(&config, &clock));
+    let looked = looked.unwrap_or_else(|error| {
+        say(&format!("store        not read: {error:#}"));
+        None
+    });
+    let snapshot = looked.as_ref().map(|computed| &*computed.snapshot);
+    say(&today::today(&config, snapshot, Timestamp::from(clock.now())));
     if online {
         return try_sources(&config);
     }

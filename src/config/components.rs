@@ -171,8 +171,7 @@ fn one_at_most(ways: [&Option<Value<'_>>; 3]) -> usize {
     1 + others.count()
 }
 
-/// One of the teams, by its name as people write it.
-pub(super) fn owner(value: &Value<'_>, teams: Option<&[TeamRule]>) -> Option<TeamSlug> {
+fn owner(value: &Value<'_>, teams: Option<&[TeamRule]>) -> Option<TeamSlug> {
     let name = value.name()?;
     let slug = TeamSlug::new(slug(name));
     let teams = teams?;

@@ -230,6 +230,19 @@ impl<'a> Value<'a> {
         self.tree.as_str()
     }
 
+    /// A date as it was written, with or without quotes; `None`, unsaid, if it is neither.
+    pub(super) fn as_date_text(&self) -> Option<String> {
+        match self.tree {
+            DeValue::Datetime(date) => Some(date.to_string()),
+            DeValue::String(text) => Some(text.to_string()),
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => None,
+        }
+    }
+
     /// `true` or `false`.
     pub(super) fn boolean(&self) -> Option<bool> {
         let boolean = self.tree.as_bool();
@@ -298,6 +311,16 @@ impl<'a> Value<'a> {
     /// Says that it is of another type.
     pub(super) fn refuse_type(&self, expected: &str) {
         self.refuse(format!("expected {expected}, found {}", self.kind()));
+    }
+
+    /// The line on which it stands.
+    pub(super) fn line(&self) -> usize {
+        Place::of(self.problems.text, self.offset).line
+    }
+
+    /// The table that it is a key of: `guardrails[0]`.
+    pub(super) fn table_path(&self) -> &str {
+        self.path.rsplit_once('.').map_or("", |(table, _)| table)
     }
 
     fn note(&self, message: String, help: Option<String>) {

@@ -2,20 +2,16 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::Variables;
-use super::components::owner;
 use super::reader::{Once, Table, Value, quoted};
+use super::roster::Roster;
 use super::secret::{PASSWORD, TOKEN, optional, required};
 use super::source::{ca_pem, plain_name, poll_interval};
 use super::value::{base, every};
-use crate::model::day::Day;
 use crate::model::name::SignalName;
-use crate::model::settings::TeamRule;
 use crate::model::signal::{Format, SignalRule, Standing};
-use crate::model::time::Timestamp;
 use crate::source::promql::NAME;
 use crate::source::promql::config::{Config, SignIn};
 
@@ -86,16 +82,16 @@ fn user_name(value: &Value<'_>) -> Option<String> {
 }
 
 /// Where values can come from, and what they may be of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Ways<'a> {
     /// There is a `[prometheus]`, right or wrong.
     pub(super) prometheus: bool,
     /// There is a `[server.push]`, right or wrong.
     pub(super) push: bool,
-    /// The teams; `None`: something is wrong with them.
-    pub(super) teams: Option<&'a [TeamRule]>,
+    /// The teams.
+    pub(super) roster: Roster<'a>,
     /// The organisation's time zone, in which days end.
-    pub(super) timezone: Tz,
+    pub(super) zone: Tz,
 }
 
 /// Reads all of `[[north_star]]` and `[[signals]]`, in this order.
@@ -121,7 +117,7 @@ fn star(table: Table<'_>, names: &mut Once, ways: Ways<'_>) -> Option<SignalRule
 
 fn other(mut table: Table<'_>, names: &mut Once, ways: Ways<'_>) -> Option<SignalRule> {
     let standing = match table.optional("team") {
-        Some(team) => owner(&team, ways.teams).map(Standing::Team),
+        Some(team) => team.name().and_then(|name| ways.roster.slug(&team, name)).map(Standing::Team),
         None => Some(Standing::Organization),
     };
     signal(table, standing, names, ways)
@@ -144,7 +140,7 @@ fn signal(
         (Some(start), Some((value, target))) => way(start, target, &value, rising),
         _ => None,
     };
-    let by = table.required("by", "by = \"2027-03-31\"").and_then(|value| day(&value));
+    let by = table.required("by", "by = \"2027-03-31\"").and_then(|value| value.day());
     let formats = [("number", Format::Number), ("percent", Format::Percent), ("duration", Format::Duration)];
     let format = match table.optional("format") {
         Some(value) => value.choice(&formats, &[]),
@@ -160,7 +156,7 @@ fn signal(
         start,
         target,
         by,
-        deadline: by.plus(1).begin(ways.timezone),
+        deadline: by.plus(1).begin(ways.zone),
         format: format?,
     })
 }
@@ -248,16 +244,4 @@ fn way(
             Some((start, target))
         }
     }
-}
-
-/// A calendar day, written as one.
-fn day(value: &Value<'_>) -> Option<Day> {
-    const CHARS: usize = 10;
-    let text = value.text("a day in quotes, such as \"2027-03-31\"")?;
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == CHARS);
-    let day = date.map(Day::from).filter(|day| *day > Day::of(Timestamp::default(), Tz::UTC));
-    if day.is_none() {
-        value.refuse_with(format!("{} is no day", quoted(text)), "year, month and day: \"2027-03-31\"");
-    }
-    day
 }

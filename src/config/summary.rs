@@ -4,12 +4,16 @@ use std::fmt::{self, Write};
 
 use super::value::duration_text;
 use super::{Config, Push, Server};
+use crate::model::guardrail::{Guardrail, Limit};
+use crate::model::measure::Measure;
 use crate::model::name::ServiceId;
+use crate::model::regressions::{Accepted, QuietPeriod, RegressionSettings};
 use crate::model::secret::Credential;
 use crate::model::settings::{
     ComponentRule, DeployedBy, DeploymentRule, Standing as IncidentStanding, TeamRule, TeamsFrom,
 };
 use crate::model::signal::{SignalRule, Standing};
+use crate::model::time::Span;
 use crate::source::github::config::{App, Config as GithubConfig, SignIn};
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
 use crate::source::promql::config::{Config as PromqlConfig, SignIn as QuerySignIn};
@@ -56,6 +60,17 @@ fn write_summary(out: &mut String, config: &Config) -> fmt::Result {
     }
     for component in &ownership.components {
         write_component(out, component)?;
+    }
+    let RegressionSettings { sensitivity: _, holidays: _, closed: _, quiet, accepted } = &metrics.regressions;
+    for QuietPeriod { from, to, factor, teams } in quiet {
+        writeln!(out, "quiet        {from} to {to}, a day is worth {factor}: {teams}")?;
+    }
+    for Accepted { team, measure, from, reason, link } in accepted {
+        let link = link.as_ref().map_or(String::new(), |link| format!(", {link}"));
+        writeln!(out, "accepted     {team}: {} from {from}: {reason}{link}", measure.label())?;
+    }
+    for guardrail in &metrics.guardrails {
+        write_guardrail(out, guardrail)?;
     }
     if let Some(prometheus) = prometheus {
         write_prometheus(out, prometheus)?;
@@ -199,6 +214,28 @@ fn write_component(out: &mut String, component: &ComponentRule) -> fmt::Result {
         write!(out, ", {}", services(&component.pagerduty_services))?;
     }
     writeln!(out)
+}
+
+fn write_guardrail(out: &mut String, guardrail: &Guardrail) -> fmt::Result {
+    let Guardrail { name, measure, limit, window, min_samples, teams } = guardrail;
+    let side = match limit {
+        Limit::Max(_) => "max",
+        Limit::Min(_) => "min",
+    };
+    let (window, measure, limit) = (&window.label, measure.label(), amount(*measure, limit.value()));
+    writeln!(
+        out,
+        "guardrail    {name}: {measure} {side} {limit} over {window}, n {min_samples} or more: {teams}"
+    )
+}
+
+/// A limit as the configuration has it.
+fn amount(measure: Measure, value: f64) -> String {
+    if measure.is_time() {
+        let seconds = std::time::Duration::try_from_secs_f64(value).unwrap_or_default();
+        return duration_text(Span::from(seconds));
+    }
+    value.to_string()
 }
 
 fn write_prometheus(out: &mut String, prometheus: &PromqlConfig) -> fmt::Result {

@@ -2,10 +2,12 @@
 
 use std::ops::RangeInclusive;
 
+use chrono::{Datelike as _, NaiveDate};
 use regex::Regex;
 use reqwest::Url;
 
 use super::reader::{Once, Table, Value, quoted};
+use crate::model::day::Day;
 use crate::model::name::{RepositoryName, ServiceId};
 use crate::model::settings::{RepositoryPatterns, environment_pattern};
 use crate::model::text::closest;
@@ -16,6 +18,8 @@ const NAME_CHARS_MAX: usize = 100;
 /// Characters of a pattern of repositories: GitHub's owners have at most 39, its repositories 100, and a glob of any
 /// length does not compile.
 const PATTERN_CHARS_MAX: usize = 200;
+/// No source knows anything of other years, and a date of them is a slip of the pen.
+pub(super) const YEARS: RangeInclusive<i32> = 2000..=2099;
 
 impl<'a> Value<'a> {
     /// A name as people write it: not empty, on one line, not too long.
@@ -84,6 +88,29 @@ impl<'a> Value<'a> {
         let (low, high) = (duration_text(*limits.start()), duration_text(*limits.end()));
         self.refuse_with(format!("{} is not between \"{low}\" and \"{high}\"", quoted(text)), why);
         None
+    }
+
+    /// A calendar day: `"2026-08-01"`, also without quotes.
+    pub(super) fn day(&self) -> Option<Day> {
+        let Some(text) = self.as_date_text() else {
+            self.refuse_type("a date such as \"2026-08-01\"");
+            return None;
+        };
+        let date = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();
+        // Of "2026-8-1" as well as of "+2026-08-01" there is a second way to write the same.
+        let Some(date) = date.filter(|date| date.to_string() == text) else {
+            self.refuse_with(
+                format!("{} is no date", quoted(&text)),
+                "year, month and day, such as \"2026-08-01\"",
+            );
+            return None;
+        };
+        if !YEARS.contains(&date.year()) {
+            let (first, last) = (YEARS.start(), YEARS.end());
+            self.refuse(format!("{} is not between the years {first} and {last}", quoted(&text)));
+            return None;
+        }
+        Some(Day::from(date))
     }
 
     /// A regular expression, as it is.

@@ -68,7 +68,9 @@ pub fn proportion(part: u64, whole: u64, dispersion: f64) -> Option<Interval> {
     let (yes, no) = (real(part) / dispersion, real(whole - part) / dispersion);
     let lower = if part == 0 { 0.0 } else { beta(TAIL, yes + JEFFREYS, no + JEFFREYS) };
     let upper = if part == whole { 1.0 } else { beta(1.0 - TAIL, yes + JEFFREYS, no + JEFFREYS) };
-    Interval::finite(lower, upper)
+    // Where next to all or next to none are, the prior may leave what was seen outside of its own interval.
+    let seen = real(part) / real(whole);
+    Interval::finite(lower.min(seen), upper.max(seen))
 }
 
 /// Of a median: two of the sorted values, as far from the middle as a sample of `effective` independent ones asks

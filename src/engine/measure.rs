@@ -143,6 +143,7 @@ pub fn snapshot(
         repositories: completeness::counts(&views),
         views,
         suspects,
+        guardrails: Vec::new(),
     }
 }
 

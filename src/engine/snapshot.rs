@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::engine::guardrail::Standing;
 use crate::engine::interval::Interval;
 use crate::engine::rollout::Choice;
 use crate::model::fact::Exclusion;
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub views: Vec<RepositoryView>,
     /// Facts used with a correction.
     pub suspects: Suspects,
+    /// How each team stands to its guardrails, by team and name.
+    pub guardrails: Vec<Standing>,
 }
 
 /// A team's numbers and what is said of it.

@@ -10,6 +10,7 @@ use crate::model::name::SourceName;
 
 use super::count;
 use super::counters::Persisted;
+use super::guardrails;
 
 /// All samples of `id`.
 pub(super) fn samples<'a>(
@@ -40,6 +41,8 @@ pub(super) fn samples<'a>(
                 })
                 .collect()
         }
+        Derived::Guardrail => guardrails::states(metric, snapshot),
+        Derived::GuardrailLimit => guardrails::limits(metric, snapshot),
         Derived::IncidentsTotal => persisted.incidents(metric, snapshot),
         Derived::DeploymentsTotal => persisted.deployments(metric, snapshot),
         Derived::ChangeLeadTime | Derived::DeploymentRecoveryTime => persisted.histogram(metric, snapshot),

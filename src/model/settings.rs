@@ -10,7 +10,9 @@ use regex::{Regex, RegexBuilder};
 
 use super::dirty::Stream;
 use super::fact::{Outcome, Repository};
+use super::guardrail::Guardrail;
 use super::name::{ComponentName, RepositoryName, ServiceId, SourceName, TeamSlug};
+use super::regressions::RegressionSettings;
 use super::time::Span;
 
 /// A window as it is configured and labelled: `30d`.
@@ -114,6 +116,10 @@ pub struct MetricSettings {
     pub team_attribution: TeamAttribution,
     /// Every source of incidents, and how its incidents are filtered.
     pub incident_filters: BTreeMap<SourceName, IncidentFilter>,
+    /// What the organisation declares about its history, and how easily it wants to be alarmed.
+    pub regressions: RegressionSettings,
+    /// The limits that teams want to know of.
+    pub guardrails: Vec<Guardrail>,
 }
 
 impl MetricSettings {
@@ -133,6 +139,8 @@ impl MetricSettings {
             hotfix_label: known_regex(DEFAULT_HOTFIX_LABEL),
             team_attribution: TeamAttribution::Off,
             incident_filters: BTreeMap::new(),
+            regressions: RegressionSettings::default(),
+            guardrails: Vec::new(),
         }
     }
 }

@@ -11,9 +11,10 @@ use crate::model::settings::{BUCKETS_SECONDS, outcome_label};
 use crate::model::time::Span;
 use crate::store::{Counters, FactStore, StoreError};
 
-/// The counters as they are stored, and what they have counted.
+/// The counters as they are stored, and what they have counted. By default they count nothing.
 #[derive(Debug, Default)]
 pub(super) struct PersistentCounters {
+    is_counting: bool,
     values: BTreeMap<CounterKey, f64>,
     counted: HashSet<CountedKey>,
 }
@@ -21,7 +22,11 @@ pub(super) struct PersistentCounters {
 impl PersistentCounters {
     pub(super) async fn load<F: FactStore>(store: &F) -> Result<Self, StoreError> {
         let Counters { values, counted } = store.counters().await?;
-        Ok(Self { values: values.into_iter().collect(), counted: counted.into_iter().collect() })
+        Ok(Self {
+            is_counting: true,
+            values: values.into_iter().collect(),
+            counted: counted.into_iter().collect(),
+        })
     }
 
     /// Counts what is news and was not counted yet; stored before it shows.
@@ -30,6 +35,9 @@ impl PersistentCounters {
         store: &F,
         countables: impl Iterator<Item = Countable>,
     ) -> Result<(), StoreError> {
+        if !self.is_counting {
+            return Ok(());
+        }
         let mut increments = BTreeMap::new();
         let mut fresh = HashSet::new();
         for Countable { key, team, count, contact } in countables {

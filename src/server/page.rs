@@ -3,8 +3,9 @@
 
 use askama::Template;
 
-use crate::engine::snapshot::{Completeness, LevelValues, WindowValues};
+use crate::engine::snapshot::{Completeness, LevelValues, Snapshot, WindowValues};
 use crate::exposition::{Published, SourceState};
+use crate::model::name::TeamSlug;
 use crate::model::settings::Window;
 use crate::model::signal::Standing;
 use crate::model::time::Timestamp;
@@ -31,6 +32,7 @@ struct Landing<'a> {
     signals: Vec<SignalView<'a>>,
     teams: Vec<Team<'a>>,
     teams_left_out: usize,
+    has_guardrails: bool,
     sources: &'a [SourceState],
     series: usize,
     series_dropped: usize,
@@ -41,6 +43,14 @@ struct Team<'a> {
     windows: Vec<Heading<'a>>,
     measures: Vec<Measure>,
     signals: Vec<SignalView<'a>>,
+    guardrails: Vec<Guardrail<'a>>,
+}
+
+/// How the team stands to a guardrail.
+struct Guardrail<'a> {
+    name: &'a str,
+    state: &'static str,
+    words: String,
 }
 
 struct Heading<'a> {
@@ -88,6 +98,7 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
             signals: Vec::new(),
             teams: Vec::new(),
             teams_left_out: 0,
+            has_guardrails: false,
             sources: &[],
             series: 0,
             series_dropped: 0,
@@ -108,10 +119,10 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
         signals: signals(&Standing::Organization),
         teams: teams
             .map(|(slug, values)| {
-                let own = signals(&Standing::Team(slug.clone()));
-                team(slug.as_str(), &snapshot.windows, &values.values, own)
+                team(slug, snapshot, &values.values, signals(&Standing::Team(slug.clone())))
             })
             .collect(),
+        has_guardrails: !snapshot.guardrails.is_empty(),
         teams_left_out: snapshot.teams.len().saturating_sub(TEAMS_SHOWN_MAX),
         sources: &published.sources,
         series: published.rendered.series,
@@ -121,21 +132,23 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
 }
 
 fn team<'a>(
-    name: &'a str,
-    windows: &'a [Window],
+    slug: &'a TeamSlug,
+    snapshot: &'a Snapshot,
     values: &LevelValues,
     signals: Vec<SignalView<'a>>,
 ) -> Team<'a> {
     // A team of which nothing is known has no values at all.
     let unknown = WindowValues::default();
     let known = values.windows.iter().chain(std::iter::repeat(&unknown));
-    let shown: Vec<(&Window, &WindowValues)> = windows.iter().zip(known).take(WINDOWS_SHOWN).collect();
+    let shown: Vec<(&Window, &WindowValues)> =
+        snapshot.windows.iter().zip(known).take(WINDOWS_SHOWN).collect();
     let row = |name, cell: fn(&WindowValues) -> Cell| Measure {
         name,
         cells: shown.iter().map(|(_, values)| cell(values)).collect(),
     };
     Team {
-        name,
+        name: slug.as_str(),
+        guardrails: guardrails(slug, snapshot),
         signals,
         windows: shown
             .iter()
@@ -176,6 +189,19 @@ fn team<'a>(
             }),
         ],
     }
+}
+
+fn guardrails<'a>(team: &TeamSlug, snapshot: &'a Snapshot) -> Vec<Guardrail<'a>> {
+    // They are in the order of teams.
+    let all = &snapshot.guardrails;
+    let begin = all.partition_point(|standing| standing.team < *team);
+    let own = all.iter().skip(begin).take_while(|standing| standing.team == *team);
+    let shown = own.map(|standing| Guardrail {
+        name: &standing.guardrail,
+        state: standing.state.label(),
+        words: standing.words(),
+    });
+    shown.collect()
 }
 
 fn cell(words: Option<String>, n: Option<u64>, n_min: u64) -> Cell {

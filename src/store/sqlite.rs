@@ -67,6 +67,18 @@ impl SqliteStore {
         })
     }
 
+    /// Opens a store that exists only to read it, also while another process writes it; whatever would write fails.
+    pub async fn open_to_read(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let path = path.into();
+        let place: Arc<str> = place_of(&path).into();
+        let failed = |cause: String| StoreError { doing: "read the store", place: place.to_string(), cause };
+        let opened = tokio::task::spawn_blocking(move || open::open_to_read(&path)).await;
+        let connection = opened.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
+        let reader = Lane::start("store-reader", &place, connection, lane::close);
+        let reader = reader.map_err(|error| failed(error.to_string()))?;
+        Ok(Self { writer: reader.clone(), reader })
+    }
+
     /// Finishes what is queued, moves the log into the file, and lets another process open it. Other handles of this
     /// store fail from now on.
     pub async fn close(self) -> Result<(), StoreError> {

@@ -47,6 +47,12 @@ team         payments: repositories acme/pay-*; GitHub teams payments; PagerDuty
 component    checkout: acme/checkout in services/checkout/** and lib/**, team payments, environments ^prod-checkout$, PagerDuty services PDEF456
 component    basket: acme/checkout in services/basket/**, runs of deploy-basket.yml on main by push
 component    checkout-client: acme/checkout in client/**, tags ^client-v
+quiet        2026-08-01 to 2026-08-31, a day is worth 0.75: *
+accepted     payments: lead_time from 2026-05-01: audit gate introduced, https://wiki.acme.example/audit-gate
+guardrail    change-fail: change_fail_ratio max 0.15 over 30d, n 10 or more: *
+guardrail    change-fail: change_fail_ratio max 0.1 over 30d, n 10 or more: payments
+guardrail    lead-time: lead_time max 7d over 90d, n 6 or more: *
+guardrail    deploys: deployments_per_day min 0.1 over 90d, n 0 or more: *, !unowned
 prometheus   http://127.0.0.1:9090, every 1m
   signs in     with a token from env PROMETHEUS_TOKEN
   trusts       the system's authorities, and 1 of ca_file

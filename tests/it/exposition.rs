@@ -88,6 +88,8 @@ const INTERFACES: &[(&str, &str)] = &[
     ("dora_team_signal_progress_ratio", "team name"),
     ("dora_team_signal_timestamp_seconds", "team name"),
     ("dora_team_info", "team"),
+    ("dora_team_guardrail", "team guardrail state"),
+    ("dora_team_guardrail_limit", "team guardrail"),
     ("dora_deployments_total", "team component outcome"),
     ("dora_incidents_total", "team severity"),
     ("dora_change_lead_time_seconds", "team"),

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use sextant::catalogue::Family;
+use sextant::engine::guardrail::{self, Known, Standing};
+use sextant::engine::interval::Interval;
 use sextant::engine::snapshot::{
     Bounds, Completeness, Coverage, Delivery, Incidents, LevelValues, Quantiles, RepositoryState, Snapshot,
     Suspects, TeamValues, WindowValues,
@@ -19,6 +21,8 @@ use sextant::engine::snapshot::{
 use sextant::model::batch::CounterKey;
 use sextant::model::day::Day;
 use sextant::model::fact::Exclusion;
+use sextant::model::guardrail::Limit;
+use sextant::model::measure::Measure;
 use sextant::model::name::Severity;
 use sextant::model::settings::Window;
 use sextant::model::signal::{Format, SignalPoint, SignalRule, SignalState, Signals, Standing};
@@ -127,6 +131,26 @@ pub(crate) fn snapshot() -> Snapshot {
         .into(),
         views: Vec::new(),
         suspects: Suspects { clock_skew: 1, future: 0, unknown_value: 2 },
+        guardrails: vec![
+            standing("payments", Some(Interval { lower: 0.05, upper: 0.25 })),
+            standing("platform", None),
+        ],
+    }
+}
+
+/// At most 15 % of the deployments of 30 days may fail, and of 21 12.5 % did.
+fn standing(team: &str, interval: Option<Interval>) -> Standing {
+    let complete = Completeness::Complete;
+    let known = Known { n: Some(21), value: Some(0.125), interval, complete };
+    Standing {
+        team: team.into(),
+        guardrail: "change-fail".into(),
+        measure: Measure::ChangeFailRatio,
+        window: Window::parse("30d").unwrap(),
+        limit: Limit::Max(0.15),
+        min_samples: 10,
+        known,
+        state: guardrail::state(&known, Limit::Max(0.15), 10),
     }
 }
 

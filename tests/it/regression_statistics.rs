@@ -166,6 +166,13 @@ fn is_probable(tails: Tails) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn nearly_all_of_very_many_are_still_inside_of_their_interval() {
+    let (part, whole) = (19_598_132, 19_598_133);
+    let share = interval::proportion(part, whole, 19.598_151_706_677_395).unwrap();
+    assert!(share.lower < 1.0 && share.upper >= real(part) / real(whole), "{share:?}");
+}
+
 proptest! {
     #[test]
     fn scores_are_finite_and_their_tails_add_up(a in count(), b in count(), e1 in 0.0..90.0_f64, e0 in 0.1..200.0_f64) {

@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("recompute", &["model", "store", "ownership", "engine", "clock", "telemetry"]),
     ("exposition", &["model", "engine", "catalogue", "telemetry"]),
     ("server", &["exposition", "model", "engine", "store", "telemetry"]),
-    ("config", &["model", "source", "telemetry"]),
+    ("config", &["model", "source", "clock", "telemetry"]),
     ("demo", &["model", "telemetry"]),
     (
         "daemon",

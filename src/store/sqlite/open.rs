@@ -73,6 +73,20 @@ pub(super) fn open(path: &Path) -> Result<Opened, String> {
     Ok(Opened { writer, reader, guard })
 }
 
+/// Opens a file that exists, of this version, with a connection that cannot write; another sextant may write it.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, String> {
+    engine_is_sound(rusqlite::version_number())?;
+    let said = |error: rusqlite::Error| explain(&error);
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = Connection::open_with_flags(path, flags).map_err(said)?;
+    settle_in(&connection, READER_CACHE_KIB).map_err(said)?;
+    let version = version_of_ours(&connection)?;
+    if version != MIGRATIONS.len() {
+        return Err("an older sextant has written it: `sextant run` brings it up to date".to_owned());
+    }
+    Ok(connection)
+}
+
 fn engine_is_sound(version: i32) -> Result<(), String> {
     if version >= ENGINE_OLDEST {
         return Ok(());

@@ -69,6 +69,35 @@ async fn a_second_sextant_is_kept_out_until_the_first_has_closed() {
 }
 
 #[tokio::test]
+async fn a_store_is_read_while_another_sextant_writes_it_and_never_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sextant.db");
+    let reading = async || SqliteStore::open_to_read(&path).await;
+    assert!(reading().await.unwrap_err().to_string().starts_with("cannot read the store in sqlite:"));
+    assert!(!path.exists());
+    let store = SqliteStore::open(&path).await.unwrap();
+    let reader = reading().await.unwrap();
+    assert_eq!(dump(&reader).await, dump(&store).await);
+    store.apply(&acme(), everything()).await.unwrap();
+    let before = dump(&store).await;
+    assert_eq!(dump(&reader).await, before);
+    assert!(reader.apply(&acme(), everything()).await.is_err());
+    let counted = vec![CountedKey::Incident(acme(), ExternalId::new("P1"))];
+    assert!(reader.count(Vec::new(), counted).await.is_err());
+    // It goes on, and closes, whoever reads.
+    assert_eq!(store.apply(&acme(), everything()).await.unwrap().rows_written, 0);
+    store.close().await.unwrap();
+    drop(reader);
+    assert_eq!(dump(&reading().await.unwrap()).await, before);
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    let refused = reading().await.unwrap_err().to_string();
+    assert!(
+        refused.ends_with("an older sextant has written it: `sextant run` brings it up to date"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn what_is_no_store_is_refused_with_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);

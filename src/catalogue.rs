@@ -10,7 +10,7 @@ mod own;
 
 pub use self::family::{Family, Label, Sample};
 pub use self::level::LevelGauge;
-pub use self::own::{Closing, Derived, Own};
+pub use self::own::{Closing, Derived, Own, Signal};
 
 /// A metric: one family of `/metrics`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,8 @@ pub enum Id {
     Level(LevelGauge, Level),
     /// The rest of the snapshot, and the persistent counters.
     Derived(Derived),
+    /// North stars and signals.
+    Signal(Signal),
     /// The daemon itself.
     Own(Own),
     /// The scrape itself.
@@ -127,10 +129,16 @@ pub fn metrics() -> impl Iterator<Item = &'static Metric> {
         let all = Derived::ALL.iter().map(|derived| derived.metric());
         all.filter(move |metric| metric.tier == tier)
     };
+    let signal = |tier| {
+        let all = Signal::ALL.iter().map(|signal| signal.metric());
+        all.filter(move |metric| metric.tier == tier)
+    };
     level(Level::Organization)
+        .chain(signal(Tier::Always))
         .chain(Own::ALL.iter().map(|own| own.metric()))
         .chain(derived(Tier::Always))
         .chain(level(Level::Team))
+        .chain(signal(Tier::Team))
         .chain(derived(Tier::Team))
         .chain(level(Level::Component))
         .chain(derived(Tier::Component))

@@ -21,6 +21,8 @@ use crate::source::{Backfill, PollError, Polled, Request, Sink, Source};
 use crate::store::FactStore;
 use crate::telemetry::SourceTelemetry;
 
+pub mod signals;
+
 /// The longest pause after repeated failures: a source that recovers is noticed within that.
 const BACKOFF_MAX: Span = Span::from_minutes(15);
 /// Problems of single repositories that one poll logs; the rest is in their count.

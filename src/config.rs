@@ -15,9 +15,11 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::model::day::Day;
 use crate::model::secret::Credential;
 use crate::model::settings::{IncidentFilter, MetricSettings, OwnershipRules, TeamsFrom};
+use crate::model::signal::SignalRule;
 use crate::model::time::{Span, Timestamp};
 use crate::source::github::config::Config as GithubConfig;
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
+use crate::source::promql::config::Config as PromqlConfig;
 use reader::{Once, Problems, Table};
 use roster::Roster;
 
@@ -37,6 +39,7 @@ mod rules;
 mod secret;
 mod server;
 mod sign_in;
+mod signals;
 mod source;
 mod summary;
 mod teams;
@@ -52,7 +55,7 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Sections whose behaviour comes later.
-const LATER_SECTIONS: [&str; 6] = ["prometheus", "north_star", "signals", "jira", "incident_io", "http_json"];
+const LATER_SECTIONS: [&str; 3] = ["jira", "incident_io", "http_json"];
 
 /// What the daemon is told, complete and consistent. Meaning and defaults: `config/sextant.example.toml`.
 #[derive(Debug, Clone)]
@@ -75,6 +78,10 @@ pub struct Config {
     pub github: Vec<GithubConfig>,
     /// The PagerDuty sources, in order.
     pub pagerduty: Vec<PagerdutyConfig>,
+    /// Where north stars and signals with a query are read.
+    pub prometheus: Option<PromqlConfig>,
+    /// North stars, then signals, each in order.
+    pub signals: Vec<SignalRule>,
 }
 
 /// Where facts are kept.
@@ -202,10 +209,13 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>, now: Timestamp) 
     let github_teams_are_read = github.iter().any(|source| source.as_ref().is_none_or(reads_teams));
     let teams = teams::teams(&mut document, github_teams_are_read);
     let components = components::components(&mut document, teams.as_deref());
-    let today = Day::of(now, organization.as_ref().map(|(_, timezone)| *timezone).unwrap_or_default());
+    let zone = organization.as_ref().map(|(_, timezone)| *timezone).unwrap_or_default();
     let roster = Roster { teams: teams.as_deref(), others_are_read: github_teams_are_read };
-    let regressions = regressions::regressions(&mut document, roster, today);
+    let regressions = regressions::regressions(&mut document, roster, Day::of(now, zone));
     let guardrails = guardrails::guardrails(&mut document, roster, &metrics.settings.windows);
+    let prometheus = signals::prometheus(&mut document, &mut names, variables);
+    let ways = signals::Ways { prometheus: document.has("prometheus"), push: has_push, roster, zone };
+    let signals = signals::signals(&mut document, ways);
     document.finish();
 
     let (organization, timezone) = organization?;
@@ -239,6 +249,8 @@ fn sections(mut document: Table<'_>, variables: &Variables<'_>, now: Timestamp) 
         history: history?,
         github: github_configs,
         pagerduty: pagerduty_configs,
+        prometheus,
+        signals: signals?,
     })
 }
 

@@ -16,26 +16,27 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Store};
 use crate::http::Governors;
 use crate::recompute::Computed;
-use crate::source::Provider;
+use crate::source::{Provider, promql};
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::Telemetry;
 
+mod asked;
 mod demo;
 mod export;
 mod generation;
 mod look;
 mod push;
+mod push_signals;
 mod render;
 mod serving;
-mod signals;
 
+use self::asked::{Asked, Signals};
 pub use self::demo::run as demo;
 pub use self::export::{ExportFormat, Exported, export};
-use self::generation::{Generation, WayIn};
+use self::generation::{Generation, Shown, WayIn};
 pub use self::look::look;
 use self::render::Rendering;
 use self::serving::Serving;
-use self::signals::{Asked, Signals};
 
 /// The clock of a daemon that is not under test.
 pub fn system_clock() -> SharedClock {
@@ -79,7 +80,7 @@ pub struct Daemon {
     telemetry: Telemetry,
     /// They outlive a generation: a reload must not forget what is used already.
     governors: Governors,
-    computed: watch::Sender<Option<Arc<Computed>>>,
+    shown: Shown,
     rendering: watch::Sender<Rendering>,
     generation: Generation,
     way_in: WayIn,
@@ -105,9 +106,11 @@ impl Daemon {
         let (inbound, may_come_in) = watch::channel(None);
         let (reload, reloads) = mpsc::channel(RELOADS_QUEUED);
         let way_in = WayIn { inbound, reload };
-        let serving = Serving::start(listener, telemetry.clone(), newest, how, may_come_in)?;
+        let (signals, their_state) = watch::channel(Vec::new());
+        let serving = Serving::start(listener, telemetry.clone(), newest, how, their_state, may_come_in)?;
+        let shown = Shown { computed, signals };
         let started =
-            Generation::start(&config, &store, &clock, &telemetry, &governors, &computed, &way_in).await;
+            Generation::start(&config, &store, &clock, &telemetry, &governors, &shown, &way_in).await;
         let generation = match started {
             Ok(generation) => generation,
             Err(error) => {
@@ -121,7 +124,7 @@ impl Daemon {
             store,
             telemetry,
             governors,
-            computed,
+            shown,
             rendering,
             generation,
             way_in,
@@ -138,7 +141,7 @@ impl Daemon {
 
     /// What it computes, as it changes.
     pub fn computed(&self) -> watch::Receiver<Option<Arc<Computed>>> {
-        self.computed.subscribe()
+        self.shown.computed.subscribe()
     }
 
     /// Reads the configuration again; a bad file keeps the running one and says so. The error says why.
@@ -181,9 +184,9 @@ impl Daemon {
         }
         self.rendering.send_replace(after);
         self.config = config;
-        let Self { config, store, clock, telemetry, governors, computed, way_in, .. } = &*self;
+        let Self { config, store, clock, telemetry, governors, shown, way_in, .. } = &*self;
         self.generation =
-            Generation::start(config, store, clock, telemetry, governors, computed, way_in).await?;
+            Generation::start(config, store, clock, telemetry, governors, shown, way_in).await?;
         Ok(())
     }
 
@@ -200,11 +203,12 @@ fn rendering_of(config: &Config) -> Rendering {
     let github = config.github.iter().map(|source| (source.name.to_string(), Provider::Github.kind()));
     let pagerduty =
         config.pagerduty.iter().map(|source| (source.name.to_string(), Provider::Pagerduty.kind()));
+    let prometheus = config.prometheus.iter().map(|_| (promql::NAME.to_owned(), promql::KIND));
     Rendering {
         organization: config.organization.clone(),
         limits: crate::exposition::Limits { series_max: config.max_series },
         resolution: config.history.resolution,
-        sources: github.chain(pagerduty).collect(),
+        sources: github.chain(pagerduty).chain(prometheus).collect(),
     }
 }
 

@@ -20,5 +20,6 @@ pub mod live;
 pub mod pagerduty;
 pub mod random;
 pub mod serve;
+pub mod signals;
 pub mod webhook;
 pub mod world;

@@ -20,6 +20,7 @@ use crate::engine::snapshot::Snapshot;
 use crate::model::batch::CounterKey;
 use crate::model::component::Subjects;
 use crate::model::settings::MetricSettings;
+use crate::model::signal::Signals;
 use crate::model::time::Span;
 use crate::model::transition::StoredTurn;
 
@@ -28,11 +29,13 @@ mod derived;
 mod guardrails;
 pub mod history;
 mod levels;
+mod signals;
 mod sources;
 mod states;
 mod write;
 
 use self::counters::Persisted;
+pub use self::signals::signal_families;
 pub use self::sources::{RateLimit, SourceState, source_states};
 use self::write::Writer;
 
@@ -79,6 +82,8 @@ pub struct Published {
     pub subjects: Arc<Subjects>,
     /// What pages explain the numbers with.
     pub background: Background,
+    /// North stars and signals.
+    pub signals: Signals,
     /// `/metrics`.
     pub rendered: Rendered,
     /// What the numbers at any other instant are made of, and how fine its grid is; `None`: nobody may ask.
@@ -114,6 +119,7 @@ impl Published {
             sources: source_states(own),
             subjects: Arc::default(),
             background: Background::default(),
+            signals: Signals::new(),
             rendered,
             past: None,
         })
@@ -136,9 +142,16 @@ impl Published {
     pub fn with_background(self, background: Background) -> Self {
         Self { background, ..self }
     }
+
+    /// With north stars and signals.
+    #[must_use]
+    pub fn with_signals(self, signals: Signals) -> Self {
+        Self { signals, ..self }
+    }
 }
 
-/// Renders `/metrics`. Counters exist where the gauges do, at 0 from the start, so that `increase()` sees the first
+/// Renders `/metrics`; `own` are the families that the snapshot has nothing to do with: those of the daemon itself and
+/// of [`signal_families`]. Counters exist where the gauges do, at 0 from the start, so that `increase()` sees the first
 /// event; those of teams and components that left the configuration are left out.
 ///
 /// Fails only if the compressor does, which writes to memory.
@@ -155,7 +168,7 @@ pub fn render(
         let samples = match metric.id {
             Id::Level(gauge, level) => levels::samples(metric, gauge, level, snapshot),
             Id::Derived(id) => derived::samples(metric, id, snapshot, &persisted),
-            Id::Own(_) => {
+            Id::Signal(_) | Id::Own(_) => {
                 let family = own.iter().find(|family| family.metric == metric);
                 family.map(|family| family.samples.clone()).unwrap_or_default()
             }

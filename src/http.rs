@@ -104,7 +104,8 @@ pub struct Options {
     pub source: String,
     /// Scheme, host and path prefix: `https://api.github.com`.
     pub base_url: String,
-    /// What stands before the secret in `Authorization`: `Bearer `, `Token token=`.
+    /// What stands before the secret in `Authorization`: `Bearer `, `Token token=`. Empty: nobody signs in, and the
+    /// secret is not asked for.
     pub scheme: &'static str,
     /// The secret.
     pub credential: Credential,
@@ -176,6 +177,8 @@ struct Shared {
     clock: SharedClock,
     telemetry: SourceTelemetry,
     governor: Governor,
+    /// What a refusal's body says, where that can be told; else its beginning is shown.
+    said: fn(&str) -> Option<String>,
 }
 
 impl Http {
@@ -213,8 +216,24 @@ impl Http {
         let client = client(bounds, options.ca_pem.as_deref()).map_err(unusable)?;
         let governor = governors.of(&base.origin().ascii_serialization(), &options.identity);
         Ok(Self {
-            shared: Arc::new(Shared { options, bounds, base, headers, client, clock, telemetry, governor }),
+            shared: Arc::new(Shared {
+                options,
+                bounds,
+                base,
+                headers,
+                client,
+                clock,
+                telemetry,
+                governor,
+                said: |_| None,
+            }),
         })
+    }
+
+    /// The same client, with a reader of what the bodies of refusals say.
+    #[must_use]
+    pub fn reading_refusals(&self, said: fn(&str) -> Option<String>) -> Self {
+        Self { shared: Arc::new(Shared { said, ..Shared::clone(&self.shared) }) }
     }
 
     /// The same client as somebody else: over the same connections, with limits of its own.
@@ -243,6 +262,12 @@ impl Http {
     ) -> Result<Answer, Failure> {
         let body = body.to_string();
         self.ask(permit, Method::POST, path, &[], Some(body.as_bytes())).await
+    }
+
+    /// `PUT base_url + path` with a JSON body that is a whole state, so that it may be sent again like a GET.
+    pub async fn put(&self, permit: Permit, path: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
+        let body = body.to_string();
+        self.ask(permit, Method::PUT, path, &[], Some(body.as_bytes())).await
     }
 
     /// Reads the JSON of an answer to `what`; counted as malformed if it is none.

@@ -14,6 +14,7 @@ pub mod name;
 pub mod regressions;
 pub mod secret;
 pub mod settings;
+pub mod signal;
 pub mod text;
 pub mod time;
 pub mod transition;

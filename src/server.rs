@@ -42,6 +42,8 @@ mod read;
 mod reload;
 mod runbooks;
 mod series;
+mod signal_view;
+mod signals;
 mod signature;
 mod sources;
 mod webhook;
@@ -51,7 +53,7 @@ use self::body::Bodies;
 use self::computing::Computing;
 pub use self::connection::ConnectionLimits;
 use self::deliveries::Deliveries;
-pub use self::inbound::{Inbound, PushedDeployment, Refused, Told};
+pub use self::inbound::{Inbound, PushedDeployment, PushedValue, Refused, SignalsIn, Told, ToldSignal};
 use self::negotiate::{Encoding, Format};
 use self::problem::Problem;
 
@@ -136,6 +138,7 @@ fn router(state: ServerState) -> Router {
         .route("/api/v1/read", post(read::read))
         .route("/api/v1/series", get(series::series))
         .route("/api/v1/deployments/{source}/{id}", put(deployments::put).delete(deployments::delete))
+        .route("/api/v1/signals/{name}", put(signals::put))
         .fallback(async || Problem::NotFound.into_response())
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed.into_response())
         .layer(map_response(secured))

@@ -16,6 +16,7 @@ use crate::model::time::Timestamp;
 
 pub mod github;
 pub mod pagerduty;
+pub mod promql;
 pub mod report;
 
 /// Declares the providers: the value of the label `kind` of each.

@@ -2,7 +2,7 @@
 //!
 //! Invariants, each shown by the conformance story in `tests/it/store.rs` for every implementation: a batch is
 //! stored whole or not at all; a row that is the same already is not written; rows are keyed by (repository, id);
-//! nothing is deleted. The store computes nothing: SQL filters by key, the engine decides.
+//! no fact is deleted. The store computes nothing: SQL filters by key, the engine decides.
 
 use std::future::Future;
 
@@ -11,6 +11,7 @@ use crate::model::batch::{
 };
 use crate::model::name::{RepositoryId, SourceName};
 use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
+use crate::model::signal::{History, SignalKey, SignalPoint};
 
 pub mod memory;
 mod settled;
@@ -82,6 +83,16 @@ pub trait FactStore: Clone + Send + Sync + 'static {
         seen: Vec<SeenTurn>,
         withdrawn: Vec<(u64, Withdrawal)>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Notes values of a signal as [`History::note`] does, all or none of them.
+    fn note_signal(
+        &self,
+        key: SignalKey,
+        points: Vec<SignalPoint>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The values of a signal; none of one that nobody has noted.
+    fn signal(&self, key: SignalKey) -> impl Future<Output = Result<History, StoreError>> + Send;
 }
 
 /// The persistent counters.

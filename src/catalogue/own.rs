@@ -1,4 +1,5 @@
-//! The metrics that exist once: the rest of the snapshot, the persistent counters, and the daemon itself.
+//! The metrics that exist once: the rest of the snapshot, the persistent counters, north stars and signals, and the
+//! daemon itself.
 
 use super::{Id, Kind, Metric, Tier, Unit};
 
@@ -89,6 +90,41 @@ metrics! {
     /// Attempts to deploy to production that finished after the first contact with their source, by outcome; survives
     /// restarts and is never corrected, unlike the gauges by event time; definitions.md 2.2.
     DeploymentsTotal = Counter "dora_deployments_total", One, ["team", "component", "outcome"], Component;
+}
+
+metrics! {
+    /// North stars and signals, as they are when the rest is rendered. The comment of each is its HELP.
+    Signal:
+    /// The north star's newest value, in its own unit; absent until there is one, and kept when no newer one comes;
+    /// definitions.md 7.
+    NorthStarValue = Gauge "dora_north_star_value", One, ["name"], Always;
+    /// What the north star is to become, in its own unit; definitions.md 7.
+    NorthStarTarget = Gauge "dora_north_star_target", One, ["name"], Always;
+    /// How much of the way from its start to its target the north star has come: 0 at the start, 1 at the target, less
+    /// or more beyond; definitions.md 7.
+    NorthStarProgress = Gauge "dora_north_star_progress_ratio", Ratio, ["name"], Always;
+    /// When the north star had its newest value, in seconds since the Unix epoch; definitions.md 7.
+    NorthStarTimestamp = Gauge "dora_north_star_timestamp_seconds", Seconds, ["name"], Always;
+    /// The newest value of a signal of the organisation, in its own unit; absent until there is one, and kept when no
+    /// newer one comes; definitions.md 7.
+    OrganizationSignalValue = Gauge "dora_organization_signal_value", One, ["name"], Always;
+    /// What a signal of the organisation is to become, in its own unit; definitions.md 7.
+    OrganizationSignalTarget = Gauge "dora_organization_signal_target", One, ["name"], Always;
+    /// How much of the way from its start to its target a signal of the organisation has come: 0 at the start, 1 at
+    /// the target, less or more beyond; definitions.md 7.
+    OrganizationSignalProgress = Gauge "dora_organization_signal_progress_ratio", Ratio, ["name"], Always;
+    /// When a signal of the organisation had its newest value, in seconds since the Unix epoch; definitions.md 7.
+    OrganizationSignalTimestamp = Gauge "dora_organization_signal_timestamp_seconds", Seconds, ["name"], Always;
+    /// The newest value of a team's signal, in its own unit; absent until there is one, and kept when no newer one
+    /// comes; definitions.md 7.
+    TeamSignalValue = Gauge "dora_team_signal_value", One, ["team", "name"], Team;
+    /// What a team's signal is to become, in its own unit; definitions.md 7.
+    TeamSignalTarget = Gauge "dora_team_signal_target", One, ["team", "name"], Team;
+    /// How much of the way from its start to its target a team's signal has come: 0 at the start, 1 at the target,
+    /// less or more beyond; definitions.md 7.
+    TeamSignalProgress = Gauge "dora_team_signal_progress_ratio", Ratio, ["team", "name"], Team;
+    /// When a team's signal had its newest value, in seconds since the Unix epoch; definitions.md 7.
+    TeamSignalTimestamp = Gauge "dora_team_signal_timestamp_seconds", Seconds, ["team", "name"], Team;
 }
 
 metrics! {

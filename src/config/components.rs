@@ -1,11 +1,12 @@
 //! `[[components]]`: repositories, and parts of them, of which more is said.
 
-use super::reader::{Once, Table, Value, closest, quoted};
+use super::reader::{Once, Table, Value, quoted};
 use super::rules::run_rule;
 use super::teams::slug;
 use super::value::every;
 use crate::model::name::{ComponentName, TeamSlug};
 use crate::model::settings::{ComponentRule, DeployedBy, PathPatterns, TeamRule};
+use crate::model::text::closest;
 
 /// Characters of a pattern of paths: Git has longer paths, but nobody writes them by hand.
 const PATH_CHARS_MAX: usize = 500;

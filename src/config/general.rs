@@ -6,12 +6,13 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use regex::Regex;
 
 use super::Store;
-use super::reader::{Once, Table, Value, closest, quoted};
+use super::reader::{Once, Table, Value, quoted};
 use super::value::{duration_text, every, parse_duration};
 use crate::model::settings::{
     BotChanges, ComponentDetail, FailOn, LeadTimeFrom, MetricSettings, RollbackBlames, TeamAttribution,
     Window,
 };
+use crate::model::text::closest;
 use crate::model::time::Span;
 
 /// Default of `store.url`.

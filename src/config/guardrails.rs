@@ -1,7 +1,7 @@
 //! `[[guardrails]]`: limits that inform. What has one name is one guardrail: the organisation's, which names teams by
 //! patterns, and teams' own, which name them and may only be tighter (`definitions.md` §7).
 
-use super::reader::{Table, Value, closest, quoted};
+use super::reader::{Table, Value, quoted};
 use super::regressions::measure;
 use super::roster::Roster;
 use super::value::every;
@@ -9,6 +9,7 @@ use crate::model::guardrail::{Guardrail, Limit};
 use crate::model::measure::Measure;
 use crate::model::name::TeamSlug;
 use crate::model::settings::Window;
+use crate::model::text::closest;
 use crate::model::time::Span;
 
 /// Every one of them has five series for each of its teams.

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigErrors, Place};
+use crate::model::text::closest;
 
 /// Keys under which people write secrets; they are refused, whatever their value, and it is not shown.
 const WRITTEN_SECRETS: [&str; 9] = [
@@ -389,17 +390,6 @@ pub(super) fn quoted(text: &str) -> String {
     let short: String = text.chars().take(QUOTED_CHARS_MAX).collect();
     let dots = if short.len() < text.len() { "…" } else { "" };
     format!("{short:?}{dots}")
-}
-
-/// The one that `text` is a misspelling of, if it can be told: up to a third of it may differ.
-pub(super) fn closest<'k>(text: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let folded = text.to_lowercase();
-    let misspelt_max = (text.chars().count() / 3).max(1);
-    known
-        .map(|name| (strsim::damerau_levenshtein(&folded, &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= misspelt_max)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }
 
 fn joined(path: &str, key: &str) -> String {

@@ -1,13 +1,14 @@
 //! `[regressions]`, `[[quiet_periods]]`, `[[accepted]]` and `[[raised]]`.
 
 use super::holidays::holidays;
-use super::reader::{Once, Table, Value, closest, quoted};
+use super::reader::{Once, Table, Value, quoted};
 use super::roster::Roster;
 use super::value::every;
 use crate::model::day::Day;
 use crate::model::measure::{Measure, Sensitivity};
 use crate::model::name::TeamSlug;
 use crate::model::regressions::{Accepted, QuietPeriod, Raised, RegressionSettings};
+use crate::model::text::closest;
 
 /// Characters of a reason: it is shown beside the number that it explains.
 const REASON_CHARS_MAX: usize = 300;

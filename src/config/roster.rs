@@ -1,11 +1,12 @@
 //! Which teams there are, as far as the configuration can know, and patterns over them.
 
-use super::reader::{Once, Value, closest, quoted};
+use super::reader::{Once, Value, quoted};
 use super::teams::slug;
 use super::value::{every, has_wildcards};
 use crate::model::name::TeamSlug;
 use crate::model::regressions::TeamPatterns;
 use crate::model::settings::TeamRule;
+use crate::model::text::closest;
 
 /// Everybody.
 const ALL_TEAMS: &str = "*";

@@ -41,6 +41,9 @@ impl Naming {
 /// The token that a source signs in with.
 pub(super) const TOKEN: Naming =
     Naming { what: "token", variable: "token_env", file: "token_file", form: Form::Word { bytes_min: 1 } };
+/// The password that belongs to a user's name.
+pub(super) const PASSWORD: Naming =
+    Naming { what: "password", variable: "password_env", file: "password_file", form: Form::Line };
 /// The token that others sign in with.
 pub(super) const PUSH_TOKEN: Naming = Naming {
     what: "token",
@@ -61,6 +64,8 @@ pub(super) const GITHUB_WEBHOOK_SECRET: Naming = Naming {
 enum Form {
     /// One word of ASCII, so long at least.
     Word { bytes_min: usize },
+    /// One line of anything.
+    Line,
     /// A private key in PEM.
     PrivateKey,
 }
@@ -72,6 +77,7 @@ enum Flaw {
     NoFile,
     Empty,
     Characters,
+    Lines,
     Short { bytes_min: usize },
     NoPrivateKey,
 }
@@ -83,6 +89,7 @@ impl fmt::Display for Flaw {
             Self::NoFile => f.write_str("is no file"),
             Self::Empty => f.write_str("is empty"),
             Self::Characters => f.write_str("holds blanks or characters beyond ASCII"),
+            Self::Lines => f.write_str("holds more than one line, or control characters"),
             Self::Short { bytes_min } => write!(f, "holds less than {bytes_min} bytes, which can be guessed"),
             Self::NoPrivateKey => f.write_str("holds no RSA private key in PEM"),
         }
@@ -97,7 +104,7 @@ impl Flaw {
             Self::NoPrivateKey => {
                 Some(format!("as it comes from GitHub it begins with {}", PRIVATE_KEYS.join(" or ")))
             }
-            Self::Unreadable(_) | Self::NoFile | Self::Empty | Self::Characters => None,
+            Self::Unreadable(_) | Self::NoFile | Self::Empty | Self::Characters | Self::Lines => None,
         }
     }
 }
@@ -194,7 +201,8 @@ impl Form {
             Self::Word { .. } if !secret.chars().all(|c| c.is_ascii_graphic()) => Err(Flaw::Characters),
             Self::Word { bytes_min } if secret.len() < bytes_min => Err(Flaw::Short { bytes_min }),
             Self::PrivateKey if !is_private_key(secret) => Err(Flaw::NoPrivateKey),
-            Self::Word { .. } | Self::PrivateKey => Ok(SecretString::from(secret)),
+            Self::Line if secret.chars().any(char::is_control) => Err(Flaw::Lines),
+            Self::Word { .. } | Self::Line | Self::PrivateKey => Ok(SecretString::from(secret)),
         }
     }
 }

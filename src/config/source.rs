@@ -28,17 +28,23 @@ const HISTORY_MAX: Span = Span::from_days(3_653);
 /// Reads `name`, which no other source may have.
 pub(super) fn source_name(table: &mut Table<'_>, names: &mut Once) -> Option<SourceName> {
     let value = table.required("name", "name = \"…\"")?;
+    let name = plain_name(&value, "a source's name")?;
+    names.claim(&value, name).then(|| SourceName::from(name))
+}
+
+/// A name that can stand in URLs and labels as it is; `what` says of what.
+pub(super) fn plain_name<'a>(value: &Value<'a>, what: &str) -> Option<&'a str> {
     let name = value.name()?;
     if !name.starts_with(|first: char| first.is_ascii_alphanumeric())
         || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     {
         value.refuse_with(
-            format!("{} cannot be a source's name", quoted(name)),
+            format!("{} cannot be {what}", quoted(name)),
             "letters, digits and `-`, `_`, `.`: it is part of URLs and a label of metrics",
         );
         return None;
     }
-    names.claim(&value, name).then(|| SourceName::from(name))
+    Some(name)
 }
 
 /// Reads `api_url`; `problem` says what is wrong with an address that is one, in the provider's view.

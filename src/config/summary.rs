@@ -9,10 +9,14 @@ use crate::model::measure::Measure;
 use crate::model::name::ServiceId;
 use crate::model::regressions::{Accepted, QuietPeriod, Raised, RegressionSettings};
 use crate::model::secret::Credential;
-use crate::model::settings::{ComponentRule, DeployedBy, DeploymentRule, Standing, TeamRule, TeamsFrom};
+use crate::model::settings::{
+    ComponentRule, DeployedBy, DeploymentRule, Standing as IncidentStanding, TeamRule, TeamsFrom,
+};
+use crate::model::signal::{SignalRule, Standing};
 use crate::model::time::Span;
 use crate::source::github::config::{App, Config as GithubConfig, SignIn};
 use crate::source::pagerduty::config::Config as PagerdutyConfig;
+use crate::source::promql::config::{Config as PromqlConfig, SignIn as QuerySignIn};
 
 /// A few lines of text: organisation, sources, windows, teams, components, rules. No secret is in it.
 pub fn summary(config: &Config) -> String {
@@ -24,8 +28,19 @@ pub fn summary(config: &Config) -> String {
 }
 
 fn write_summary(out: &mut String, config: &Config) -> fmt::Result {
-    let Config { organization, metrics, max_series, ownership, store, server, history: _, github, pagerduty } =
-        config;
+    let Config {
+        organization,
+        metrics,
+        max_series,
+        ownership,
+        store,
+        server,
+        history: _,
+        github,
+        pagerduty,
+        prometheus,
+        signals,
+    } = config;
     writeln!(out, "organization {organization}, calendar days in {}", metrics.timezone)?;
     writeln!(out, "store        {store}")?;
     write_server(out, server)?;
@@ -62,7 +77,10 @@ fn write_summary(out: &mut String, config: &Config) -> fmt::Result {
     for guardrail in &metrics.guardrails {
         write_guardrail(out, guardrail)?;
     }
-    Ok(())
+    if let Some(prometheus) = prometheus {
+        write_prometheus(out, prometheus)?;
+    }
+    signals.iter().try_for_each(|signal| write_signal(out, signal))
 }
 
 fn write_server(out: &mut String, server: &Server) -> fmt::Result {
@@ -156,8 +174,10 @@ fn write_pagerduty(out: &mut String, source: &PagerdutyConfig, config: &Config) 
         writeln!(out, "  but not      titles that match {title}")?;
     }
     match filter.standing {
-        Standing::Primary => Ok(()),
-        Standing::Secondary => writeln!(out, "  secondary    what a primary source has too is left out"),
+        IncidentStanding::Primary => Ok(()),
+        IncidentStanding::Secondary => {
+            writeln!(out, "  secondary    what a primary source has too is left out")
+        }
     }
 }
 
@@ -221,6 +241,33 @@ fn amount(measure: Measure, value: f64) -> String {
         return duration_text(Span::from(seconds));
     }
     value.to_string()
+}
+
+fn write_prometheus(out: &mut String, prometheus: &PromqlConfig) -> fmt::Result {
+    let PromqlConfig { url, sign_in, ca_pem, poll_interval } = prometheus;
+    writeln!(out, "prometheus   {url}, every {}", duration_text(*poll_interval))?;
+    match sign_in {
+        QuerySignIn::Nobody => {}
+        QuerySignIn::Token(token) => writeln!(out, "  signs in     with {}", token_words(token))?,
+        QuerySignIn::Password { user, password } => {
+            writeln!(out, "  signs in     as {user} with a password from {}", password.identity())?;
+        }
+    }
+    write_ca(out, ca_pem.as_deref())
+}
+
+fn write_signal(out: &mut String, signal: &SignalRule) -> fmt::Result {
+    let SignalRule { standing, name, promql, start, target, by, title: _, deadline: _, format: _ } = signal;
+    match standing {
+        Standing::NorthStar => write!(out, "north star   {name}")?,
+        Standing::Organization => write!(out, "signal       {name}")?,
+        Standing::Team(team) => write!(out, "signal       {name} of {team}")?,
+    }
+    write!(out, ": from {start} to {target} by {by}, ")?;
+    match promql {
+        Some(promql) => writeln!(out, "read by {promql}"),
+        None => writeln!(out, "pushed"),
+    }
 }
 
 fn services(services: &[ServiceId]) -> String {

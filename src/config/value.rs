@@ -6,10 +6,11 @@ use chrono::{Datelike as _, NaiveDate};
 use regex::Regex;
 use reqwest::Url;
 
-use super::reader::{Once, Table, Value, closest, quoted};
+use super::reader::{Once, Table, Value, quoted};
 use crate::model::day::Day;
 use crate::model::name::{RepositoryName, ServiceId};
 use crate::model::settings::{RepositoryPatterns, environment_pattern};
+use crate::model::text::closest;
 use crate::model::time::Span;
 
 /// Characters of a name: names are labels of metrics and parts of URLs.

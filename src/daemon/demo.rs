@@ -1,7 +1,7 @@
 //! `sextant demo`: the simulated organisation and the real daemon, in one process, over loopback.
 
-use std::fs::DirBuilder;
-use std::io::ErrorKind;
+use std::fs::{DirBuilder, File};
+use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::signals::{Asked, Signals};
+use self::push::Pusher;
+use super::asked::{Asked, Signals};
 use super::{Daemon, system_clock};
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -21,9 +23,14 @@ use crate::demo::config::{Paths, config_toml};
 use crate::demo::generate::{DAYS, REPOSITORY_COUNT, TEAM_COUNT, generate};
 use crate::demo::live::Live;
 use crate::demo::serve::{Options, Servers, serve};
+use crate::demo::signals;
 use crate::demo::world::SharedWorld;
 use crate::model::time::Timestamp;
 
+mod push;
+
+/// Bytes of the token that the example pushes with: it cannot be guessed.
+const PUSH_TOKEN_BYTES: usize = 16;
 /// The same organisation every time.
 const SEED: u64 = 20_26;
 /// How often something happens.
@@ -42,11 +49,16 @@ pub async fn run(listen: SocketAddr, say: fn(&str)) -> anyhow::Result<()> {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let options = Options::default();
     let servers = serve(world.clone(), options.clone(), &tasks, stop.clone()).await?;
-    let toml = configuration(&world, &servers, &options, &directory.0, listen)?;
+    let push_token = push_token()?;
+    let mut toml = configuration(&world, &servers, &options, &directory.0, listen)?;
+    let push_token_file = secret(&directory.0, "push-token", push_token.expose_secret())?;
+    toml += &signals::config_toml(&push_token_file, clock.now().into());
     let config =
         Config::parse(&toml, "demo.toml", &|_| None).map_err(|errors| anyhow::anyhow!("{errors}"))?;
     let mut signals = Signals::new()?;
     let daemon = Daemon::start(config, Arc::clone(&clock)).await?;
+    let pusher = Pusher::new(daemon.address(), push_token, Arc::clone(&clock))?;
+    tasks.spawn(pusher.run(stop.clone()));
     tasks.spawn(live(world, clock, stop.clone()));
     say(&greeting(daemon.address(), &servers));
     let mut computed = daemon.computed();
@@ -94,13 +106,8 @@ fn configuration(
     directory: &Path,
     listen: SocketAddr,
 ) -> anyhow::Result<String> {
-    let token = |name: &str, token: &str| {
-        let path = directory.join(name);
-        std::fs::write(&path, token).with_context(|| format!("cannot write {}", path.display()))?;
-        anyhow::Ok(path)
-    };
-    let github_token_file = token("github-token", &options.github_token)?;
-    let pagerduty_token_file = token("pagerduty-token", &options.pagerduty_token)?;
+    let github_token_file = secret(directory, "github-token", &options.github_token)?;
+    let pagerduty_token_file = secret(directory, "pagerduty-token", &options.pagerduty_token)?;
     let paths = Paths {
         github_url: &servers.github.url,
         pagerduty_url: &servers.pagerduty.url,
@@ -111,6 +118,20 @@ fn configuration(
         poll_interval: POLL_INTERVAL,
     };
     Ok(config_toml(&world.lock(), &paths))
+}
+
+/// Writes a file that nobody else may read, since the directory is ours alone.
+fn secret(directory: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+    let path = directory.join(name);
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// Another token in every run, from the system's source of chance.
+fn push_token() -> anyhow::Result<SecretString> {
+    let mut bytes = [0_u8; PUSH_TOKEN_BYTES];
+    File::open("/dev/urandom").and_then(|mut chance| chance.read_exact(&mut bytes))?;
+    Ok(SecretString::from(bytes.map(|byte| format!("{byte:02x}")).concat()))
 }
 
 /// Lets something happen every few seconds, until it is cancelled.

@@ -9,17 +9,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::push::Pushed;
+use super::push_signals;
 use crate::clock::SharedClock;
 use crate::collect::Collector;
+use crate::collect::signals::{Board, Reader};
 use crate::config::{Config, Push};
 use crate::http::Governors;
 use crate::model::dirty::Dirty;
+use crate::model::signal::Signals;
 use crate::model::time::Span;
 use crate::recompute::{Computed, Recompute};
-use crate::server::{Inbound, Told, expect_webhooks};
+use crate::server::{Inbound, SignalsIn, Told, expect_webhooks};
 use crate::source::Provider;
 use crate::source::github::Github;
 use crate::source::pagerduty::Pagerduty;
+use crate::source::promql::{self, Promql};
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::{SourceTelemetry, Telemetry};
 
@@ -48,6 +52,7 @@ impl WayIn {
         telemetry: &Telemetry,
         github: Vec<mpsc::Sender<Vec<Dirty>>>,
         deployments: mpsc::Sender<Told>,
+        signals: SignalsIn,
     ) {
         let inbound = push.map(|push| Inbound {
             token: push.token.clone(),
@@ -55,12 +60,38 @@ impl WayIn {
             github,
             reload: self.reload.clone(),
             deployments,
+            signals,
         });
         if inbound.as_ref().is_some_and(|inbound| inbound.github_webhook_secret.is_some()) {
             expect_webhooks(telemetry);
         }
         self.inbound.send_replace(inbound.map(Arc::new));
     }
+}
+
+/// What a generation shows, and what the next one goes on with.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) computed: watch::Sender<Option<Arc<Computed>>>,
+    pub(super) signals: watch::Sender<Signals>,
+}
+
+/// Reads north stars and signals, if any has a query.
+fn reader(
+    config: &Config,
+    board: &Board<SqliteStore>,
+    governors: &Governors,
+    clock: &SharedClock,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Option<Reader<SqliteStore>>> {
+    let Some(prometheus) = config.prometheus.as_ref() else {
+        return Ok(None);
+    };
+    let own = telemetry.source(promql::NAME, promql::KIND);
+    let promql = Promql::new(prometheus, governors, Arc::clone(clock), own.clone());
+    let promql = promql.context("cannot set up [prometheus]")?;
+    let (board, clock) = (board.clone(), Arc::clone(clock));
+    Ok(Some(Reader::new(board, promql, &config.signals, clock, own, prometheus.poll_interval)))
 }
 
 #[derive(Debug)]
@@ -77,7 +108,7 @@ impl Generation {
         clock: &SharedClock,
         telemetry: &Telemetry,
         governors: &Governors,
-        computed: &watch::Sender<Option<Arc<Computed>>>,
+        shown: &Shown,
         way_in: &WayIn,
     ) -> anyhow::Result<Self> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -118,8 +149,15 @@ impl Generation {
             changes: sender,
         };
         tasks.spawn(pushed.run(told, stop.clone()));
-        way_in.open(config.server.push.as_ref(), telemetry, github, deployments);
-        tasks.spawn(recompute.run(changes, computed.clone(), stop.clone()));
+        let board = Board::load(store.clone(), &config.signals, shown.signals.clone()).await?;
+        if let Some(reader) = reader(config, &board, governors, clock, telemetry)? {
+            tasks.spawn(reader.run(stop.clone()));
+        }
+        let (signals, told) = mpsc::channel(PUSHED_QUEUED);
+        tasks.spawn(push_signals::run(board, Arc::clone(clock), told, stop.clone()));
+        let signals = SignalsIn { rules: config.signals.clone().into(), told: signals };
+        way_in.open(config.server.push.as_ref(), telemetry, github, deployments, signals);
+        tasks.spawn(recompute.run(changes, shown.computed.clone(), stop.clone()));
         tasks.close();
         guard.disarm();
         Ok(Self { stop, tasks })

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::exposition::{Background, Limits, Published};
+use crate::exposition::{Background, Limits, Published, signal_families};
+use crate::model::signal::Signals;
 use crate::model::time::Span;
 use crate::recompute::Computed;
 use crate::telemetry::Telemetry;
@@ -23,12 +24,14 @@ pub(super) struct Rendering {
     pub(super) sources: Vec<(String, &'static str)>,
 }
 
-/// Renders every snapshot, and the newest again when how to render changes, until it is cancelled. Rendering 50,000 series and compressing them takes tens of
-/// milliseconds, so it never runs on the runtime's own threads.
+/// Renders every snapshot, and the newest again when a signal or how to render changes, until it is cancelled.
+/// Rendering 50,000 series and compressing them takes tens of milliseconds, so it never runs on the runtime's own
+/// threads; what changes meanwhile is rendered together.
 pub(super) async fn run(
     telemetry: Telemetry,
     mut computed: watch::Receiver<Option<Arc<Computed>>>,
     mut rendering: watch::Receiver<Rendering>,
+    mut signals: watch::Receiver<Signals>,
     published: watch::Sender<Option<Arc<Published>>>,
     shutdown: CancellationToken,
 ) {
@@ -38,12 +41,15 @@ pub(super) async fn run(
             () = shutdown.cancelled() => return,
             changed = computed.changed() => if changed.is_err() { return },
             changed = rendering.changed() => if changed.is_err() { return },
+            changed = signals.changed() => if changed.is_err() { return },
         }
         let Some(newest) = computed.borrow_and_update().clone() else {
             continue;
         };
         let (telemetry, rendering) = (telemetry.clone(), rendering.borrow_and_update().clone());
-        let rendered = tokio::task::spawn_blocking(move || render(&telemetry, &rendering, &newest)).await;
+        let signals = signals.borrow_and_update().clone();
+        let rendered =
+            tokio::task::spawn_blocking(move || render(&telemetry, &rendering, &newest, signals)).await;
         match rendered {
             Ok(Ok(fresh)) => {
                 if fresh.rendered.dropped > 0 {
@@ -64,6 +70,7 @@ fn render(
     telemetry: &Telemetry,
     rendering: &Rendering,
     computed: &Computed,
+    signals: Signals,
 ) -> Result<Published, std::io::Error> {
     let Computed {
         snapshot,
@@ -87,7 +94,8 @@ fn render(
         }
     }
     let organization = rendering.organization.clone();
-    let own = telemetry.gather();
+    let mut own = telemetry.gather();
+    own.extend(signal_families(&signals));
     let published = Published::new(organization, Arc::clone(snapshot), counters, &own, rendering.limits)?;
     let background = Background {
         tracker: Arc::clone(tracker),
@@ -96,5 +104,5 @@ fn render(
         settings: Arc::clone(settings),
     };
     let published = published.with_subjects(Arc::clone(subjects)).with_background(background);
-    Ok(published.with_past(past.clone(), rendering.resolution))
+    Ok(published.with_past(past.clone(), rendering.resolution).with_signals(signals))
 }

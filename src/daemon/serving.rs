@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::render::{self, Rendering};
+use crate::model::signal::Signals;
 use crate::recompute::Computed;
 use crate::server::{self, InboundReceiver, ServerState};
 use crate::telemetry::Telemetry;
@@ -28,12 +29,13 @@ impl Serving {
         telemetry: Telemetry,
         computed: watch::Receiver<Option<Arc<Computed>>>,
         rendering: watch::Receiver<Rendering>,
+        signals: watch::Receiver<Signals>,
         inbound: InboundReceiver,
     ) -> anyhow::Result<Self> {
         let (stop, renderer) = (CancellationToken::new(), TaskTracker::new());
         let (published, newest) = watch::channel(None);
         let state = ServerState::new(newest).open(inbound, telemetry.clone());
-        renderer.spawn(render::run(telemetry, computed, rendering, published, stop.clone()));
+        renderer.spawn(render::run(telemetry, computed, rendering, signals, published, stop.clone()));
         renderer.close();
         // The listener belongs to the runtime that made it, so the other one takes its socket over.
         let socket = listener.into_std().context("cannot hand the listener over")?;

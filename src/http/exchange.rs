@@ -57,8 +57,10 @@ impl Http {
                 .shared
                 .client
                 .request(question.method.clone(), url.clone())
-                .headers(self.shared.headers.clone())
-                .header(AUTHORIZATION, authorization.clone());
+                .headers(self.shared.headers.clone());
+            if let Some(authorization) = &authorization {
+                request = request.header(AUTHORIZATION, authorization.clone());
+            }
             if let Some(body) = question.body {
                 request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
             }
@@ -110,8 +112,12 @@ impl Http {
         }
     }
 
-    /// The secret as it is now, and the header that shows it to the source and hides it from `Debug`.
-    fn authorization(&self) -> Result<(SecretString, HeaderValue), Failure> {
+    /// The secret as it is now, and the header that shows it to the source and hides it from `Debug`; none where
+    /// nobody signs in.
+    fn authorization(&self) -> Result<(SecretString, Option<HeaderValue>), Failure> {
+        if self.shared.options.scheme.is_empty() {
+            return Ok((SecretString::default(), None));
+        }
         let unusable = |what: &str| self.failure(Reason::Auth, what);
         let secret = self.shared.options.credential.secret().map_err(|what| unusable(&what))?;
         let trimmed = secret.expose_secret().trim();
@@ -121,7 +127,7 @@ impl Http {
         let mut header = HeaderValue::from_str(&format!("{}{trimmed}", self.shared.options.scheme))
             .map_err(|_| unusable("the token has characters that no token has"))?;
         header.set_sensitive(true);
-        Ok((SecretString::from(trimmed), header))
+        Ok((SecretString::from(trimmed), Some(header)))
     }
 
     async fn answer(
@@ -166,7 +172,8 @@ impl Http {
         let text = String::from_utf8_lossy(&body);
         let status = response.status().as_u16();
         let verdict = verdict::read(status, response.headers(), &text, self.now());
-        let said = verdict::snippet(&text, Some(secret));
+        let said = (self.shared.said)(&text);
+        let said = verdict::snippet(said.as_deref().unwrap_or(&text), Some(secret));
         let what = format!("{}: answered {status}: {said}", question.name());
         Refused {
             failure: Failure {

@@ -56,6 +56,8 @@ names! {
     Environment
     /// The severity of an incident: the source's own word in lower case, `none` without one.
     Severity
+    /// The name of a north star or a signal, a label and a part of URLs: `checkout-conversion`.
+    SignalName
     /// What an incident source calls the thing that is broken: PagerDuty's service id.
     ServiceId
 }

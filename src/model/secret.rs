@@ -26,6 +26,11 @@ impl Credential {
         Self::new(move || Ok(secret.clone()))
     }
 
+    /// Nobody's: for those who need not sign in.
+    pub fn none() -> Self {
+        Self::fixed(SecretString::default()).named("nobody")
+    }
+
     /// The same, with a name for where it comes from: `env GITHUB_TOKEN`. The name is no secret.
     #[must_use]
     pub fn named(self, identity: &str) -> Self {

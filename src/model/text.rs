@@ -34,6 +34,17 @@ static REVERT_BRANCH: LazyLock<Regex> = LazyLock::new(|| known_regex(r"^revert-(
 static REVERT_TITLE: LazyLock<Regex> =
     LazyLock::new(|| known_regex(r#"^Revert "(?<title>.+)"\s*(?:\(#\d+\))?\s*$"#));
 
+/// The one that `text` is a misspelling of, if it can be told: up to a third of it may differ.
+pub fn closest<'k>(text: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let folded = text.to_lowercase();
+    let misspelt_max = (text.chars().count() / 3).max(1);
+    known
+        .map(|name| (strsim::damerau_levenshtein(&folded, &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= misspelt_max)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
 /// Compiles a pattern of ours.
 #[expect(clippy::expect_used, reason = "the patterns are constants, and the tests compile each")]
 fn known_regex(pattern: &str) -> Regex {

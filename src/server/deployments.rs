@@ -152,7 +152,8 @@ fn checked(deployment: Deployment) -> Result<PushedDeployment, Problem> {
     Ok(PushedDeployment { component, environment, commit, outcome, created_at, finished_at, url })
 }
 
-fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
+/// An instant of a body.
+pub(super) fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
     Timestamp::parse(text).ok_or_else(|| {
         Problem::Unprocessable(format!(
             "`{name}` is no instant of RFC 3339, such as \"2026-11-22T19:34:45Z\""
@@ -168,12 +169,17 @@ async fn tell(
     let (answer, outcome) = oneshot::channel();
     let told = Told { id, deployment, answer };
     inbound.deployments.try_send(told).map_err(|_| Problem::TooMany)?;
+    answered(outcome).await
+}
+
+/// Waits until what was told is stored, or is not.
+pub(super) async fn answered(outcome: oneshot::Receiver<Result<(), Refused>>) -> Result<(), Problem> {
     let outcome = timeout(STORING_MAX, outcome).await.map_err(|_| Problem::Unanswered)?;
     let outcome = outcome.map_err(|_| Problem::Unanswered)?;
     outcome.map_err(|refused| match refused {
         Refused::Impossible(detail) => Problem::Unprocessable(detail),
         Refused::Taken(detail) => Problem::Conflict(detail),
-        Refused::Unknown => Problem::Unknown("no deployment was pushed with this id".to_owned()),
+        Refused::Unknown => Problem::Unknown("nothing was pushed with this id".to_owned()),
         Refused::NotStored => Problem::Unanswered,
     })
 }

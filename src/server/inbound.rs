@@ -1,11 +1,14 @@
 //! What may come in, and where it goes: the daemon holds the other ends. Without `[server.push]` nothing may.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::dirty::Dirty;
 use crate::model::fact::Outcome;
 use crate::model::name::{CommitId, ComponentName, Environment, ExternalId};
 use crate::model::secret::Credential;
+use crate::model::signal::{SignalKey, SignalRule};
 use crate::model::time::Timestamp;
 
 /// What `[server.push]` allows. Replaced as a whole when the configuration is read again.
@@ -21,6 +24,37 @@ pub struct Inbound {
     pub reload: mpsc::Sender<oneshot::Sender<Result<(), String>>>,
     /// Whoever stores what is pushed.
     pub deployments: mpsc::Sender<Told>,
+    /// The signals whose values may be pushed.
+    pub signals: SignalsIn,
+}
+
+/// Signals, and whoever stores their values.
+#[derive(Debug, Clone)]
+pub struct SignalsIn {
+    /// All of them, also those that are read by a query.
+    pub rules: Arc<[SignalRule]>,
+    /// Whoever stores what is pushed.
+    pub told: mpsc::Sender<ToldSignal>,
+}
+
+/// A value of a signal that somebody pushed.
+#[derive(Debug)]
+pub struct ToldSignal {
+    /// Which signal.
+    pub key: SignalKey,
+    /// What it is.
+    pub pushed: PushedValue,
+    /// Once it is stored, or why not.
+    pub answer: oneshot::Sender<Result<(), Refused>>,
+}
+
+/// What is pushed of a signal (`interfaces.md` §3).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PushedValue {
+    /// The value, in the signal's own unit.
+    pub value: f64,
+    /// When it was that; `None`: now.
+    pub at: Option<Timestamp>,
 }
 
 /// A deployment that somebody pushed or withdrew.

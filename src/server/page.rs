@@ -1,5 +1,5 @@
-//! The landing page: the five metrics of each team in words, the state of the sources, and where to go on. Teams by
-//! name; nothing is ranked, coloured or compared.
+//! The landing page: the north star, then the five metrics and the signals of each team in words, the state of the
+//! sources, and where to go on. Teams by name; nothing is ranked, coloured or compared.
 
 use askama::Template;
 
@@ -8,8 +8,10 @@ use crate::exposition::{Published, SourceState};
 use crate::model::day::Day;
 use crate::model::name::TeamSlug;
 use crate::model::settings::Window;
+use crate::model::signal::Standing;
 use crate::model::time::Timestamp;
 
+use super::signal_view::{SignalView, view};
 use super::{measure_page, words};
 
 /// Windows side by side: more do not fit a phone.
@@ -25,6 +27,10 @@ struct Landing<'a> {
     organization: &'a str,
     /// The instant of the snapshot; none before the first.
     at: Option<Timestamp>,
+    /// What the organisation wants most, on top of everything.
+    north_stars: Vec<SignalView<'a>>,
+    /// Its further signals.
+    signals: Vec<SignalView<'a>>,
     teams: Vec<Team<'a>>,
     teams_left_out: usize,
     has_guardrails: bool,
@@ -39,6 +45,7 @@ struct Team<'a> {
     name: &'a str,
     windows: Vec<Heading<'a>>,
     measures: Vec<Measure>,
+    signals: Vec<SignalView<'a>>,
     guardrails: Vec<Guardrail<'a>>,
     standings: Vec<StandingLine>,
 }
@@ -99,6 +106,8 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
             version,
             organization: "",
             at: None,
+            north_stars: Vec::new(),
+            signals: Vec::new(),
             teams: Vec::new(),
             teams_left_out: 0,
             has_guardrails: false,
@@ -111,11 +120,21 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
     };
     let snapshot = &published.snapshot;
     let teams = snapshot.teams.iter().take(TEAMS_SHOWN_MAX);
+    let signals = |of: &Standing| -> Vec<SignalView<'_>> {
+        let own = published.signals.iter().filter(|state| state.rule.standing == *of);
+        own.map(|state| view(state, snapshot.at)).collect()
+    };
     let page = Landing {
         version,
         organization: &published.organization,
         at: Some(snapshot.at),
-        teams: teams.map(|(slug, values)| team(slug, published, &values.values)).collect(),
+        north_stars: signals(&Standing::NorthStar),
+        signals: signals(&Standing::Organization),
+        teams: teams
+            .map(|(slug, values)| {
+                team(slug, published, &values.values, signals(&Standing::Team(slug.clone())))
+            })
+            .collect(),
         has_guardrails: !snapshot.guardrails.is_empty(),
         teams_left_out: snapshot.teams.len().saturating_sub(TEAMS_SHOWN_MAX),
         notes: notes(published),
@@ -157,7 +176,12 @@ fn standings(slug: &TeamSlug, published: &Published) -> Vec<StandingLine> {
     lines.collect()
 }
 
-fn team<'a>(slug: &'a TeamSlug, published: &'a Published, values: &LevelValues) -> Team<'a> {
+fn team<'a>(
+    slug: &'a TeamSlug,
+    published: &'a Published,
+    values: &LevelValues,
+    signals: Vec<SignalView<'a>>,
+) -> Team<'a> {
     let snapshot = &published.snapshot;
     // A team of which nothing is known has no values at all.
     let unknown = WindowValues::default();
@@ -172,6 +196,7 @@ fn team<'a>(slug: &'a TeamSlug, published: &'a Published, values: &LevelValues) 
         name: slug.as_str(),
         guardrails: guardrails(slug, snapshot),
         standings: standings(slug, published),
+        signals,
         windows: shown
             .iter()
             .map(|(window, values)| Heading {

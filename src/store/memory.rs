@@ -10,6 +10,7 @@ use crate::model::batch::{
 };
 use crate::model::fact::{Attempt, Change, Commit, Exclusion, HoldingTeam, Incident, Outcome, Repository};
 use crate::model::name::{CommitId, ExternalId, RepositoryId, SourceName};
+use crate::model::signal::{History, SignalKey, SignalPoint};
 use crate::model::time::Timestamp;
 use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
 use crate::store::settled::{self, IncidentWord, RepositoryRows, Settled};
@@ -31,6 +32,7 @@ struct Tables {
     counters: BTreeMap<CounterKey, f64>,
     counted: BTreeSet<CountedKey>,
     turns: BTreeMap<u64, StoredTurn>,
+    signals: BTreeMap<SignalKey, History>,
 }
 
 /// What is known of a repository; its facts may come before itself.
@@ -146,6 +148,19 @@ impl FactStore for MemoryStore {
             turns.insert(id, StoredTurn { id, seen, withdrawn: None });
         }
         Ok(())
+    }
+
+    async fn note_signal(&self, key: SignalKey, points: Vec<SignalPoint>) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let history = tables.signals.entry(key).or_default();
+        for point in points {
+            history.note(point);
+        }
+        Ok(())
+    }
+
+    async fn signal(&self, key: SignalKey) -> Result<History, StoreError> {
+        Ok(self.tables().signals.get(&key).cloned().unwrap_or_default())
     }
 }
 

@@ -8,8 +8,8 @@
 //! A killed process loses nothing that was acknowledged. A power failure may take the last commits with it, whole
 //! and in order: cursors and facts go back together, and the source reads again what was lost.
 //!
-//! `open` has the file and its guard, `lane` the threads, `write` and `read` the statements, `columns` and `packed`
-//! how values are kept.
+//! `open` has the file and its guard, `lane` the threads, `write`, `read` and `signals` the statements, `columns` and
+//! `packed` how values are kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::model::batch::{
 };
 use crate::model::name::{RepositoryId, SourceName};
 use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
+use crate::model::signal::{History, SignalKey, SignalPoint};
 use crate::store::settled::Settled;
 use crate::store::sqlite::lane::Lane;
 use crate::store::{Counters, FactStore, StoreError};
@@ -29,6 +30,7 @@ mod open;
 mod packed;
 mod read;
 mod turns;
+mod signals;
 mod write;
 
 /// How `store.url` begins for SQLite.
@@ -145,6 +147,14 @@ impl FactStore for SqliteStore {
         self.writer
             .run("store changes of states", move |connection| turns::record(connection, &seen, &withdrawn))
             .await
+    }
+
+    async fn note_signal(&self, key: SignalKey, points: Vec<SignalPoint>) -> Result<(), StoreError> {
+        self.writer.run("store a signal", move |connection| signals::note(connection, &key, &points)).await
+    }
+
+    async fn signal(&self, key: SignalKey) -> Result<History, StoreError> {
+        self.reader.run("read a signal", move |connection| signals::read(connection, &key)).await
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) fn environment(name: &str) -> Option<String> {
         "GITHUB_TOKEN" => Some("ghp_s3cr3t".to_owned()),
         "PAGERDUTY_TOKEN" => Some("pd+s3cr3t\n".to_owned()),
         "EMPTY" => Some(" \n".to_owned()),
+        "PROMETHEUS_TOKEN" => Some("prom-s3cr3t".to_owned()),
+        "PROMETHEUS_PASSWORD" => Some("a s3cr3t: pässword".to_owned()),
         "SEXTANT_PUSH_TOKEN" => Some("push-s3cr3t-0123456789".to_owned()),
         "GITHUB_WEBHOOK_SECRET" => Some("hook-s3cr3t-0123456789".to_owned()),
         "SHORT" => Some("s3cr3t-89-12345".to_owned()),

@@ -103,7 +103,8 @@ fn the_example_has_every_key() {
     let text = "zzzzzz = 1\n[organization]\nzzzzzz = 1\n[store]\nzzzzzz = 1\n[server]\nzzzzzz = 1\n[server.push]\nzzzzzz = 1\n[metrics]\nzzzzzz = 1\n\
                 [[github]]\nzzzzzz = 1\n[[github.deployments]]\nzzzzzz = 1\n[github.incidents]\nzzzzzz = 1\n\
                 [[pagerduty]]\nzzzzzz = 1\n[[teams]]\nzzzzzz = 1\n[[components]]\nzzzzzz = 1\n\
-                [regressions]\nzzzzzz = 1\n[[quiet_periods]]\nzzzzzz = 1\n[[accepted]]\nzzzzzz = 1\n[[raised]]\nzzzzzz = 1\n[[guardrails]]\nzzzzzz = 1\n";
+                [regressions]\nzzzzzz = 1\n[[quiet_periods]]\nzzzzzz = 1\n[[accepted]]\nzzzzzz = 1\n[[raised]]\nzzzzzz = 1\n[[guardrails]]\nzzzzzz = 1\n\
+                [prometheus]\nzzzzzz = 1\n[[north_star]]\nzzzzzz = 1\n[[signals]]\nzzzzzz = 1\n";
     let errors = Config::parse(text, "f", &environment).unwrap_err();
     let helps = errors.errors().iter().filter_map(|error| error.help.as_deref());
     let known: BTreeSet<&str> = helps

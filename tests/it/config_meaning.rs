@@ -54,6 +54,11 @@ guardrail    change-fail: change_fail_ratio max 0.15 over 30d, n 10 or more: *
 guardrail    change-fail: change_fail_ratio max 0.1 over 30d, n 10 or more: payments
 guardrail    lead-time: lead_time max 7d over 90d, n 6 or more: *
 guardrail    deploys: deployments_per_day min 0.1 over 90d, n 0 or more: *, !unowned
+prometheus   http://127.0.0.1:9090, every 1m
+  signs in     with a token from env PROMETHEUS_TOKEN
+  trusts       the system's authorities, and 1 of ca_file
+north star   checkout-conversion: from 0.031 to 0.04 by 2027-03-31, read by acme_checkout_conversion_ratio
+signal       refund-requests of payments: from 14 to 8 by 2027-03-31, read by 1000 * sum(rate(acme_refunds_total[7d])) / sum(rate(acme_payments_total[7d]))
 ";
 
 const SMALLEST: &str = "[organization]\nname = \"acme\"\n\

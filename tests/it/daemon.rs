@@ -140,6 +140,19 @@ async fn the_example_runs_moves_and_ends_when_it_is_told_to() {
         })
     })
     .await;
+    let wish = |metrics: &str| value(metrics, "dora_north_star_value{name=\"checkout-conversion\"}");
+    let mut first = None;
+    until("the north star moves", async || {
+        metrics = get(&url).await.map(|(_, text)| text).unwrap_or_default();
+        let (before, now) = (first, wish(&metrics));
+        first = before.or(now);
+        before.is_some() && now.is_some() && now != before
+    })
+    .await;
+    let (_, page) = get(&format!("http://{listen}/")).await.unwrap();
+    for words in ["Visitors who complete checkout", "Support requests per 1,000 orders", "<polyline"] {
+        assert!(page.contains(words), "{words}");
+    }
     let seconds = |metrics: &str| value(metrics, "sextant_snapshot_timestamp_seconds").unwrap();
     let merged = |metrics: &str| value(metrics, "sextant_facts{fact=\"change\"}").unwrap();
     let before = (seconds(&metrics), merged(&metrics));

@@ -6,16 +6,23 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
-use sextant::catalogue::{self, FAILURE_REASONS, Kind, Unit};
+use sextant::catalogue::{self, FAILURE_REASONS, Family, Kind, Unit};
 use sextant::engine::snapshot::Snapshot;
-use sextant::exposition::{Limits, Rendered, render};
+use sextant::exposition::{Limits, Rendered, render, signal_families};
 use sextant::http::Reason;
 use sextant::telemetry::Telemetry;
 
-use crate::exposition_fixture::{Line, Read, counters, idle, key, read, reproducible, snapshot, telemetry};
+use crate::exposition_fixture::{
+    Line, Read, counters, idle, key, read, reproducible, signals, snapshot, telemetry,
+};
+
+/// The families that are not of the snapshot.
+fn own() -> Vec<Family<'static>> {
+    [telemetry().gather(), signal_families(&signals())].concat()
+}
 
 fn full() -> Rendered {
-    render(&snapshot(), &counters(), &telemetry().gather(), Limits::default()).unwrap()
+    render(&snapshot(), &counters(), &own(), Limits::default()).unwrap()
 }
 
 fn families(rendered: &Rendered) -> Vec<Read> {
@@ -36,7 +43,7 @@ fn values(rendered: &Rendered, name: &str) -> Vec<String> {
 
 #[test]
 fn the_whole_scrape_reads_like_this() {
-    let own = reproducible(telemetry().gather());
+    let own = reproducible(own());
     let rendered = render(&snapshot(), &counters(), &own, Limits::default()).unwrap();
     insta::assert_snapshot!("metrics", std::str::from_utf8(&rendered.text).unwrap());
     insta::assert_snapshot!("openmetrics", std::str::from_utf8(&rendered.openmetrics).unwrap());
@@ -82,6 +89,18 @@ const INTERFACES: &[(&str, &str)] = &[
     ("dora_team_change_ratio_bound", "team measure bound"),
     ("dora_team_baseline", "team measure"),
     ("dora_team_state_transitions_total", "team measure to"),
+    ("dora_north_star_value", "name"),
+    ("dora_north_star_target", "name"),
+    ("dora_north_star_progress_ratio", "name"),
+    ("dora_north_star_timestamp_seconds", "name"),
+    ("dora_organization_signal_value", "name"),
+    ("dora_organization_signal_target", "name"),
+    ("dora_organization_signal_progress_ratio", "name"),
+    ("dora_organization_signal_timestamp_seconds", "name"),
+    ("dora_team_signal_value", "team name"),
+    ("dora_team_signal_target", "team name"),
+    ("dora_team_signal_progress_ratio", "team name"),
+    ("dora_team_signal_timestamp_seconds", "team name"),
     ("dora_team_info", "team"),
     ("dora_team_guardrail", "team guardrail state"),
     ("dora_team_guardrail_limit", "team guardrail"),
@@ -312,10 +331,7 @@ fn too_many_series_cost_components_first_and_are_counted() {
         found.iter().filter(|family| family.name.starts_with(prefix)).count()
     };
     let series_max = everything.series - 1;
-    let limited = |series_max| {
-        let own = telemetry().gather();
-        render(&snapshot(), &counters(), &own, Limits { series_max }).unwrap()
-    };
+    let limited = |series_max| render(&snapshot(), &counters(), &own(), Limits { series_max }).unwrap();
     let tight = limited(series_max);
     assert!(tight.series <= series_max);
     assert_eq!(tight.series + tight.dropped, everything.series);
@@ -324,7 +340,7 @@ fn too_many_series_cost_components_first_and_are_counted() {
     assert_eq!(by_prefix(&tight, "dora_team_"), by_prefix(&everything, "dora_team_"));
     let none = limited(0);
     assert_eq!(by_prefix(&none, "dora_component_") + by_prefix(&none, "dora_team_"), 0);
-    for prefix in ["dora_organization_", "sextant_", "process_"] {
+    for prefix in ["dora_organization_", "dora_north_star_", "sextant_", "process_"] {
         assert_eq!(by_prefix(&none, prefix), by_prefix(&everything, prefix), "{prefix} stays");
     }
     assert_eq!(none.series + none.dropped, everything.series);

@@ -8,7 +8,9 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use chrono_tz::Tz;
 use sextant::catalogue::Family;
 use sextant::engine::guardrail::{self, Known};
 use sextant::engine::interval::Interval;
@@ -19,11 +21,13 @@ use sextant::engine::snapshot::{
     Suspects, TeamValues, WindowValues,
 };
 use sextant::model::batch::CounterKey;
+use sextant::model::day::Day;
 use sextant::model::fact::Exclusion;
 use sextant::model::guardrail::Limit;
 use sextant::model::measure::{Measure, Sensitivity};
 use sextant::model::name::{Severity, TeamSlug};
 use sextant::model::settings::Window;
+use sextant::model::signal::{Format, SignalPoint, SignalRule, SignalState, Signals, Standing};
 use sextant::model::time::{Span, Timestamp};
 use sextant::telemetry::Telemetry;
 
@@ -231,6 +235,37 @@ pub(crate) fn telemetry() -> Telemetry {
     telemetry.snapshot(0.0625);
     telemetry.facts(&[("attempt", 120), ("change", 340)]);
     telemetry
+}
+
+/// A north star that is on its way, a signal of the organisation that got worse, one of a team without a value.
+pub(crate) fn signals() -> Signals {
+    let state = |standing, name: &str, start, target, value: Option<f64>, trouble: Option<&str>| {
+        let rule = SignalRule {
+            standing,
+            name: name.into(),
+            title: Some(format!("The {name} <of> acme")),
+            promql: trouble.map(|_| "sum(acme_<orders>)".into()),
+            start,
+            target,
+            by: Day::of(AT, Tz::UTC).plus(30),
+            deadline: AT.plus(Span::from_days(31)),
+            format: Format::Percent,
+        };
+        let point =
+            |(minute, value): (i64, f64)| SignalPoint::new(AT.minus(Span::from_minutes(minute)), value);
+        let points = value.into_iter().flat_map(|value| [(600, value / 2.0), (300, value * 2.0), (2, value)]);
+        Arc::new(SignalState {
+            rule: Arc::new(rule),
+            history: points.filter_map(point).collect(),
+            trouble: trouble.map(str::to_owned),
+        })
+    };
+    vec![
+        state(Standing::NorthStar, "conversion", 0.031, 0.04, Some(0.034), None),
+        state(Standing::Organization, "churn", 0.05, 0.03, Some(0.055), Some("the query returned <nothing>")),
+        state(Standing::Team("payments".into()), "uptime", 0.99, 0.999, Some(0.9945), None),
+        state(Standing::Team("platform".into()), "clicks", 0.1, 0.2, None, Some("no answer")),
+    ]
 }
 
 /// Without what differs from machine to machine.

@@ -18,6 +18,7 @@ use sextant::model::fact::{
 use sextant::model::measure::Measure;
 use sextant::model::name::{ExternalId, RepositoryId};
 use sextant::model::transition::{SeenTurn, StoredTurn, Turn, Withdrawal};
+use sextant::model::signal::{HOURS_KEPT_MAX, History, SignalKey, SignalPoint};
 use sextant::store::memory::MemoryStore;
 use sextant::store::sqlite::SqliteStore;
 use sextant::store::{Counters, FACTS, FactStore};
@@ -65,6 +66,9 @@ cases! {
     a_cursor_can_be_forgotten_and_belongs_to_its_source
     counters_add_up_and_things_are_counted_once
     turns_are_kept_and_withdrawn_and_never_lost
+    of_a_signal_the_latest_value_of_each_hour_is_kept
+    signals_are_told_apart_by_team_name_and_query
+    the_oldest_hours_of_a_signal_go
     rows_come_in_the_order_of_their_identities
     many_can_write_at_once
 }
@@ -537,4 +541,53 @@ async fn many_can_write_at_once(store: impl FactStore) {
     let dump = dump(&store).await;
     assert_eq!(dump.counts[2], ("commit", 80));
     assert!(dump.cursors.iter().all(|(_, cursor)| cursor == "19"));
+}
+
+fn signal(team: Option<&str>, name: &str, promql: Option<&str>) -> SignalKey {
+    SignalKey { team: team.map(Into::into), name: name.into(), promql: promql.map(Into::into) }
+}
+
+fn value(minute: i64, value: f64) -> SignalPoint {
+    SignalPoint::new(at(60 * minute), value).unwrap()
+}
+
+async fn of_a_signal_the_latest_value_of_each_hour_is_kept(store: impl FactStore) {
+    let key = signal(None, "conversion", None);
+    assert_eq!(store.signal(key.clone()).await.unwrap(), History::default());
+    let noted = [value(59, 1.0), value(10, 2.0), value(60, -0.5), value(59, 3.0), value(200, 1e300)];
+    for point in noted {
+        store.note_signal(key.clone(), vec![point]).await.unwrap();
+        store.note_signal(key.clone(), vec![point]).await.unwrap();
+    }
+    let read = store.signal(key.clone()).await.unwrap();
+    assert_eq!(read, noted.into_iter().collect());
+    assert_eq!(read.points().collect::<Vec<_>>(), [value(59, 3.0), value(60, -0.5), value(200, 1e300)]);
+    store.note_signal(key.clone(), Vec::new()).await.unwrap();
+    assert_eq!(store.signal(key).await.unwrap(), read);
+}
+
+async fn signals_are_told_apart_by_team_name_and_query(store: impl FactStore) {
+    let keys = [
+        signal(None, "a", None),
+        signal(None, "b", None),
+        signal(Some("b"), "a", None),
+        signal(None, "a", Some("q")),
+        signal(Some("b"), "a", Some("q")),
+    ];
+    for (minute, key) in (0..).zip(&keys) {
+        store.note_signal(key.clone(), vec![value(minute, 1.0)]).await.unwrap();
+    }
+    for (minute, key) in (0..).zip(keys) {
+        let points: Vec<_> = store.signal(key).await.unwrap().points().collect();
+        assert_eq!(points, [value(minute, 1.0)]);
+    }
+}
+
+async fn the_oldest_hours_of_a_signal_go(store: impl FactStore) {
+    let (key, hours) = (signal(None, "a", None), i64::try_from(HOURS_KEPT_MAX).unwrap());
+    let points: Vec<_> = (0..hours + 5).map(|hour| value(60 * hour, 1.0)).collect();
+    store.note_signal(key.clone(), points.clone()).await.unwrap();
+    store.note_signal(key.clone(), vec![value(0, 2.0)]).await.unwrap();
+    let kept: Vec<_> = store.signal(key).await.unwrap().points().collect();
+    assert_eq!(kept, points[5..]);
 }

@@ -11,7 +11,7 @@ use reqwest::{Client, RequestBuilder};
 use secrecy::SecretString;
 use sextant::model::dirty::{Dirty, Stream};
 use sextant::model::secret::Credential;
-use sextant::server::{Inbound, ServerState, Told, serve};
+use sextant::server::{Inbound, ServerState, SignalsIn, Told, ToldSignal, serve};
 use sextant::telemetry::Telemetry;
 use sha2::Sha256;
 use tokio::net::TcpListener;
@@ -31,6 +31,7 @@ pub(crate) struct Open {
     told: mpsc::Receiver<Vec<Dirty>>,
     pub(crate) reloads: mpsc::Receiver<oneshot::Sender<Result<(), String>>>,
     pub(crate) deployments: mpsc::Receiver<Told>,
+    pub(crate) signals: mpsc::Receiver<ToldSignal>,
     _stop: DropGuard,
 }
 
@@ -45,12 +46,14 @@ impl Open {
         let (tell, told) = mpsc::channel(length);
         let (reload, reloads) = mpsc::channel(1);
         let (deployment, deployments) = mpsc::channel(1);
+        let (signal, signals) = mpsc::channel(1);
         let inbound = Inbound {
             token: Credential::fixed(SecretString::from(TOKEN)),
             github_webhook_secret: Some(Credential::fixed(SecretString::from(SECRET))),
             github: vec![tell],
             reload,
             deployments: deployment,
+            signals: SignalsIn { rules: Arc::default(), told: signal },
         };
         let (inbound, receiver) = watch::channel(Some(Arc::new(inbound)));
         let telemetry = Telemetry::new();
@@ -58,7 +61,17 @@ impl Open {
         let stop = CancellationToken::new();
         TaskTracker::new().spawn(serve(listener, state, stop.clone()));
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { address, client, telemetry, inbound, told, reloads, deployments, _stop: stop.drop_guard() }
+        Self {
+            address,
+            client,
+            telemetry,
+            inbound,
+            told,
+            reloads,
+            deployments,
+            signals,
+            _stop: stop.drop_guard(),
+        }
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
@@ -75,7 +88,7 @@ impl Open {
         status(request.header("x-hub-signature-256", signature(SECRET, body.as_bytes()))).await
     }
 
-    fn change(&mut self, change: impl FnOnce(&mut Inbound)) {
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Inbound)) {
         let mut inbound = Inbound::clone(self.inbound.borrow().as_ref().unwrap());
         change(&mut inbound);
         self.inbound.send_replace(Some(Arc::new(inbound)));

@@ -9,10 +9,11 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::store::sqlite::lane::explain;
 
 /// The migrations, in order; the first one makes version 1. They are never edited, only added to.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/sqlite/0001_facts.sql"),
     include_str!("../migrations/sqlite/0002_origins_and_paths.sql"),
     include_str!("../migrations/sqlite/0003_turns.sql"),
+    include_str!("../migrations/sqlite/0004_signals.sql"),
 ];
 
 /// `PRAGMA application_id` of our files: `SXTN`.
@@ -212,7 +213,12 @@ mod tests {
 
     #[test]
     fn migrations_are_never_edited() {
-        let known = [13_186_826_899_350_117_673, 11_270_907_586_441_880_794, 225_482_904_766_132_954];
+        let known = [
+            13_186_826_899_350_117_673,
+            11_270_907_586_441_880_794,
+            225_482_904_766_132_954,
+            18_116_804_461_168_194_449,
+        ];
         assert_eq!(MIGRATIONS.map(checksum), known, "add a migration instead");
     }
 

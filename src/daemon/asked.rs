@@ -1,4 +1,4 @@
-//! The signals that the daemon listens to.
+//! What the operating system asks of the daemon, by signals.
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};

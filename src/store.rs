@@ -10,8 +10,8 @@ use crate::model::batch::{
     Applied, Batch, CountedKey, CounterKey, Cursor, Inventory, RepositoryFacts, Scope, StoredIncident,
 };
 use crate::model::name::{RepositoryId, SourceName};
-use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
 use crate::model::signal::{History, SignalKey, SignalPoint};
+use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
 
 pub mod memory;
 mod settled;

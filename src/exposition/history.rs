@@ -57,7 +57,7 @@ const fn source(metric: &Metric) -> Option<(LevelGauge, Level, Parts)> {
             Some(parts) => Some((gauge, level, parts)),
             None => None,
         },
-        Id::Derived(_) | Id::Own(_) | Id::Closing(_) => None,
+        Id::Derived(_) | Id::Own(_) | Id::Signal(_) | Id::Closing(_) => None,
     }
 }
 

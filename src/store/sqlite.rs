@@ -18,8 +18,8 @@ use crate::model::batch::{
     Applied, Batch, CountedKey, CounterKey, Cursor, Inventory, RepositoryFacts, Scope, StoredIncident,
 };
 use crate::model::name::{RepositoryId, SourceName};
-use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
 use crate::model::signal::{History, SignalKey, SignalPoint};
+use crate::model::transition::{SeenTurn, StoredTurn, Withdrawal};
 use crate::store::settled::Settled;
 use crate::store::sqlite::lane::Lane;
 use crate::store::{Counters, FactStore, StoreError};
@@ -29,8 +29,8 @@ mod lane;
 mod open;
 mod packed;
 mod read;
-mod turns;
 mod signals;
+mod turns;
 mod write;
 
 /// How `store.url` begins for SQLite.

@@ -170,7 +170,7 @@ fn a_raised_threshold_is_of_one_measure_of_one_team() {
     assert_eq!((second.team.as_str(), second.measure), ("ship-it", Measure::ReworkRatio));
     assert!((first.threshold - 4.2).abs() < 1e-9 && (second.threshold - 5.0).abs() < 1e-9);
     for (text, said) in [
-        (format!("{one}{one}"), "raised[1].team: the same as raised[0] at line 10: lead_time"),
+        (format!("{one}{one}"), "raised[1].team: the same as raised[0] at line 12: lead_time"),
         (one.replace("4.2", "0"), "raised[0].threshold: not above 0 and at most 100"),
         (one.replace("4.2", "100.5"), "raised[0].threshold: not above 0 and at most 100"),
         (one.replace("4.2", "\"4.2\""), "raised[0].threshold: expected a number such as 4.2, found a string"),

@@ -24,41 +24,7 @@ use sextant::model::measure::Measure;
 mod boards;
 
 /// Metrics that boards will show as soon as the catalogue has them: until then their panels are left out.
-const AWAITED: &[&str] = &[
-    "dora_component_change_fail_ratio_bound",
-    "dora_component_deployments_per_day_bound",
-    "dora_component_incidents_per_day_bound",
-    "dora_component_lead_time_seconds_bound",
-    "dora_component_recovery_time_seconds_bound",
-    "dora_component_rework_ratio_bound",
-    "dora_north_star_progress_ratio",
-    "dora_north_star_target",
-    "dora_north_star_value",
-    "dora_organization_change_fail_ratio_bound",
-    "dora_organization_deployments_per_day_bound",
-    "dora_organization_incidents_per_day_bound",
-    "dora_organization_lead_time_seconds_bound",
-    "dora_organization_recovery_time_seconds_bound",
-    "dora_organization_rework_ratio_bound",
-    "dora_organization_signal_progress_ratio",
-    "dora_organization_signal_target",
-    "dora_organization_signal_value",
-    "dora_team_change_fail_ratio_bound",
-    "dora_team_change_ratio",
-    "dora_team_change_ratio_bound",
-    "dora_team_deployments_per_day_bound",
-    "dora_team_evidence",
-    "dora_team_incidents_per_day_bound",
-    "dora_team_lead_time_seconds_bound",
-    "dora_team_recovery_time_seconds_bound",
-    "dora_team_rework_ratio_bound",
-    "dora_team_signal_progress_ratio",
-    "dora_team_signal_target",
-    "dora_team_signal_value",
-    "dora_team_state",
-    "dora_team_state_since_timestamp_seconds",
-    "sextant_team_config_valid",
-];
+const AWAITED: &[&str] = &["sextant_team_config_valid"];
 /// Units that the boards use, as Grafana calls them; `suffix:` may have anything behind it.
 const UNITS: &[&str] = &["none", "s", "percentunit", "bytes", "reqps", "dateTimeFromNow"];
 /// What Prometheus itself adds to every series that it scrapes.

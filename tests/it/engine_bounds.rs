@@ -179,7 +179,7 @@ fn a_slow_time_is_its_teams_and_the_organisations_only_if_it_is_everybodys() {
         let team = present(snapshot.teams[&TeamSlug::from("web")].values.windows[0].bounds);
         let components: Vec<_> =
             snapshot.components.values().map(|values| present(values.windows[0].bounds)).collect();
-        assert_eq!(components, [team.clone()], "a component is its team's");
+        assert!(components.iter().all(|component| *component == team), "a component is its team's");
         (team.contains("deployments"), present(bounds(&snapshot)).contains("deployments"))
     };
     // Five days that are worth one are too few.

@@ -15,7 +15,7 @@ use sextant::catalogue::Family;
 use sextant::engine::guardrail::{self, Known};
 use sextant::engine::interval::Interval;
 use sextant::engine::regression::machine::State;
-use sextant::engine::regression::standing::Standing;
+use sextant::engine::regression::standing;
 use sextant::engine::snapshot::{
     Bounds, Completeness, Coverage, Delivery, Incidents, LevelValues, Quantiles, RepositoryState, Snapshot,
     Suspects, TeamValues, WindowValues,
@@ -113,8 +113,8 @@ pub(crate) fn idle() -> LevelValues {
 }
 
 /// A team that is slower, and one of which nothing can be said.
-fn standings() -> BTreeMap<(TeamSlug, Measure), Standing> {
-    let slower = Standing {
+fn standings() -> BTreeMap<(TeamSlug, Measure), standing::Standing> {
+    let slower = standing::Standing {
         state: State::Regressed,
         since: Timestamp::from_seconds(1_795_000_000),
         ratio: Some(2.5),
@@ -122,7 +122,7 @@ fn standings() -> BTreeMap<(TeamSlug, Measure), Standing> {
         evidence: Some(4.5),
         baseline: Some(36_000.0),
     };
-    let unknown = Standing {
+    let unknown = standing::Standing {
         state: State::Insufficient,
         since: Timestamp::from_seconds(1_790_000_000),
         ratio: None,

@@ -17,8 +17,8 @@ use sextant::model::fact::{
 };
 use sextant::model::measure::Measure;
 use sextant::model::name::{ExternalId, RepositoryId};
-use sextant::model::transition::{SeenTurn, StoredTurn, Turn, Withdrawal};
 use sextant::model::signal::{HOURS_KEPT_MAX, History, SignalKey, SignalPoint};
+use sextant::model::transition::{SeenTurn, StoredTurn, Turn, Withdrawal};
 use sextant::store::memory::MemoryStore;
 use sextant::store::sqlite::SqliteStore;
 use sextant::store::{Counters, FACTS, FactStore};

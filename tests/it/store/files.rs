@@ -73,7 +73,9 @@ async fn a_store_is_read_while_another_sextant_writes_it_and_never_changed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sextant.db");
     let reading = async || SqliteStore::open_to_read(&path).await;
-    assert!(reading().await.unwrap_err().to_string().starts_with("cannot read the store in sqlite:"));
+    assert!(
+        reading().await.unwrap_err().to_string().starts_with("cannot open the store to read it in sqlite:")
+    );
     assert!(!path.exists());
     let store = SqliteStore::open(&path).await.unwrap();
     let reader = reading().await.unwrap();

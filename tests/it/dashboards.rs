@@ -63,7 +63,7 @@ fn expressions(board: &Value) -> Vec<&str> {
 
 /// An expression without Grafana's variables, which no parser of Prometheus takes.
 pub(crate) fn filled_in(expression: &str) -> String {
-    expression.replace("$__rate_interval", "1m").replace("$__range_s", "315360000").replace("$window", "30d")
+    expression.replace("$__rate_interval", "1m").replace("$__range_s", "315360000").replace("$window", "90d")
 }
 
 fn metric(name: &str) -> Option<&'static Metric> {

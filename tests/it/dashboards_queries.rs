@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 use serde_json::Value;
+use sextant::model::measure::Measure;
 
 use crate::dashboards::{filled_in, list, panels, shipped, text, values_of};
 use crate::process::until;
@@ -17,15 +18,21 @@ use crate::scraped::{Prometheus, Scraped};
 
 /// What has no data on this stage, and why.
 const EMPTY: &[(&str, &str)] = &[
-    ("offset 30d", "this Prometheus did not run one window ago"),
+    ("offset 90d", "this Prometheus did not run one window ago"),
     ("[2h]))) > 0", "no incident of the example is open in the end"),
     ("sextant_source_request_failures_total", "no request of the example fails"),
     ("sextant_webhooks_total", "the example sends no webhooks"),
+    ("dora_north_star_", "this stage has no north star"),
+    ("dora_organization_signal_", "this stage has no signals"),
+    ("dora_team_signal_", "this stage has no signals"),
 ];
 
 /// A component that has everything that a component can have.
-const RICH: &str = "dora_component_coverage_ratio{kind=\"incidents_attributed\",window=\"30d\"} \
-                    and on (team, component) dora_component_recovery_time_seconds{window=\"30d\"}";
+const RICH: &str = "dora_component_coverage_ratio{kind=\"incidents_attributed\",window=\"90d\"} \
+                    and on (team, component) dora_component_recovery_time_seconds_bound{window=\"90d\"} \
+                    and on (team, component) dora_component_lead_time_seconds_bound{window=\"90d\"} \
+                    and on (team, component) dora_component_change_fail_ratio_bound{window=\"90d\"} \
+                    and on (team) dora_team_recovery_time_seconds_bound{window=\"90d\"}";
 
 /// What Grafana does before it asks: the values of the variables, chosen in order.
 async fn choices(prometheus: &Prometheus, board: &Value) -> Vec<(String, String)> {
@@ -83,6 +90,8 @@ fn shown_labels(panel: &Value, target: &Value) -> BTreeSet<String> {
             |name: &String| name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
         // Of answers side by side, one that has the label is enough.
         let is_alone = list(&panel["targets"]).count() == 1;
+        // A measure is a column of its own, made of a label's value.
+        let is_label = |name: &String| is_label(name) && Measure::named(name).is_none();
         shown.extend(labels.filter(is_label).filter(|_| is_alone));
     }
     shown

@@ -54,6 +54,7 @@ impl Stand {
         }
         let path = directory.path().to_str().unwrap();
         let toml = toml
+            .replace("poll_interval = \"60s\"", "poll_interval = \"10s\"")
             .replace("{github}", &servers.github.url)
             .replace("{pagerduty}", &servers.pagerduty.url)
             .replace("{directory}", path)
@@ -69,7 +70,13 @@ impl Stand {
             read.filter(|line| line.ends_with(" 1")).count() == 2
         })
         .await;
-        let past = daemon.computed().borrow().as_ref().unwrap().past.clone();
+        // What the last poll stored is in the next snapshot but one at the latest.
+        let mut computed = daemon.computed();
+        for _ in 0..2 {
+            computed.mark_unchanged();
+            computed.changed().await.unwrap();
+        }
+        let past = computed.borrow().as_ref().unwrap().past.clone();
         Self { config, clock, daemon, past, directory, _servers: stop.drop_guard() }
     }
 

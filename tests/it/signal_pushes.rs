@@ -25,26 +25,26 @@ name = "conversion"
 title = "Visitors who complete checkout"
 start = 0.031
 target = 0.04
-by = "2999-12-31"
+by = "2099-12-31"
 format = "percent"
 [[signals]]
 name = "clicks"
 team = "payments"
 start = 10
 target = 5
-by = "2999-12-31"
+by = "2099-12-31"
 [[signals]]
 name = "clicks"
 team = "search"
 start = 10
 target = 20
-by = "2999-12-31"
+by = "2099-12-31"
 [[signals]]
 name = "churn"
 promql = "acme_churn"
 start = 10
 target = 5
-by = "2999-12-31"
+by = "2099-12-31"
 "#;
 
 fn toml(database: &Path) -> String {

@@ -9,7 +9,7 @@ pub(crate) const STATES: [(&str, &str); 8] = [
     ("ok", "green"),
     ("improved", "super-light-green"),
     ("recovering", "blue"),
-    ("watch", "yellow"),
+    ("watch", "dark-yellow"),
     ("regressed", "red"),
     ("accepted", "light-blue"),
     ("insufficient", "#8e8e8e"),
@@ -18,7 +18,7 @@ pub(crate) const STATES: [(&str, &str); 8] = [
 
 /// The states of a guardrail.
 pub(crate) const GUARDRAIL_STATES: [(&str, &str); 4] =
-    [("inside", "green"), ("near", "yellow"), ("outside", "red"), ("unknown", "#8e8e8e")];
+    [("inside", "green"), ("near", "dark-yellow"), ("outside", "red"), ("unknown", "#8e8e8e")];
 
 /// Values of labels that are words of a table: each in its colour.
 pub(crate) fn colours(words: &[(&str, &str)]) -> Value {

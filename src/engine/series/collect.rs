@@ -97,12 +97,10 @@ impl<'h, 'f> Collecting<'h, 'f> {
     }
 
     fn deployment(&mut self, component: &LinkedComponent, index: usize, deployment: &Deployment) {
-        let settings = self.history.settings;
         let spell = Spell::of(deployment.deployed_at);
-        self.timeline.dates.push((spell, Day::of(deployment.deployed_at, settings.timezone)));
         let counted = &mut self.timeline.counted;
         counted.deployments.push(spell);
-        if !component.rework(index).is_empty() {
+        if component.is_unplanned(index) {
             counted.reworked.push(spell);
         }
         if deployment.kind == Kind::Forward {
@@ -278,7 +276,8 @@ impl<'h, 'f> Collecting<'h, 'f> {
         timeline.changes.sort();
         timeline.recoveries.sort();
         timeline.resolutions.sort();
-        timeline.dates.sort();
+        let deployed = timeline.counted.deployments.iter();
+        timeline.dates = deployed.map(|spell| Day::of(spell.after, history.settings.timezone)).collect();
         timeline.unknown_at.sort();
         timeline.since = timeline.since.and(history.incidents_since);
         timeline

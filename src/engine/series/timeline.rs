@@ -121,8 +121,8 @@ pub struct Timeline {
     pub(super) changes: Vec<Led>,
     pub(super) recoveries: Vec<(Spell, Span)>,
     pub(super) resolutions: Vec<(Spell, Span)>,
-    /// Deployments, each with its date in the organisation's time zone.
-    pub(super) dates: Vec<(Spell, Day)>,
+    /// The date of each deployment in the organisation's time zone.
+    pub(super) dates: Vec<Day>,
     /// The newest deployment of those that are in no window any more.
     pub(super) deployed_before: Option<Timestamp>,
     /// When the level had its first incident.
@@ -163,8 +163,7 @@ impl Timeline {
         let times = differing(&self.recoveries, &other.recoveries)
             .chain(differing(&self.resolutions, &other.resolutions))
             .map(|(spell, _)| spell);
-        let dates = differing(&self.dates, &other.dates).map(|(spell, _)| spell);
-        touched.extend(changes.chain(times).chain(dates).filter_map(|spell| spell.over(longest)));
+        touched.extend(changes.chain(times).filter_map(|spell| spell.over(longest)));
         self.touched_states(other, longest, &mut touched);
         merged(touched)
     }

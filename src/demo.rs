@@ -15,6 +15,7 @@ pub mod exchange;
 pub mod faults;
 pub mod generate;
 pub mod github;
+pub mod guardrails;
 pub mod identity;
 pub mod live;
 pub mod pagerduty;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::board::Board;
 use super::panel::Panel;
 use super::query::{Query, SEXTANT, process};
-use super::words::{flag, in_colour, millis};
+use super::words::{flag, in_colour, millis, spaced};
 
 pub(crate) fn board() -> Board {
     Board::new(
@@ -75,11 +75,13 @@ fn why() -> Vec<Panel> {
             .ask(SEXTANT.now("repositories", &["source", "state"], ""), "Repositories")
             .unit("none")
             .side_by_side("source", &[("source", "Source"), ("state", "State")], &[])
+            .field("State", &[("mappings", spaced())])
             .nothing("No repository: is its organisation or name in [[github]], and may the token see it?"),
         Panel::table("Incidents that are not counted", 7, 9)
             .ask(SEXTANT.now("source_excluded", &["source", "reason"], ""), "Incidents")
             .unit("none")
             .side_by_side("source", &[("source", "Source"), ("reason", "Reason")], &[])
+            .field("Reason", &[("mappings", spaced())])
             .nothing("Every incident is counted"),
         corrected(6, 9),
         Panel::stat("Series left out", 4, 9)
@@ -101,6 +103,7 @@ pub(crate) fn corrected(width: u32, height: u32) -> Panel {
         .ask(SEXTANT.now("suspect_facts", &["reason"], ""), "Facts")
         .unit("none")
         .side_by_side("reason", &[("reason", "Reason")], &[])
+        .field("Reason", &[("mappings", spaced())])
         .nothing("No fact needed a correction")
 }
 

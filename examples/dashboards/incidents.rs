@@ -7,6 +7,7 @@ use super::measures::{evidence, to_team};
 use super::panel::Panel;
 use super::query::SOME_TEAMS;
 use super::team::open_incidents;
+use super::words::{hours, spaced};
 use sextant::model::measure::Measure;
 
 /// A cell of the column `Team`.
@@ -37,19 +38,17 @@ fn now() -> Vec<Panel> {
         |end: &str| SOME_TEAMS.now(end, &["severity"], "").map(|all| format!("sum by (severity) ({all})"));
     let count = |end: &str| SOME_TEAMS.now(end, &[], "").map(|all| format!("sum({all})"));
     vec![
-        Panel::table("Incidents", 10, 9)
+        Panel::table("Incidents, by severity", 14, 9)
             .ask(by_severity("open_incidents"), "Open")
             .ask(by_severity("incidents"), "Started")
             .unit("none")
             .side_by_side("severity", &[("severity", "Severity")], &[])
             .nothing(none),
-        Panel::stat("Resolved in the window", 6, 9)
-            .ask(count("resolved_incidents"), "incidents")
-            .nothing(none),
-        Panel::stat("Failed deployments", 8, 9)
-            .ask(count("failed_deployments"), "failed in the window")
-            .ask(count("recovered_deployments"), "recovered in the window")
-            .ask(count("unrecovered_deployments"), "not yet recovered")
+        Panel::stat("All of them", 10, 9)
+            .ask(count("resolved_incidents"), "incidents resolved in the window")
+            .ask(count("failed_deployments"), "deployments failed in the window")
+            .ask(count("recovered_deployments"), "deployments recovered in the window")
+            .ask(count("unrecovered_deployments"), "failed deployments not yet recovered")
             .nothing("No team that is chosen ever deployed"),
     ]
 }
@@ -93,7 +92,9 @@ fn incidents() -> Vec<Panel> {
             .set("links", evidence(LINE, Measure::IncidentsPerDay))
             .nothing(none),
         Panel::trend("Median time to resolution, by team", 12, 9)
-            .ask(SOME_TEAMS.past("incident_resolution_seconds", &[], "stat=\"p50\""), "{{team}}")
+            .ask(SOME_TEAMS.past("incident_resolution_seconds", &[], "stat=\"p50\"").map(hours), "{{team}}")
+            .unit("suffix:h")
+            .doubling()
             .nothing("No incident was resolved in this window"),
     ]
 }
@@ -101,7 +102,9 @@ fn incidents() -> Vec<Panel> {
 fn recovery() -> Vec<Panel> {
     vec![
         Panel::trend("Median time to recovery, by team", 12, 9)
-            .ask(SOME_TEAMS.past("recovery_time_seconds", &[], "stat=\"p50\""), "{{team}}")
+            .ask(SOME_TEAMS.past("recovery_time_seconds", &[], "stat=\"p50\"").map(hours), "{{team}}")
+            .unit("suffix:h")
+            .doubling()
             .set("links", evidence(LINE, Measure::RecoveryTime))
             .nothing("No failed deployment recovered in this window"),
         Panel::stack("Failed and not yet recovered, by team", 12, 9)
@@ -115,16 +118,17 @@ fn recovery() -> Vec<Panel> {
 fn trust() -> Vec<Panel> {
     let attributed = SOME_TEAMS.now("coverage_ratio", &[], "kind=\"incidents_attributed\"");
     vec![
-        Panel::table("Incidents attributed to a deployment", 12, 8)
+        Panel::table("Incidents attributed to a deployment", 12, 9)
             .note("What is not attributed makes no deployment fail: the change fail rate may be too low.")
             .ask(attributed, "Attributed")
             .side_by_side("team", &[("team", "Team")], &[])
             .set("decimals", json!(0))
             .nothing("No incident in this window"),
-        Panel::table("Incidents that are not counted", 12, 8)
+        Panel::table("Incidents that are not counted", 12, 9)
             .ask(super::query::SEXTANT.now("source_excluded", &["source", "reason"], ""), "Incidents")
             .unit("none")
             .side_by_side("source", &[("source", "Source"), ("reason", "Reason")], &[])
+            .field("Reason", &[("mappings", spaced())])
             .nothing("Every incident is counted"),
     ]
 }

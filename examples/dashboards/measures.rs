@@ -5,6 +5,7 @@ use sextant::model::measure::Measure;
 
 use super::panel::{Panel, unit};
 use super::query::{Query, Scope, metric};
+use super::words::hours;
 
 /// A measure as the boards show it.
 #[derive(Debug, Clone, Copy)]
@@ -129,12 +130,15 @@ impl Shown {
             }
             properties
         };
-        Panel::trend(self.title, 8, 8)
+        let shown = |query: Query| if self.measure.is_time() { query.map(hours) } else { query };
+        let panel = Panel::trend(self.title, 8, 8);
+        let panel = if self.measure.is_time() { panel.unit("suffix:h") } else { panel };
+        panel
             .note("The band is the 95 % interval; the dashed line is the value one window earlier, which shares no fact with the value above it.")
-            .ask(scope.past(self.metric, &[], self.matchers()), self.word())
-            .ask(bound("lower"), "95 % from")
-            .ask(bound("upper"), "95 % to")
-            .ask(scope.before(self.metric, &[], self.matchers()), "one window earlier")
+            .ask(shown(scope.past(self.metric, &[], self.matchers())), self.word())
+            .ask(shown(bound("lower")), "95 % from")
+            .ask(shown(bound("upper")), "95 % to")
+            .ask(shown(scope.before(self.metric, &[], self.matchers())), "one window earlier")
             .field(self.word(), &[("color", json!({ "mode": "fixed", "fixedColor": "blue" }))])
             .field("95 % from", &band(None))
             .field("95 % to", &band(Some("95 % from")))

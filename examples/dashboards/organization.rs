@@ -1,13 +1,13 @@
 //! The organisation: north star, the measures, guardrails, what changed, how far the numbers can be trusted.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::board::Board;
 use super::collector::corrected;
 use super::measures::{self, evidence, to_team};
 use super::panel::Panel;
 use super::query::{DORA, ORGANIZATION, Query, Scope, TEAMS};
-use super::words::{GUARDRAIL_STATES, STATES, colours, flag, in_colour, millis, with};
+use super::words::{self, GUARDRAIL_STATES, STATES, as_bar, colours, flag, in_colour, millis, with};
 
 /// A cell of the column `Team`.
 const TEAM: &str = "${__data.fields.Team:percentencode}";
@@ -41,26 +41,21 @@ fn north_star() -> Vec<Panel> {
     let none = "No north star configured: [[north_star]]";
     let value = |end: &str| DORA.now(end, &["name"], "");
     vec![
-        Panel::bars("The way to the north star", 10, 5)
-            .ask(value("north_star_progress_ratio"), "{{name}}")
-            .set("min", json!(0))
-            .set("max", json!(1))
-            .nothing(none),
-        Panel::table("North star", 14, 5)
+        Panel::table("North star", 12, 4)
             .ask(value("north_star_value"), "Value")
             .ask(value("north_star_target"), "Target")
             .ask(value("north_star_progress_ratio"), "Way gone")
             .side_by_side("name", &[("name", "North star")], &[])
             .unit("none")
-            .field("Way gone", &[("unit", json!("percentunit"))])
+            .field("Way gone", &as_bar())
             .nothing(none),
-        Panel::table("Signals of the organisation", 24, 5)
+        Panel::table("Signals of the organisation", 12, 4)
             .ask(value("organization_signal_value"), "Value")
             .ask(value("organization_signal_target"), "Target")
             .ask(value("organization_signal_progress_ratio"), "Way gone")
             .side_by_side("name", &[("name", "Signal")], &[])
             .unit("none")
-            .field("Way gone", &[("unit", json!("percentunit"))])
+            .field("Way gone", &as_bar())
             .nothing("No signal of the organisation configured: [[signals]]"),
     ]
 }
@@ -104,8 +99,8 @@ fn states() -> Panel {
         )
         .transform("organize", &json!({ "indexByName": order, "renameByName": headings }))
         .set("mappings", colours(&STATES))
-        .set("custom", json!({ "align": "auto", "cellOptions": { "type": "color-text" }, "minWidth": 70, "filterable": false, "inspect": false }))
-        .field("Team", &[("links", to_team(TEAM))])
+        .set("custom", coloured())
+        .field("Team", &[("links", to_team(TEAM)), ("custom.cellOptions", json!({ "type": "auto" }))])
         .nothing("unknown")
 }
 
@@ -115,43 +110,53 @@ fn what_changed() -> Panel {
     let recent = state.with(since, |state, since| {
         format!("{state} * on (team, measure) group_left () ({since} > time() - $__range_s) * 1000")
     });
-    Panel::table("States that began in the time range", 14, 8)
+    Panel::table("States that began in the time range", 14, 9)
         .ask(recent, "Since")
         .unit("none")
         .side_by_side("team", &[("team", "Team"), ("measure", "Measure"), ("state", "State")], &[])
         .transform("sortBy", &json!({ "sort": [{ "field": "Since", "desc": true }] }))
         .field("Since", &[("unit", json!("dateTimeFromNow"))])
         .field("Team", &[("links", to_team(TEAM))])
+        .field("Measure", &[("mappings", words::measures())])
         .field("State", &[("mappings", colours(&STATES)), in_colour()])
         .nothing("No state began in the time range: choose a longer one")
 }
 
 fn guardrails() -> Panel {
     let state =
-        DORA.now("team_guardrail", &["team", "guardrail", "state"], "").map(|all| format!("({all} == 1)"));
-    let limit = DORA.now("team_guardrail_limit", &["team", "guardrail"], "");
-    let both =
-        state.with(limit, |state, limit| format!("{state} * on (team, guardrail) group_left () {limit}"));
-    Panel::table("Guardrails", 10, 8)
-        .note("Each limit is in the unit of its measure. Unknown is too little to say whether it is kept.")
-        .ask(both, "Limit")
+        DORA.now("team_guardrail", &["team", "guardrail", "state"], "").map(|all| format!("{all} == 1"));
+    let corner = "team\\guardrail";
+    Panel::table("Guardrails", 10, 9)
+        .note("Unknown is too little to say whether a limit is kept. The limits are on the board of each team.")
+        .ask(state, "")
         .unit("none")
-        .side_by_side("team", &[("team", "Team"), ("guardrail", "Guardrail"), ("state", "State")], &[])
-        .field("Team", &[("links", to_team(TEAM))])
-        .field("State", &[("mappings", colours(&GUARDRAIL_STATES)), in_colour()])
+        .transform("sortBy", &json!({ "sort": [{ "field": "team" }] }))
+        .transform(
+            "groupingToMatrix",
+            &json!({ "rowField": "team", "columnField": "guardrail", "valueField": "state", "emptyValue": "empty" }),
+        )
+        .transform("organize", &json!({ "indexByName": { corner: 0 }, "renameByName": { corner: "Team" } }))
+        .set("mappings", colours(&GUARDRAIL_STATES))
+        .set("custom", coloured())
+        .field("Team", &[("links", to_team(TEAM)), ("custom.cellOptions", json!({ "type": "auto" }))])
         .nothing("No guardrail configured: [[guardrails]]")
+}
+
+/// Every cell of a matrix in the colour of its word.
+fn coloured() -> Value {
+    json!({ "align": "auto", "cellOptions": { "type": "color-text" }, "minWidth": 70, "filterable": false, "inspect": false })
 }
 
 fn trust() -> Vec<Panel> {
     vec![
-        coverage(ORGANIZATION, 8, 8),
-        Panel::table("Whole windows, by team", 8, 8)
+        coverage(ORGANIZATION, 8, 9),
+        Panel::table("Whole windows, by team", 8, 9)
             .note("While the history is still being read, the numbers of a team are partial.")
             .ask(TEAMS.now("window_complete", &[], ""), "Window")
             .side_by_side("team", &[("team", "Team")], &[])
             .field("Window", &[("mappings", flag("whole", "partial")), in_colour()])
             .nothing("No team yet: see Collector"),
-        corrected(8, 8),
+        corrected(8, 9),
     ]
 }
 

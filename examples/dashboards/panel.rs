@@ -55,6 +55,8 @@ pub(crate) struct Panel {
     transformations: Vec<Value>,
     /// History may be an hour apart: no finer steps than that.
     is_coarse: bool,
+    /// From one step of its axis to the next the value doubles.
+    is_doubling: bool,
 }
 
 impl Panel {
@@ -72,6 +74,7 @@ impl Panel {
             overrides: Vec::new(),
             transformations: Vec::new(),
             is_coarse: false,
+            is_doubling: false,
         }
     }
 
@@ -122,6 +125,11 @@ impl Panel {
     /// Another unit than the one of its first metric.
     pub(crate) fn unit(self, unit: &'static str) -> Self {
         Self { unit: Some(unit), ..self }
+    }
+
+    /// Values that differ by orders of magnitude can be read beside each other.
+    pub(crate) fn doubling(self) -> Self {
+        Self { is_doubling: true, ..self }
     }
 
     /// A setting of every field.
@@ -270,14 +278,16 @@ impl Panel {
                 json!({
                     "drawStyle": "line",
                     "lineInterpolation": "stepAfter",
-                    "lineWidth": if is_stacked { 1 } else { 2 },
-                    "fillOpacity": if is_stacked { 60 } else { 0 },
+                    // A line would be there, too, where there is nothing to stack.
+                    "lineWidth": if is_stacked { 0 } else { 2 },
+                    "fillOpacity": if is_stacked { 70 } else { 0 },
                     "stacking": { "mode": if is_stacked { "normal" } else { "none" }, "group": "A" },
                     "showPoints": "auto",
                     "pointSize": 4,
                     "spanNulls": 10_800_000,
                     "axisPlacement": "auto",
-                    "axisSoftMin": 0,
+                    "axisSoftMin": if self.is_doubling { Value::Null } else { json!(0) },
+                    "scaleDistribution": if self.is_doubling { json!({ "type": "log", "log": 2 }) } else { json!({ "type": "linear" }) },
                     "hideFrom": { "legend": false, "tooltip": false, "viz": false },
                 })
             }

@@ -7,7 +7,7 @@ use super::measures::{self, evidence};
 use super::organization::coverage;
 use super::panel::Panel;
 use super::query::{DORA, Query, Scope, TEAM};
-use super::words::{GUARDRAIL_STATES, STATES, colours, flag, in_colour, millis};
+use super::words::{self, GUARDRAIL_STATES, STATES, as_bar, colours, flag, hours, in_colour, millis};
 
 /// The chosen team, in a link.
 const CHOSEN: &str = "${team:percentencode}";
@@ -73,28 +73,41 @@ fn states() -> Panel {
         .field("State", &[("mappings", colours(&STATES)), in_colour()])
         .field(
             "Measure",
-            &[("custom.width", json!(160)), (
-                "links",
-                json!([{
-                    "title": "Evidence: every fact behind this state",
-                    "url": "${sextant_url}/teams/${team:percentencode}/${__data.fields.Measure}?window=${window}",
-                    "targetBlank": true,
-                }]),
-            )],
+            &[
+                ("custom.width", json!(190)),
+                ("mappings", words::measures()),
+                (
+                    "links",
+                    json!([{
+                        "title": "Evidence: every fact behind this state",
+                        "url": "${sextant_url}/teams/${team:percentencode}/${__value.raw}?window=${window}",
+                        "targetBlank": true,
+                    }]),
+                ),
+            ],
         )
         .nothing("unknown")
 }
 
 fn guardrails() -> Panel {
-    let state = DORA
-        .now("team_guardrail", &["guardrail", "state"], "team=\"$team\"")
-        .map(|all| format!("({all} == 1)"));
-    let limit = DORA.now("team_guardrail_limit", &["guardrail"], "team=\"$team\"");
-    let both = state.with(limit, |state, limit| format!("{state} * on (guardrail) group_left () {limit}"));
+    let limit = |own: &str| {
+        let state = DORA
+            .now("team_guardrail", &["guardrail", "state"], "team=\"$team\"")
+            .map(|all| format!("({all} == 1)"));
+        let limit = DORA
+            .now("team_guardrail_limit", &["guardrail"], "team=\"$team\"")
+            .map(|all| format!("({all} {own} or {all} * NaN)"));
+        state.with(limit, |state, limit| format!("{state} * on (guardrail) group_left () {limit}"))
+    };
+    let none = json!([{ "type": "special", "options": { "match": "nan", "result": { "text": "" } } }]);
     Panel::table("Guardrails", 9, 8)
-        .note("Each limit is in the unit of its measure. Unknown is too little to say whether it is kept.")
-        .ask(both, "Limit")
+        .note("Each limit is a time, or a share or a rate per day. Unknown is too little to say whether it is kept.")
+        // The limits of all measures have one name. No time worth a limit is shorter than a minute, and no rate is higher.
+        .ask(limit(">= 60"), "Time")
+        .ask(limit("< 60"), "Share or rate")
         .unit("none")
+        .field("Time", &[("unit", json!("s")), ("mappings", none.clone())])
+        .field("Share or rate", &[("mappings", none)])
         .side_by_side("guardrail", &[("guardrail", "Guardrail"), ("state", "State")], &[])
         .field("State", &[("mappings", colours(&GUARDRAIL_STATES)), in_colour()])
         .nothing("No guardrail configured for this team: [[guardrails]]")
@@ -110,9 +123,7 @@ pub(crate) fn lead_time(scope: Scope) -> Vec<Panel> {
     vec![
         phases_now(scope, "Phases now: median", "p50"),
         phases_now(scope, "Phases now: 90th percentile", "p90"),
-        Panel::trend("Median of each phase", 6, 8)
-            .ask(scope.past("lead_time_phase_seconds", &["phase"], "stat=\"p50\""), "{{phase}}")
-            .nothing(NO_CHANGE),
+        phases_past(scope),
         Panel::trend("Share of unreviewed changes", 6, 8)
             .ask(share("unreviewed_changes"), "share of changes")
             .unit("percentunit")
@@ -121,9 +132,20 @@ pub(crate) fn lead_time(scope: Scope) -> Vec<Panel> {
 }
 
 /// In the order in which they happen, which is not that of the alphabet.
+const PHASES: [&str; 4] = ["coding", "pickup", "review", "deploy"];
+
+fn phases_past(scope: Scope) -> Panel {
+    let mut panel = Panel::trend("Median of each phase", 6, 8).unit("suffix:h");
+    for phase in PHASES {
+        let matchers = format!("phase=\"{phase}\",stat=\"p50\"");
+        panel = panel.ask(scope.past("lead_time_phase_seconds", &[], &matchers).map(hours), phase);
+    }
+    panel.nothing(NO_CHANGE)
+}
+
 fn phases_now(scope: Scope, title: &str, stat: &str) -> Panel {
     let mut panel = Panel::bars(title, 6, 8);
-    for phase in ["coding", "pickup", "review", "deploy"] {
+    for phase in PHASES {
         let matchers = format!("phase=\"{phase}\",stat=\"{stat}\"");
         panel = panel.ask(scope.now("lead_time_phase_seconds", &[], &matchers), phase);
     }
@@ -131,8 +153,9 @@ fn phases_now(scope: Scope, title: &str, stat: &str) -> Panel {
 }
 
 fn deployments_and_incidents() -> Vec<Panel> {
+    let open_now = TEAM.now("open_incidents", &["severity"], "").map(|all| format!("sum({all})"));
     vec![
-        Panel::trend("Deployments, and what became of them", 8, 8)
+        Panel::trend("Deployments, and what became of them", 10, 8)
             .note("Failed: an incident, a rollback, a revert or a hotfix says so. Rework: unplanned.")
             .ask(TEAM.past("deployments", &[], ""), "deployments")
             .ask(TEAM.past("failed_deployments", &[], ""), "failed")
@@ -143,33 +166,30 @@ fn deployments_and_incidents() -> Vec<Panel> {
             )
             .set("decimals", json!(0))
             .nothing("Never deployed: see Collector, repositories"),
-        Panel::stack("Open incidents", 6, 8)
+        Panel::stack("Open incidents, by severity", 8, 8)
             .ask(TEAM.past("open_incidents", &["severity"], ""), "{{severity}}")
             .set("decimals", json!(0))
             .nothing("Never had an incident nor deployed"),
-        Panel::table("Open now", 6, 8)
-            .ask(TEAM.now("open_incidents", &["severity"], ""), "Open")
+        Panel::stat("Right now", 6, 8)
+            .ask(open_now, "open incidents")
+            .ask(TEAM.now("unrecovered_deployments", &[], ""), "failed, not recovered")
+            .ask(TEAM.now("last_deployment_timestamp_seconds", &[], "").map(millis), "last deployment")
+            .note("Incidents that are open, failed deployments that have not recovered yet, and when the newest deployment finished.")
             .unit("none")
-            .side_by_side("severity", &[("severity", "Severity")], &["team"])
-            .nothing("Never had an incident nor deployed"),
-        Panel::stat("Right now", 4, 8)
-            .ask(TEAM.now("unrecovered_deployments", &[], ""), "not recovered")
-            .ask(TEAM.now("last_deployment_timestamp_seconds", &[], "").map(millis), "last one")
-            .note("Failed deployments that have not recovered yet, and when the newest deployment finished.")
-            .field("last one", &[("unit", json!("dateTimeFromNow"))])
+            .field("last deployment", &[("unit", json!("dateTimeFromNow"))])
             .nothing("Never deployed"),
     ]
 }
 
 fn signals() -> Panel {
     let value = |end: &str| DORA.now(end, &["name"], "team=\"$team\"");
-    Panel::table("Signals of the team", 24, 5)
+    Panel::table("Signals of the team", 24, 4)
         .ask(value("team_signal_value"), "Value")
         .ask(value("team_signal_target"), "Target")
         .ask(value("team_signal_progress_ratio"), "Way gone")
         .side_by_side("name", &[("name", "Signal")], &[])
         .unit("none")
-        .field("Way gone", &[("unit", json!("percentunit"))])
+        .field("Way gone", &as_bar())
         .nothing("No signal configured for this team: [[signals]] with this team")
 }
 

@@ -23,8 +23,8 @@ use crate::demo::config::{Paths, config_toml};
 use crate::demo::generate::{DAYS, REPOSITORY_COUNT, TEAM_COUNT, generate};
 use crate::demo::live::Live;
 use crate::demo::serve::{Options, Servers, serve};
-use crate::demo::signals;
 use crate::demo::world::SharedWorld;
+use crate::demo::{guardrails, signals};
 use crate::model::time::Timestamp;
 
 mod push;
@@ -53,6 +53,7 @@ pub async fn run(listen: SocketAddr, say: fn(&str)) -> anyhow::Result<()> {
     let mut toml = configuration(&world, &servers, &options, &directory.0, listen)?;
     let push_token_file = secret(&directory.0, "push-token", push_token.expose_secret())?;
     toml += &signals::config_toml(&push_token_file, clock.now().into());
+    toml += &guardrails::config_toml();
     let config =
         Config::parse(&toml, "demo.toml", &|_| None).map_err(|errors| anyhow::anyhow!("{errors}"))?;
     let mut signals = Signals::new()?;

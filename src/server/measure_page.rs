@@ -182,6 +182,14 @@ impl Page<'_> {
         }
     }
 
+    /// Whether there is anything to be over.
+    fn is_trouble(&self) -> bool {
+        match self.evidence.look.state {
+            State::Watch | State::Regressed | State::Recovering | State::DataSuspect => true,
+            State::Insufficient | State::Ok | State::Improved | State::Accepted => false,
+        }
+    }
+
     fn clears(&self) -> String {
         let (Some(explained), Some(value)) = (&self.evidence.explained, self.evidence.clears_at()) else {
             return String::new();

@@ -73,7 +73,7 @@ fn age(age: Span, is_read: bool, is_stale: bool) -> String {
     let age = words::span(age.max(Span::ZERO));
     match (is_read, is_stale) {
         (true, false) => format!("read {age} ago"),
-        (false, false) => format!("of {age} ago"),
+        (false, false) => format!("as of {age} ago"),
         (_, true) => format!("last value, {age} old"),
     }
 }

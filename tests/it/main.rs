@@ -30,6 +30,7 @@ mod demo_rest_contract;
 mod demo_stage;
 mod demo_stories;
 mod demo_webhooks;
+mod deployment;
 mod engine_bounds;
 mod engine_deployments;
 mod engine_failures;

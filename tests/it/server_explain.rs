@@ -129,6 +129,8 @@ async fn the_page_says_the_same_in_words() {
         assert!(page.contains(words), "{words:?} is not in\n{page}");
     }
     assert!(!page.contains("<acme>"), "what people name things is escaped");
+    let (_, _, calm) = served.get("/teams/payments/deployments_per_day?at=2026-07-20").await;
+    assert!(calm.contains("as usual since") && !calm.contains("What would clear it"), "{calm}");
     let (_, _, early) = served.get("/teams/payments/deployments_per_day?at=2026-02-01").await;
     assert!(early.contains("A comparison needs 112 days of history; there are 26"), "{early}");
     let (_, _, few) = served.get("/teams/payments/recovery_time").await;

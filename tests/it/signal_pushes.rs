@@ -272,7 +272,7 @@ async fn the_page_shows_values_with_what_is_wrong_and_nothing_of_it_is_markup() 
     let order = [
         "<h2>North star</h2>",
         "The conversion &#60;of&#62; acme",
-        "3.4 %</span> <span class=\"quiet\">of 2 min ago",
+        "3.4 %</span> <span class=\"quiet\">as of 2 min ago",
         "From 3.1 % to 4 % by",
         "33 % of the way, 31 days left",
         "<h2>Signals</h2>",

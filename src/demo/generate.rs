@@ -144,6 +144,8 @@ pub(super) struct Teller {
     told: Vec<Told>,
     /// How many times faster than life things follow from each other.
     hurry: i64,
+    /// When one team began to be careless; a story that goes on does so after that.
+    careless_since: Timestamp,
     /// How often each awkward case was told: they take turns, so that none is missing.
     reverts: usize,
     hotfixes: usize,
@@ -179,6 +181,7 @@ impl Teller {
             queued: 0,
             told: told.collect(),
             hurry: hurry.max(1),
+            careless_since: world.now,
             reverts: 0,
             hotfixes: 0,
             incidents: 0,
@@ -241,6 +244,7 @@ impl Teller {
     /// Everything that has no cause in the story: when people open pull requests, when trains leave, what rains down.
     fn outline(&mut self, world: &World, begin: Timestamp, now: Timestamp) {
         let archived_at = now.minus(Span::from_days(plan::ARCHIVED_DAYS_AGO));
+        self.careless_since = now.minus(Span::from_days(plan::CARELESS_DAYS_AGO));
         let midnight = begin.datetime().date_naive().and_time(NaiveTime::MIN).and_utc().into();
         for day in 1..=DAYS + RUN_UP_DAYS {
             let today: Timestamp = Timestamp::plus(midnight, Span::from_days(day));

@@ -66,7 +66,7 @@ impl Stage {
         std::fs::write(self.config(), edit(toml)).unwrap();
     }
 
-    fn run(&self, name: &str) -> Process {
+    pub(crate) fn run(&self, name: &str) -> Process {
         Process::sextant(&["run", "--config", &self.config()], self.directory.path(), name)
     }
 

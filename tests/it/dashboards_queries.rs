@@ -7,6 +7,8 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
 
 use regex::Regex;
 use serde_json::Value;
@@ -22,17 +24,23 @@ const EMPTY: &[(&str, &str)] = &[
     ("[2h]))) > 0", "no incident of the example is open in the end"),
     ("sextant_source_request_failures_total", "no request of the example fails"),
     ("sextant_webhooks_total", "the example sends no webhooks"),
-    ("dora_north_star_", "this stage has no north star"),
-    ("dora_organization_signal_", "this stage has no signals"),
-    ("dora_team_signal_", "this stage has no signals"),
 ];
 
-/// A component that has everything that a component can have.
+/// What the table of all queries begins with, which is written for people: `target/tmp/board-queries.md`.
+const HEAD: &str = "\
+# Every query of every board, and how many series it brought
+
+Asked of a real Prometheus that scrapes the running daemon, with the variables filled in. Written by the test
+`every_query_of_every_board_brings_data_with_the_labels_that_are_shown`.
+";
+
+/// A component that has everything that a component can have, and so has its team.
 const RICH: &str = "dora_component_coverage_ratio{kind=\"incidents_attributed\",window=\"90d\"} \
                     and on (team, component) dora_component_recovery_time_seconds_bound{window=\"90d\"} \
                     and on (team, component) dora_component_lead_time_seconds_bound{window=\"90d\"} \
                     and on (team, component) dora_component_change_fail_ratio_bound{window=\"90d\"} \
-                    and on (team) dora_team_recovery_time_seconds_bound{window=\"90d\"}";
+                    and on (team) dora_team_recovery_time_seconds_bound{window=\"90d\"} \
+                    and on (team) dora_team_signal_value";
 
 /// What Grafana does before it asks: the values of the variables, chosen in order.
 async fn choices(prometheus: &Prometheus, board: &Value) -> Vec<(String, String)> {
@@ -97,6 +105,14 @@ fn shown_labels(panel: &Value, target: &Value) -> BTreeSet<String> {
     shown
 }
 
+/// A line of the table of all queries.
+fn tell(told: &mut String, panel: &Value, brought: &str, promql: &str) {
+    let annotation = || format!("annotation: {}", text(&panel["name"]));
+    let title = panel["title"].as_str().map_or_else(annotation, str::to_owned);
+    let query = promql.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+    writeln!(told, "| {title} | {brought} | `{query}` |").unwrap();
+}
+
 #[tokio::test]
 async fn every_query_of_every_board_brings_data_with_the_labels_that_are_shown() {
     let stage = Scraped::new().await;
@@ -109,7 +125,10 @@ async fn every_query_of_every_board_brings_data_with_the_labels_that_are_shown()
     let now = prometheus.ask("query", &[("query", "time()")]).await["data"]["result"][0].clone();
     let (from, to) = ((now.as_f64().unwrap() - 60.0).to_string(), now.to_string());
     let (mut findings, mut empty, mut asked) = (Vec::new(), BTreeSet::new(), 0);
+    let mut told = String::from(HEAD);
     for (file, board) in shipped() {
+        write!(told, "\n## {}\n\n| panel | series | query |\n| --- | --- | --- |\n", text(&board["title"]))
+            .unwrap();
         let chosen = choices(prometheus, &board).await;
         let annotations = list(&board["annotations"]["list"]).map(|annotation| (annotation, annotation));
         let targets =
@@ -124,12 +143,17 @@ async fn every_query_of_every_board_brings_data_with_the_labels_that_are_shown()
                 series(prometheus, "query_range", &range).await
             };
             asked += 1;
+            let mut brought = found.len().to_string();
             if found.is_empty() {
                 match EMPTY.iter().find(|(part, _)| promql.contains(part)) {
-                    Some((part, _)) => drop(empty.insert(*part)),
+                    Some((part, why)) => {
+                        empty.insert(*part);
+                        brought = format!("none: {why}");
+                    }
                     None => findings.push(format!("{file}: {}: nothing for {promql}", panel["title"])),
                 }
             }
+            tell(&mut told, panel, &brought, &promql);
             for label in shown_labels(panel, target) {
                 if !found.iter().all(|labels| labels.contains_key(&label)) {
                     findings.push(format!("{file}: {}: {promql}: no {label}", panel["title"]));
@@ -137,6 +161,7 @@ async fn every_query_of_every_board_brings_data_with_the_labels_that_are_shown()
             }
         }
     }
+    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("board-queries.md"), told).unwrap();
     assert!(findings.is_empty(), "{}", findings.join("\n"));
     assert!(asked > 100, "{asked}");
     for (part, why) in EMPTY {

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says so by panicking; the lints know that only of test functions"
 )]
 
+mod alerted;
 mod backtest;
 mod check_online;
 mod config_errors;
@@ -59,6 +60,7 @@ mod process;
 mod push;
 mod real_history;
 mod real_prometheus;
+mod real_victoria;
 mod regression_backtest;
 mod regression_detector;
 mod regression_digest;

@@ -31,17 +31,18 @@ fn now() -> Timestamp {
 }
 
 /// A daemon that has read the whole example organisation, at an instant at which time stands still.
-struct Stand {
+pub(crate) struct Stand {
     config: Config,
     clock: Arc<WorldClock>,
-    daemon: Daemon,
+    pub(crate) daemon: Daemon,
     past: Past,
-    directory: TempDir,
+    /// With the configuration, `sextant.toml`.
+    pub(crate) directory: TempDir,
     _servers: DropGuard,
 }
 
 impl Stand {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = generate(SEED, now());
         let toml = example_toml(&world);
         let shared = SharedWorld::new(world);
@@ -59,6 +60,7 @@ impl Stand {
             .replace("{pagerduty}", &servers.pagerduty.url)
             .replace("{directory}", path)
             .replace("sqlite:unused.db", &format!("sqlite:{path}/sextant.db"));
+        std::fs::write(directory.path().join("sextant.toml"), &toml).unwrap();
         let config =
             Config::parse(&toml, "sextant.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         let clock = Arc::new(WorldClock(shared));
@@ -96,7 +98,7 @@ impl Stand {
     }
 
     /// What the engine says of each team at these instants.
-    fn expected(
+    pub(crate) fn expected(
         &self,
         instants: &Instants,
         of: fn(&WindowValues) -> Option<f64>,
@@ -117,18 +119,18 @@ impl Stand {
 }
 
 /// Instants in seconds, with values.
-type Points = Vec<(i64, f64)>;
+pub(crate) type Points = Vec<(i64, f64)>;
 
-fn lead_time(values: &WindowValues) -> Option<f64> {
+pub(crate) fn lead_time(values: &WindowValues) -> Option<f64> {
     Some(values.delivery.as_ref()?.lead_time.p50?.seconds())
 }
 
-fn change_fail_ratio(values: &WindowValues) -> Option<f64> {
+pub(crate) fn change_fail_ratio(values: &WindowValues) -> Option<f64> {
     values.delivery.as_ref()?.change_fail_ratio
 }
 
-const LEAD_TIME: &str = "dora_team_lead_time_seconds{window=\"30d\",stat=\"p50\"}";
-const CHANGE_FAIL_RATIO: &str = "dora_team_change_fail_ratio{window=\"30d\"}";
+pub(crate) const LEAD_TIME: &str = "dora_team_lead_time_seconds{window=\"30d\",stat=\"p50\"}";
+pub(crate) const CHANGE_FAIL_RATIO: &str = "dora_team_change_fail_ratio{window=\"30d\"}";
 
 async fn answer(prometheus: &str, path: &str, parameters: &[(&str, &str)]) -> Value {
     let mut url = reqwest::Url::parse(&format!("{prometheus}/api/v1/{path}")).unwrap();

@@ -23,14 +23,47 @@ use crate::story_numbers::{NOW, example_toml};
 /// Longer than any query of the tests takes on a busy machine.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
-/// A limit for every team: the example has none.
-const GUARDRAIL: &str = "
+/// What the example has not: a limit for every team; a north star, which is read from the Prometheus that scrapes; and
+/// signals of the organisation and of a team, which are pushed.
+const MORE: &str = r#"
 [[guardrails]]
-name = \"change-fail\"
-measure = \"change_fail_ratio\"
+name = "change-fail"
+measure = "change_fail_ratio"
 max = 0.15
-window = \"30d\"
-";
+window = "30d"
+
+[server.push]
+token_file = "{directory}/push-token"
+
+[prometheus]
+url = "{prometheus}"
+poll_interval = "1s"
+
+[[north_star]]
+name = "checkout-conversion"
+promql = "vector(0.031) + 0.005"
+format = "percent"
+start = 0.031
+target = 0.04
+by = "2099-12-31"
+
+[[signals]]
+name = "refunds"
+start = 14
+target = 8
+by = "2099-12-31"
+
+[[signals]]
+name = "support-requests"
+team = "checkout"
+start = 30
+target = 10
+by = "2099-12-31"
+"#;
+const PUSH_TOKEN: &str = "a-token-that-only-tests-push-with";
+/// What is pushed: the signal and what is told of it.
+const PUSHED: [(&str, &str); 2] =
+    [("refunds", r#"{"value": 12.5}"#), ("support-requests", r#"{"value": 15, "team": "checkout"}"#)];
 
 /// A daemon that has read everything, and a Prometheus that has scraped it.
 pub(crate) struct Scraped {
@@ -53,16 +86,23 @@ impl Scraped {
         let options = Options::default();
         let servers = serve(shared.clone(), options.clone(), &tracker, stop).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
-        for (name, token) in [("github", &options.github_token), ("pagerduty", &options.pagerduty_token)] {
+        let own = [("github", &*options.github_token), ("pagerduty", &options.pagerduty_token)];
+        for (name, token) in own.into_iter().chain([("push", PUSH_TOKEN)]) {
             std::fs::write(directory.path().join(format!("{name}-token")), token).unwrap();
         }
         let path = directory.path().to_str().unwrap();
-        let toml = toml
+        // Each of the two must know where the other will be.
+        let listen = format!("127.0.0.1:{}", free_port());
+        let (process, prometheus) = scrape(&listen, &directory);
+        until("Prometheus is up", async || prometheus.ask("query", &[("query", "1")]).await != Value::Null)
+            .await;
+        let toml = (toml + MORE)
             .replace("{github}", &servers.github.url)
             .replace("{pagerduty}", &servers.pagerduty.url)
+            .replace("{prometheus}", &prometheus.url)
             .replace("{directory}", path)
-            .replace("sqlite:unused.db", &format!("sqlite:{path}/sextant.db"))
-            + GUARDRAIL;
+            .replace("127.0.0.1:0", &listen)
+            .replace("sqlite:unused.db", &format!("sqlite:{path}/sextant.db"));
         let config =
             Config::parse(&toml, "sextant.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         // What happened at the present has happened a second before it is looked at, and then time stands still.
@@ -76,12 +116,18 @@ impl Scraped {
             })
         });
         let snapshot = Arc::clone(&complete.await.unwrap().as_ref().unwrap().snapshot);
-        let (process, prometheus) = scrape(&daemon, &directory);
-        until("Prometheus has scraped the whole history", async || {
-            let complete = prometheus.ask("query", &[("query", "min(dora_organization_window_complete)")]);
-            complete.await["data"]["result"][0]["value"][1] == "1"
-        })
-        .await;
+        push(&format!("http://{listen}")).await;
+        for (what, query) in [
+            ("the whole history", "min(dora_organization_window_complete)"),
+            ("the north star", "count(dora_north_star_value)"),
+            ("what was pushed", "count(dora_organization_signal_value) * count(dora_team_signal_value)"),
+        ] {
+            until(&format!("Prometheus has scraped {what}"), async || {
+                let found = prometheus.ask("query", &[("query", query)]).await;
+                found["data"]["result"][0]["value"][1] == "1"
+            })
+            .await;
+        }
         Self { daemon, snapshot, process, prometheus, _directory: directory, _stop: guard }
     }
 
@@ -91,13 +137,20 @@ impl Scraped {
     }
 }
 
-fn scrape(daemon: &Daemon, directory: &TempDir) -> (Process, Prometheus) {
+async fn push(url: &str) {
+    let client = reqwest::Client::builder().no_proxy().timeout(ANSWERED_WITHIN).build().unwrap();
+    for (name, body) in PUSHED {
+        let request = client.put(format!("{url}/api/v1/signals/{name}")).bearer_auth(PUSH_TOKEN).body(body);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 200, "{name}");
+    }
+}
+
+fn scrape(target: &str, directory: &TempDir) -> (Process, Prometheus) {
     let address = format!("127.0.0.1:{}", free_port());
     let file = directory.path().join("prometheus.yml");
     let scrape = format!(
         "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: sextant\n    static_configs:\n      \
-         - targets: [\"{}\"]\n",
-        daemon.address()
+         - targets: [\"{target}\"]\n"
     );
     std::fs::write(&file, scrape).unwrap();
     let mut command = Command::new("prometheus");

@@ -10,7 +10,13 @@ const HEAD: &str = "\
 # Routing by team for Alertmanager 0.25 or newer: an example to be completed. Written by `sextant rules`.
 #
 # Alerts of sextant have `audience`: \"team\" or \"platform\". Nothing here is urgent, so it waits for office hours and
-# is repeated once a week.
+# is repeated once a week. Alertmanager must remember for that long: --data.retention=240h, instead of five days.
+";
+
+/// Why there is no address for all: neither Slack nor a new Alertmanager (0.33) minds `channel`.
+const WEBHOOKS: &str = "  \
+  # Each file has the address of a webhook of Slack. It is bound to the channel that it was made for: what `channel`
+  # says is minded by old webhooks alone.
 ";
 
 /// The file: a route and a receiver for every team of the configuration that has a channel.
@@ -21,10 +27,6 @@ pub(super) fn file(config: &Config) -> Result<String, fmt::Error> {
     }
     teams.sort_by_key(|(team, _)| team.slug.to_string());
     let mut out = String::from(HEAD);
-    if !teams.is_empty() {
-        out.push_str("\nglobal:\n  # A file with the address of Slack's incoming webhook.\n");
-        out.push_str("  slack_api_url_file: /etc/alertmanager/slack-url\n");
-    }
     out.push_str(
         "\nroute:\n  receiver: platform\n  group_by: [alertname, team]\n  group_wait: 5m\n  group_interval: 1h\n  \
          repeat_interval: 1w\n  routes:\n",
@@ -44,12 +46,16 @@ pub(super) fn file(config: &Config) -> Result<String, fmt::Error> {
     out.push_str(
         "\nreceivers:\n  # Say here how those who run sextant want to be told.\n  - name: platform\n",
     );
+    if !teams.is_empty() {
+        out.push_str(WEBHOOKS);
+    }
     for (team, channel) in &teams {
         write!(
             out,
-            "  - name: {}\n    slack_configs:\n      - channel: {}\n        send_resolved: true\n        title: {}\n        \
-             text: {}\n",
+            "  - name: {}\n    slack_configs:\n      - api_url_file: {}\n        channel: {}\n        send_resolved: true\n        \
+             title: {}\n        text: {}\n",
             quoted(&receiver(team)),
+            quoted(&format!("/etc/alertmanager/slack/{}", team.slug)),
             quoted(channel),
             quoted("{{ .CommonAnnotations.summary }}"),
             quoted(

@@ -17,6 +17,11 @@ pub const REPOSITORY_COUNT: usize = 40;
 pub(in crate::demo) const SERVICE_OF_NOBODY: &str = "Office network";
 /// When the archived repository was archived.
 pub(super) const ARCHIVED_DAYS_AGO: i64 = 70;
+/// Since when, in days before the present, one team is careless, and how many of its rollouts break since then: three times
+/// as many as before, so that there is a regression to be found.
+pub(super) const CARELESS_DAYS_AGO: i64 = 42;
+pub(super) const CARELESS_TEAM: &str = "checkout";
+pub(super) const CARELESS_FAILURES_PER_MILLE: u32 = 200;
 /// How likely a service has an incident on a day that no deployment caused.
 pub(super) const NOISE_PER_MILLE: u32 = 14;
 /// How likely somebody opens an issue in a repository on a day.

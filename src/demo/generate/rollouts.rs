@@ -1,5 +1,6 @@
 //! From a merged commit to every environment.
 
+use super::plan::{self, Habits};
 use super::{Event, Teller, Try};
 use crate::demo::world::World;
 use crate::demo::world::deployment::{DeploymentKey, State};
@@ -98,17 +99,23 @@ impl Teller {
         if attempt.lane + 1 < habits.environments.len() {
             return;
         }
+        let failures_per_mille = self.failures_per_mille(habits, at);
         let Some(told) = self.told.get_mut(place) else {
             return;
         };
         let is_new = !told.deployed.contains(&attempt.commit);
         told.deployed.push(attempt.commit);
-        if is_new && self.random.chance(habits.failures_per_mille) {
+        if is_new && self.random.chance(failures_per_mille) {
             let wait = self.random.around(NOTICED);
             self.after(at, wait, Event::Break(place, attempt.commit));
         } else if is_new && self.random.chance(AGAIN) {
             let wait = self.random.around(Span::from_hours(4));
             self.after(at, wait, Event::RollBack(place, attempt.commit));
         }
+    }
+
+    fn failures_per_mille(&self, habits: &Habits, at: Timestamp) -> u32 {
+        let is_careless = habits.team == plan::CARELESS_TEAM && at >= self.careless_since;
+        if is_careless { plan::CARELESS_FAILURES_PER_MILLE } else { habits.failures_per_mille }
     }
 }

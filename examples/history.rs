@@ -94,7 +94,7 @@ impl Totals {
         let history = History::new(linked, &inventory, settings);
         self.index += started.elapsed();
         let started = Instant::now();
-        let timeline = history.timeline(&level(), &days).expect("there is the team");
+        let timeline = history.timeline(&level(), &days, Parts::ALL).expect("there is the team");
         self.timelines += started.elapsed();
         for (took, (_, parts)) in self.sweeps.iter_mut().zip(ASKED) {
             let started = Instant::now();
@@ -158,7 +158,9 @@ impl Late {
 fn late_fact(mut world: World, before: &Linked, settings: &MetricSettings) -> Late {
     let (inventory, days) = (Inventory::default(), all_days());
     let whole = |linked: &Linked| -> Timeline {
-        History::new(linked, &inventory, settings).timeline(&level(), &days).expect("there is the team")
+        History::new(linked, &inventory, settings)
+            .timeline(&level(), &days, Parts::ALL)
+            .expect("there is the team")
     };
     let earlier = whole(before);
     let (component, facts) = world.repositories.first_mut().expect("there is one");
@@ -181,7 +183,7 @@ fn late_fact(mut world: World, before: &Linked, settings: &MetricSettings) -> La
     let linked = world.linked(settings);
     let history = History::new(&linked, &inventory, settings);
     let started = Instant::now();
-    let later = history.timeline(&level(), &days).expect("there is the team");
+    let later = history.timeline(&level(), &days, Parts::ALL).expect("there is the team");
     let collecting = started.elapsed();
     let longest = settings.windows.iter().map(|window| window.length).max().expect("there are windows");
     let started = Instant::now();
@@ -191,7 +193,7 @@ fn late_fact(mut world: World, before: &Linked, settings: &MetricSettings) -> La
         days.iter().filter(|at| touched.iter().any(|(after, through)| after < at && at <= through)).collect();
     let started = Instant::now();
     // What has to be known for these points alone.
-    let part = history.timeline(&level(), &points).expect("there is the team");
+    let part = history.timeline(&level(), &points, Parts::ALL).expect("there is the team");
     for (_, values) in part.sweep(&settings.windows, Parts::ALL, &points) {
         black_box(values);
     }

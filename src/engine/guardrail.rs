@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use crate::engine::interval::Interval;
-use crate::engine::snapshot::{Completeness, Snapshot, WindowValues};
+use crate::engine::snapshot::{Completeness, Quantiles, Snapshot, WindowValues};
 use crate::model::guardrail::{Guardrail, InForce, Limit, in_force};
-use crate::model::measure::Measure;
+use crate::model::measure::{Measure, Stat};
 use crate::model::name::TeamSlug;
 use crate::model::settings::Window;
 use crate::model::time::Span;
@@ -49,7 +49,7 @@ impl State {
 pub struct Known {
     /// How many deployments, changes, incidents or recoveries it rests on.
     pub n: Option<u64>,
-    /// The number itself, of times the median: per day, a share, or seconds.
+    /// The number itself, of times the quantile that is limited: per day, a share, or seconds.
     pub value: Option<f64>,
     /// What it lies in with 95 % confidence.
     pub interval: Option<Interval>,
@@ -66,6 +66,8 @@ pub struct Standing {
     pub guardrail: Arc<str>,
     /// What it limits.
     pub measure: Measure,
+    /// Which number of it, of times.
+    pub stat: Stat,
     /// Over which window.
     pub window: Window,
     /// The tightest limit that holds for the team, in the unit of the measure's metric.
@@ -107,11 +109,13 @@ pub fn standings(snapshot: &Snapshot, guardrails: &[Guardrail]) -> Vec<Standing>
             let of_window = |window: &Window| window.length == guardrail.window.length;
             let index = snapshot.windows.iter().position(of_window);
             let values = index.and_then(|index| values.values.windows.get(index));
-            let known = values.map(|values| known(guardrail.measure, values)).unwrap_or_default();
+            let known =
+                values.map(|values| known(guardrail.measure, guardrail.stat, values)).unwrap_or_default();
             standings.push(Standing {
                 team: team.clone(),
                 guardrail: Arc::clone(&guardrail.name),
                 measure: guardrail.measure,
+                stat: guardrail.stat,
                 window: guardrail.window.clone(),
                 limit: guardrail.limit,
                 min_samples,
@@ -124,7 +128,7 @@ pub fn standings(snapshot: &Snapshot, guardrails: &[Guardrail]) -> Vec<Standing>
 }
 
 /// What a window says of a measure.
-fn known(measure: Measure, values: &WindowValues) -> Known {
+fn known(measure: Measure, stat: Stat, values: &WindowValues) -> Known {
     let WindowValues { delivery, incidents, coverage: _, complete, bounds } = values;
     let delivery = delivery.as_ref();
     let incidents = incidents.as_ref();
@@ -133,11 +137,14 @@ fn known(measure: Measure, values: &WindowValues) -> Known {
         Measure::DeploymentsPerDay => {
             (deployments, delivery.map(|delivery| delivery.deployments_per_day), bounds.deployments_per_day)
         }
-        Measure::LeadTime => (
-            delivery.map(|delivery| delivery.changes),
-            delivery.and_then(|delivery| delivery.lead_time.p50).map(Span::seconds),
-            bounds.lead_time,
-        ),
+        Measure::LeadTime => {
+            let (value, interval) = quantile(
+                stat,
+                delivery.map(|delivery| delivery.lead_time),
+                [bounds.lead_time, bounds.lead_time_p90],
+            );
+            (delivery.map(|delivery| delivery.changes), value, interval)
+        }
         Measure::ChangeFailRatio => {
             (deployments, delivery.and_then(|delivery| delivery.change_fail_ratio), bounds.change_fail_ratio)
         }
@@ -146,14 +153,31 @@ fn known(measure: Measure, values: &WindowValues) -> Known {
             incidents.map(|incidents| incidents.per_day),
             bounds.incidents_per_day,
         ),
-        Measure::RecoveryTime => (
-            delivery.map(|delivery| delivery.recovered_deployments),
-            delivery.and_then(|delivery| delivery.recovery_time.p50).map(Span::seconds),
-            bounds.recovery_time,
-        ),
+        Measure::RecoveryTime => {
+            let (value, interval) = quantile(
+                stat,
+                delivery.map(|delivery| delivery.recovery_time),
+                [bounds.recovery_time, bounds.recovery_time_p90],
+            );
+            (delivery.map(|delivery| delivery.recovered_deployments), value, interval)
+        }
         Measure::ReworkRatio => {
             (deployments, delivery.and_then(|delivery| delivery.rework_ratio), bounds.rework_ratio)
         }
     };
     Known { n, value, interval, complete: *complete }
+}
+
+/// A quantile in seconds, with what it lies in, of those of the median and the 90th percentile.
+fn quantile(
+    stat: Stat,
+    quantiles: Option<Quantiles>,
+    [median, high]: [Option<Interval>; 2],
+) -> (Option<f64>, Option<Interval>) {
+    let Quantiles { p50, p90 } = quantiles.unwrap_or_default();
+    let (span, interval) = match stat {
+        Stat::P50 => (p50, median),
+        Stat::P90 => (p90, high),
+    };
+    (span.map(Span::seconds), interval)
 }

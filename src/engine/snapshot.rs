@@ -170,12 +170,16 @@ pub struct Bounds {
     pub deployments_per_day: Option<Interval>,
     /// Of the median lead time, in seconds.
     pub lead_time: Option<Interval>,
+    /// Of its 90th percentile.
+    pub lead_time_p90: Option<Interval>,
     /// Of the share of failed deployments.
     pub change_fail_ratio: Option<Interval>,
     /// Of incidents per day.
     pub incidents_per_day: Option<Interval>,
     /// Of the median recovery time, in seconds.
     pub recovery_time: Option<Interval>,
+    /// Of its 90th percentile.
+    pub recovery_time_p90: Option<Interval>,
     /// Of the share of unplanned deployments.
     pub rework_ratio: Option<Interval>,
 }

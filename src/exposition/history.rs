@@ -9,6 +9,7 @@ use std::fmt;
 use crate::catalogue::{self, Id, Level, LevelGauge, Metric};
 use crate::engine::series::{self, Instants, Parts, Past};
 use crate::engine::snapshot::LevelValues;
+use crate::model::measure::Measure;
 use crate::model::settings::Window;
 use crate::model::time::Timestamp;
 
@@ -53,10 +54,7 @@ pub fn metrics() -> impl Iterator<Item = &'static Metric> {
 /// Which gauge it is, of which level, and what it is read from; `None` if it has no history.
 const fn source(metric: &Metric) -> Option<(LevelGauge, Level, Parts)> {
     match metric.id {
-        Id::Level(gauge, level) => match parts(gauge) {
-            Some(parts) => Some((gauge, level, parts)),
-            None => None,
-        },
+        Id::Level(gauge, level) => Some((gauge, level, parts(gauge))),
         Id::Derived(_) | Id::Own(_) | Id::Signal(_) | Id::Closing(_) => None,
     }
 }
@@ -80,7 +78,7 @@ pub fn each<E>(
     for metric in metrics {
         let Some((gauge, level, parts)) = source(metric) else { continue };
         for whose in whose.iter().filter(|whose| is_of(whose, level)) {
-            let Some(timeline) = history.timeline(whose, wanted.instants) else { continue };
+            let Some(timeline) = history.timeline(whose, wanted.instants, parts) else { continue };
             let mut found = Found { metric, gauge, wanted, series: Vec::new() };
             for (at, values) in timeline.sweep(&windows, parts, wanted.instants) {
                 found.take(at, whose, &windows, &values);
@@ -112,14 +110,20 @@ fn is_wanted(whose: &series::Level, wanted: &Wanted<'_>) -> bool {
     }
 }
 
-/// What a gauge is read from; `None`: intervals are told by snapshots alone.
-const fn parts(gauge: LevelGauge) -> Option<Parts> {
+/// What a gauge is read from.
+const fn parts(gauge: LevelGauge) -> Parts {
     match gauge {
-        LevelGauge::LeadTime => Some(Parts::LEAD_TIME),
-        LevelGauge::LeadTimePhase => Some(Parts::PHASES),
-        LevelGauge::RecoveryTime => Some(Parts::RECOVERY),
-        LevelGauge::IncidentResolution => Some(Parts::RESOLUTION),
-        LevelGauge::Incidents | LevelGauge::OpenIncidents => Some(Parts::SEVERITIES),
+        LevelGauge::LeadTime => Parts::LEAD_TIME,
+        LevelGauge::LeadTimePhase => Parts::PHASES,
+        LevelGauge::RecoveryTime => Parts::RECOVERY,
+        LevelGauge::IncidentResolution => Parts::RESOLUTION,
+        LevelGauge::Incidents | LevelGauge::OpenIncidents => Parts::SEVERITIES,
+        LevelGauge::DeploymentsPerDayBound => Parts::bound(Measure::DeploymentsPerDay),
+        LevelGauge::LeadTimeBound => Parts::bound(Measure::LeadTime),
+        LevelGauge::ChangeFailRatioBound => Parts::bound(Measure::ChangeFailRatio),
+        LevelGauge::IncidentsPerDayBound => Parts::bound(Measure::IncidentsPerDay),
+        LevelGauge::RecoveryTimeBound => Parts::bound(Measure::RecoveryTime),
+        LevelGauge::ReworkRatioBound => Parts::bound(Measure::ReworkRatio),
         LevelGauge::Deployments
         | LevelGauge::DeploymentsPerDay
         | LevelGauge::DeploymentDates
@@ -137,13 +141,7 @@ const fn parts(gauge: LevelGauge) -> Option<Parts> {
         | LevelGauge::IncidentsPerDay
         | LevelGauge::ResolvedIncidents
         | LevelGauge::Coverage
-        | LevelGauge::WindowComplete => Some(Parts::COUNTS),
-        LevelGauge::DeploymentsPerDayBound
-        | LevelGauge::LeadTimeBound
-        | LevelGauge::ChangeFailRatioBound
-        | LevelGauge::IncidentsPerDayBound
-        | LevelGauge::RecoveryTimeBound
-        | LevelGauge::ReworkRatioBound => None,
+        | LevelGauge::WindowComplete => Parts::COUNTS,
     }
 }
 

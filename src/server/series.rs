@@ -11,12 +11,12 @@ use super::ServerState;
 use super::problem::Problem;
 use crate::engine::series::{History, Level, Parts, Past};
 use crate::engine::snapshot::{Delivery, Quantiles, WindowValues};
-use crate::model::measure::Measure;
+use crate::model::measure::{Measure, Stat};
 use crate::model::time::Span;
 
 mod asked;
 
-use self::asked::{Asked, Depth, Stat};
+use self::asked::{Asked, Depth};
 
 /// Values of one answer, nulls included: some megabytes of JSON.
 const VALUES_MAX: usize = 500_000;
@@ -94,11 +94,11 @@ struct Found {
 }
 
 fn of_level(history: &History<'_>, level: &Level, asked: &Asked) -> Vec<Value> {
-    let Some(timeline) = history.timeline(level, &asked.instants) else {
+    let parts = asked.measures.iter().fold(Parts::COUNTS, |parts, measure| parts.and(parts_of(*measure)));
+    let Some(timeline) = history.timeline(level, &asked.instants, parts) else {
         return Vec::new();
     };
     let windows = [asked.window.clone()];
-    let parts = asked.measures.iter().fold(Parts::COUNTS, |parts, measure| parts.and(parts_of(*measure)));
     let mut found = vec![Found::default(); asked.measures.len()];
     for (_, level) in timeline.sweep(&windows, parts, &asked.instants) {
         for (found, measure) in found.iter_mut().zip(&asked.measures) {

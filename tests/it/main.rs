@@ -68,6 +68,7 @@ mod rig;
 mod rules;
 mod scraped;
 mod series;
+mod series_bounds;
 mod server;
 mod server_explain;
 mod signal_prometheus;

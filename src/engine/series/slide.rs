@@ -2,6 +2,7 @@
 //! spell is over. Instants never go back.
 
 use crate::engine::quantile;
+use crate::engine::regression::live::Times;
 use crate::engine::series::rank::{Ranked, Ranks};
 use crate::engine::series::spell::Spell;
 use crate::engine::snapshot::Quantiles;
@@ -62,6 +63,34 @@ impl Count {
         while self.enters.next_before(at).is_some() {}
         while self.leaves.next_before(at).is_some() {}
         u64::try_from(self.enters.passed - self.leaves.passed).unwrap_or(u64::MAX)
+    }
+}
+
+/// How many sizes are in a window, and the sum of their squares.
+#[derive(Debug)]
+pub(super) struct Squares {
+    enters: Passing<u64>,
+    leaves: Passing<u64>,
+    count: u64,
+    squares: u64,
+}
+
+impl Squares {
+    pub(super) fn new(things: &[(Spell, u64)], window: Span) -> Self {
+        let (enters, leaves) = passing(things.iter().copied(), window);
+        Self { enters, leaves, count: 0, squares: 0 }
+    }
+
+    pub(super) fn at(&mut self, at: Timestamp) -> (u64, u64) {
+        while let Some(size) = self.enters.next_before(at) {
+            self.count += 1;
+            self.squares += size.pow(2);
+        }
+        while let Some(size) = self.leaves.next_before(at) {
+            self.count -= 1;
+            self.squares -= size.pow(2);
+        }
+        (self.count, self.squares)
     }
 }
 
@@ -159,6 +188,17 @@ impl<const KINDS: usize> Samples<KINDS> {
             let found = ranked.zip(ranks.and_then(Option::as_ref));
             found.map(|(ranked, ranks)| quantiles(ranked, ranks)).unwrap_or_default()
         })
+    }
+}
+
+impl Samples<1> {
+    /// All of the sample, as it was at the last instant.
+    pub(super) fn times<'s>(&'s self, values: &'s Values<1>) -> Times<'s> {
+        let ([ranked], [ranks]) = (&values.kinds, &self.kinds);
+        match ranks {
+            Some(ranks) => Times::new(ranks.len(), |place| ranked.value(ranks.nth(place)?)),
+            None => Times::new(0, |_| None),
+        }
     }
 }
 

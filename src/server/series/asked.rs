@@ -2,7 +2,7 @@
 
 use crate::engine::series::Instants;
 use crate::model::day;
-use crate::model::measure::Measure;
+use crate::model::measure::{Measure, Stat};
 use crate::model::settings::{MetricSettings, Window};
 use crate::model::time::{Span, Timestamp};
 use crate::server::problem::Problem;
@@ -40,22 +40,6 @@ pub(super) enum Depth {
     Organization,
     Team,
     Component,
-}
-
-/// Which quantile times are told as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stat {
-    P50,
-    P90,
-}
-
-impl Stat {
-    pub(super) const fn label(self) -> &'static str {
-        match self {
-            Self::P50 => "p50",
-            Self::P90 => "p90",
-        }
-    }
 }
 
 impl Asked {

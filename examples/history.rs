@@ -1,8 +1,9 @@
 //! How fast history is, at reference size L, as a table: `cargo run --release --example history`.
 //!
 //! 500 teams of ten repositories, five years: 2 M deployments, 10 M changes, 200 k incidents; every day of it, over three
-//! windows. One team after the other, on one thread; what makes the facts is not counted. Compare the figures of one
-//! run with each other; the machine and what else it does decide the rest.
+//! windows. One team after the other, on one thread; what makes the facts is not counted. Then what a Prometheus asks for
+//! that reads from the daemon, at reference size S: 90 days of one panel by the hour. Compare the figures of one run with
+//! each other; the machine and what else it does decide the rest.
 
 #![expect(
     clippy::print_stdout,
@@ -10,15 +11,19 @@
     reason = "a table is what this program is for, and it may stop"
 )]
 
+use std::convert::Infallible;
 use std::hint::black_box;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sextant::engine;
 use sextant::engine::history::ComponentHistory;
 use sextant::engine::link::Linked;
-use sextant::engine::series::{History, Instants, Level, Parts, Timeline};
-use sextant::model::batch::{Contact, Inventory, RepositoryFacts, Seen, StoredIncident};
+use sextant::engine::regression::tracker::Tracker;
+use sextant::engine::series::{History, Instants, Level, Parts, Past, Timeline};
+use sextant::exposition::history::{self, Known, Wanted};
+use sextant::model::batch::{Contact, Coverage, Inventory, RepositoryFacts, Seen, StoredIncident};
 use sextant::model::component::{Component, OwnedIncident, SubjectRule};
 use sextant::model::fact::{
     Attempt, Author, Change, Commit, Corrections, Incident, Origin, Outcome, OwnCommit, Reach, Repository,
@@ -57,6 +62,7 @@ fn main() {
     late.sort_by_key(Late::whole);
     let median = late.get(late.len() / 2).expect("there is one");
     median.print();
+    panels(&settings);
 }
 
 fn level() -> Level {
@@ -80,11 +86,11 @@ struct Totals {
     points: usize,
 }
 
-/// What is asked for: counts, rates and ratios alone; the six measures; everything.
+/// What is asked for: counts, rates and ratios alone; the six measures; everything but intervals.
 const ASKED: [(&str, Parts); 3] = [
     ("counts, rates and ratios", Parts::COUNTS),
     ("the six measures, p50 and p90", Parts::LEAD_TIME.and(Parts::RECOVERY)),
-    ("everything, phases and severities too", Parts::ALL),
+    ("phases and severities too", Parts::VALUES),
 ];
 
 impl Totals {
@@ -94,7 +100,7 @@ impl Totals {
         let history = History::new(linked, &inventory, settings);
         self.index += started.elapsed();
         let started = Instant::now();
-        let timeline = history.timeline(&level(), &days, Parts::ALL).expect("there is the team");
+        let timeline = history.timeline(&level(), &days, Parts::VALUES).expect("there is the team");
         self.timelines += started.elapsed();
         for (took, (_, parts)) in self.sweeps.iter_mut().zip(ASKED) {
             let started = Instant::now();
@@ -120,6 +126,87 @@ impl Totals {
             row(&format!("{what}, with collecting"), *took + collecting);
         }
     }
+}
+
+/// Reference size S: teams, and repositories of each.
+const SMALL: (u64, u64) = (6, 7);
+/// What is asked for several times, to take the median of.
+const RUNS: usize = 9;
+
+/// One panel each: a number and what it lies in, of one window, of one team and of all of them.
+fn panels(settings: &MetricSettings) {
+    let (teams, repositories) = SMALL;
+    let worlds: Vec<_> = (0..teams).map(|team| World::of(team, repositories, settings)).collect();
+    let histories: Vec<_> = worlds.iter().flat_map(|world| world.histories.iter().cloned()).collect();
+    let incidents: Vec<_> = worlds.iter().flat_map(|world| world.incidents.iter().cloned()).collect();
+    let repositories = worlds.iter().flat_map(|world| &world.repositories);
+    let repositories: Vec<_> = repositories.map(|(_, facts)| facts.repository.clone()).collect();
+    let covered = repositories.iter().map(|repository| Coverage::Repository(repository.id.clone()));
+    let covered = covered.chain([Coverage::Incidents(SourceName::new("pager"))]);
+    let inventory = Inventory {
+        covered: covered.map(|covered| (covered, day(0))).collect(),
+        repositories,
+        ..Inventory::default()
+    };
+    let past = Past {
+        linked: Arc::new(engine::link(&histories, &incidents, settings)),
+        inventory: Arc::new(inventory),
+        settings: Arc::new(settings.clone()),
+    };
+    let instants = Instants::range(day(DAYS - 90), day(DAYS), Span::from_hours(1));
+    println!("\n90 days by the hour, one window of 30 days, {} instants\n", instants.len());
+    println!(
+        "| panel | series of one team | ms | series of {teams} teams | ms |\n| --- | --- | --- | --- | --- |"
+    );
+    for measure in [
+        "deployments_per_day",
+        "lead_time_seconds",
+        "change_fail_ratio",
+        "incidents_per_day",
+        "recovery_time_seconds",
+        "rework_ratio",
+    ] {
+        for bound in ["", "_bound"] {
+            let name = format!("dora_team_{measure}{bound}");
+            let (one, one_took) = panel(&past, &instants, &name, &|team| team == "t0");
+            let (all, all_took) = panel(&past, &instants, &name, &|_| true);
+            println!("| {name} | {one} | {:.1} | {all} | {:.1} |", millis(one_took), millis(all_took));
+        }
+    }
+}
+
+fn millis(took: Duration) -> f64 {
+    took.as_secs_f64() * 1e3
+}
+
+/// How many series there are, and how long it took to make them.
+fn panel(past: &Past, instants: &Instants, name: &str, team: &dyn Fn(&str) -> bool) -> (usize, Duration) {
+    let tracker = Tracker::default();
+    let wanted = Wanted {
+        instants,
+        metric: &|metric| metric.name == name,
+        label: &|label, value| match label {
+            "window" => value == "30d",
+            "team" => team(value),
+            _ => true,
+        },
+    };
+    let mut series = 0;
+    let mut took: Vec<Duration> = (0..RUNS)
+        .map(|_| {
+            let started = Instant::now();
+            series = 0;
+            let told = history::each(Known { past, tracker: &tracker }, &wanted, |found| {
+                series += 1;
+                black_box(found);
+                Ok::<(), Infallible>(())
+            });
+            told.expect("nothing refuses them");
+            started.elapsed()
+        })
+        .collect();
+    took.sort();
+    (series, took.get(RUNS / 2).copied().unwrap_or_default())
 }
 
 /// What one late fact costs.
@@ -159,7 +246,7 @@ fn late_fact(mut world: World, before: &Linked, settings: &MetricSettings) -> La
     let (inventory, days) = (Inventory::default(), all_days());
     let whole = |linked: &Linked| -> Timeline {
         History::new(linked, &inventory, settings)
-            .timeline(&level(), &days, Parts::ALL)
+            .timeline(&level(), &days, Parts::VALUES)
             .expect("there is the team")
     };
     let earlier = whole(before);
@@ -183,7 +270,7 @@ fn late_fact(mut world: World, before: &Linked, settings: &MetricSettings) -> La
     let linked = world.linked(settings);
     let history = History::new(&linked, &inventory, settings);
     let started = Instant::now();
-    let later = history.timeline(&level(), &days, Parts::ALL).expect("there is the team");
+    let later = history.timeline(&level(), &days, Parts::VALUES).expect("there is the team");
     let collecting = started.elapsed();
     let longest = settings.windows.iter().map(|window| window.length).max().expect("there are windows");
     let started = Instant::now();
@@ -193,8 +280,8 @@ fn late_fact(mut world: World, before: &Linked, settings: &MetricSettings) -> La
         days.iter().filter(|at| touched.iter().any(|(after, through)| after < at && at <= through)).collect();
     let started = Instant::now();
     // What has to be known for these points alone.
-    let part = history.timeline(&level(), &points, Parts::ALL).expect("there is the team");
-    for (_, values) in part.sweep(&settings.windows, Parts::ALL, &points) {
+    let part = history.timeline(&level(), &points, Parts::VALUES).expect("there is the team");
+    for (_, values) in part.sweep(&settings.windows, Parts::VALUES, &points) {
         black_box(values);
     }
     Late { history: derived, collecting, comparing, sweeping: started.elapsed(), points: points.len() }
@@ -209,8 +296,18 @@ struct World {
 
 impl World {
     fn new(team: u64, settings: &MetricSettings) -> Self {
-        let mut dice = Dice(team.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let repositories: Vec<_> = (0..REPOSITORIES).map(|number| repository(number, &mut dice)).collect();
+        Self::made(team, 0..REPOSITORIES, "team", settings)
+    }
+
+    /// A team among others.
+    fn of(team: u64, repositories: u64, settings: &MetricSettings) -> Self {
+        let numbers = team * repositories..(team + 1) * repositories;
+        Self::made(team, numbers, &format!("t{team}"), settings)
+    }
+
+    fn made(seed: u64, numbers: Range<u64>, team: &str, settings: &MetricSettings) -> Self {
+        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let repositories: Vec<_> = numbers.map(|number| repository(number, team, &mut dice)).collect();
         let histories = repositories.iter().flat_map(|(component, facts)| {
             engine::histories([component], facts, settings).into_iter().map(Arc::new)
         });
@@ -320,14 +417,14 @@ fn pull(
 }
 
 /// A repository in which everything is a pull request of one commit, deployed by fives.
-fn repository(number: u64, dice: &mut Dice) -> (Component, RepositoryFacts) {
+fn repository(number: u64, team: &str, dice: &mut Dice) -> (Component, RepositoryFacts) {
     let id = RepositoryId { source: SourceName::new("github"), number };
     let name = RepositoryName::new(format!("acme/r{number}"));
     let component = Component {
         name: ComponentName::new(format!("r{number}")),
         repository: id.clone(),
         repository_name: name.clone(),
-        team: TeamSlug::new("team"),
+        team: TeamSlug::new(team),
         from: DeploymentsFrom::production(),
         paths: None,
     };

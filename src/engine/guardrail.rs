@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::engine::interval::Interval;
-use crate::engine::snapshot::{Completeness, Quantiles, Snapshot, WindowValues};
+use crate::engine::snapshot::{Completeness, LevelValues, Quantiles, Snapshot, WindowValues};
 use crate::model::guardrail::{Guardrail, InForce, Limit, in_force};
 use crate::model::measure::{Measure, Stat};
 use crate::model::name::TeamSlug;
@@ -103,28 +103,30 @@ pub fn state(known: &Known, limit: Limit, min_samples: u64) -> State {
 
 /// All teams of a snapshot with all guardrails that they have, by team and name.
 pub fn standings(snapshot: &Snapshot, guardrails: &[Guardrail]) -> Vec<Standing> {
-    let mut standings = Vec::new();
-    for (team, values) in &snapshot.teams {
-        for (_, InForce { guardrail, min_samples }) in in_force(guardrails, team) {
-            let of_window = |window: &Window| window.length == guardrail.window.length;
-            let index = snapshot.windows.iter().position(of_window);
-            let values = index.and_then(|index| values.values.windows.get(index));
-            let known =
-                values.map(|values| known(guardrail.measure, guardrail.stat, values)).unwrap_or_default();
-            standings.push(Standing {
-                team: team.clone(),
-                guardrail: Arc::clone(&guardrail.name),
-                measure: guardrail.measure,
-                stat: guardrail.stat,
-                window: guardrail.window.clone(),
-                limit: guardrail.limit,
-                min_samples,
-                known,
-                state: state(&known, guardrail.limit, min_samples),
-            });
-        }
+    let teams = snapshot.teams.iter().flat_map(|(team, values)| {
+        let held = in_force(guardrails, team).into_values();
+        held.map(|held| standing(held, team, &snapshot.windows, &values.values))
+    });
+    teams.collect()
+}
+
+/// How a team with these numbers over these windows stands to a guardrail that it has.
+pub fn standing(held: InForce<'_>, team: &TeamSlug, windows: &[Window], values: &LevelValues) -> Standing {
+    let InForce { guardrail, min_samples } = held;
+    let index = windows.iter().position(|window| window.length == guardrail.window.length);
+    let values = index.and_then(|index| values.windows.get(index));
+    let known = values.map(|values| known(guardrail.measure, guardrail.stat, values)).unwrap_or_default();
+    Standing {
+        team: team.clone(),
+        guardrail: Arc::clone(&guardrail.name),
+        measure: guardrail.measure,
+        stat: guardrail.stat,
+        window: guardrail.window.clone(),
+        limit: guardrail.limit,
+        min_samples,
+        known,
+        state: state(&known, guardrail.limit, min_samples),
     }
-    standings
 }
 
 /// What a window says of a measure.
@@ -133,51 +135,29 @@ fn known(measure: Measure, stat: Stat, values: &WindowValues) -> Known {
     let delivery = delivery.as_ref();
     let incidents = incidents.as_ref();
     let deployments = delivery.map(|delivery| delivery.deployments);
-    let (n, value, interval) = match measure {
-        Measure::DeploymentsPerDay => {
-            (deployments, delivery.map(|delivery| delivery.deployments_per_day), bounds.deployments_per_day)
-        }
-        Measure::LeadTime => {
-            let (value, interval) = quantile(
-                stat,
-                delivery.map(|delivery| delivery.lead_time),
-                [bounds.lead_time, bounds.lead_time_p90],
-            );
-            (delivery.map(|delivery| delivery.changes), value, interval)
-        }
-        Measure::ChangeFailRatio => {
-            (deployments, delivery.and_then(|delivery| delivery.change_fail_ratio), bounds.change_fail_ratio)
-        }
+    let quantile = |Quantiles { p50, p90 }: Quantiles| {
+        let span = match stat {
+            Stat::P50 => p50,
+            Stat::P90 => p90,
+        };
+        span.map(Span::seconds)
+    };
+    let (n, value) = match measure {
+        Measure::DeploymentsPerDay => (deployments, delivery.map(|delivery| delivery.deployments_per_day)),
+        Measure::LeadTime => (
+            delivery.map(|delivery| delivery.changes),
+            delivery.and_then(|delivery| quantile(delivery.lead_time)),
+        ),
+        Measure::ChangeFailRatio => (deployments, delivery.and_then(|delivery| delivery.change_fail_ratio)),
         Measure::IncidentsPerDay => (
             incidents.map(|incidents| incidents.started.values().sum()),
             incidents.map(|incidents| incidents.per_day),
-            bounds.incidents_per_day,
         ),
-        Measure::RecoveryTime => {
-            let (value, interval) = quantile(
-                stat,
-                delivery.map(|delivery| delivery.recovery_time),
-                [bounds.recovery_time, bounds.recovery_time_p90],
-            );
-            (delivery.map(|delivery| delivery.recovered_deployments), value, interval)
-        }
-        Measure::ReworkRatio => {
-            (deployments, delivery.and_then(|delivery| delivery.rework_ratio), bounds.rework_ratio)
-        }
+        Measure::RecoveryTime => (
+            delivery.map(|delivery| delivery.recovered_deployments),
+            delivery.and_then(|delivery| quantile(delivery.recovery_time)),
+        ),
+        Measure::ReworkRatio => (deployments, delivery.and_then(|delivery| delivery.rework_ratio)),
     };
-    Known { n, value, interval, complete: *complete }
-}
-
-/// A quantile in seconds, with what it lies in, of those of the median and the 90th percentile.
-fn quantile(
-    stat: Stat,
-    quantiles: Option<Quantiles>,
-    [median, high]: [Option<Interval>; 2],
-) -> (Option<f64>, Option<Interval>) {
-    let Quantiles { p50, p90 } = quantiles.unwrap_or_default();
-    let (span, interval) = match stat {
-        Stat::P50 => (p50, median),
-        Stat::P90 => (p90, high),
-    };
-    (span.map(Span::seconds), interval)
+    Known { n, value, interval: bounds.of(measure, stat), complete: *complete }
 }

@@ -93,7 +93,7 @@ pub fn median(sorted: &[f64], effective: f64) -> Option<Interval> {
 }
 
 /// Where the two values that a quantile lies between stand among `count` sorted ones, from 0: the order statistics
-/// n·q ∓ 1.96·√(q (1 − q))·n / √n_eff, for the median n/2 ∓ 0.98·n / √n_eff. `None` where the sample does not reach as
+/// `n·q ∓ 1.96·√(q (1 − q))·n / √n_eff`, for the median `n/2 ∓ 0.98·n / √n_eff`. `None` where the sample does not reach as
 /// far: of a 90th percentile it takes 35 independent ones.
 pub fn places(count: usize, effective: f64, stat: Stat) -> Option<(usize, usize)> {
     let n = real(u64::try_from(count).ok()?);

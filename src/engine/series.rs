@@ -72,6 +72,16 @@ pub enum Level {
     Component(TeamSlug, ComponentName),
 }
 
+impl Level {
+    /// The team whose numbers they are; `None` of all teams together and of components.
+    pub const fn team(&self) -> Option<&TeamSlug> {
+        match self {
+            Self::Team(team) => Some(team),
+            Self::Organization | Self::Component(..) => None,
+        }
+    }
+}
+
 /// Facts, and where among them the things of each level are.
 #[derive(Debug)]
 pub struct History<'f> {

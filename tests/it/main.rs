@@ -48,6 +48,7 @@ mod github_runs;
 mod github_source;
 mod github_stand;
 mod guardrails;
+mod history_states;
 mod http;
 mod oracle;
 mod oracle_bounds;

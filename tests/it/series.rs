@@ -93,7 +93,7 @@ fn swept(timeline: &Timeline, world: &World, parts: Parts) -> Vec<(Timestamp, Le
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn a_series_is_the_snapshot_at_each_of_its_instants((world, inventory) in varied()) {

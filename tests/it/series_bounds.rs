@@ -112,7 +112,7 @@ fn only(bounds: &Bounds, measure: Measure) -> Bounds {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn what_numbers_of_the_past_lie_in_is_what_a_snapshot_says((world, inventory, rules) in awkward()) {
@@ -176,13 +176,13 @@ proptest! {
 }
 
 #[test]
-fn a_90th_percentile_has_an_interval_from_35_independent_ones_on() {
+fn a_90th_percentile_has_an_interval_from_35_independent_changes_on() {
     let step = |at: i64, lead: i64| crate::engine_bounds::lasting(at, lead);
-    // One a day: what is from day 66 on is in the window of 34 or 35 days.
-    let steps: Vec<_> = (0..100).map(|day| step(day * DAY + DAY / 2, 600 + day % 10 * 60)).collect();
-    for (window, expected) in [("34d", None), ("35d", Some(()))] {
+    // One a day. Those of a week are a little alike, so that 35 of them tell a little less than 35.
+    let steps: Vec<_> = (0..120).map(|day| step(day * DAY + DAY / 2, 600 + day % 10 * 60)).collect();
+    for (window, expected) in [("35d", None), ("50d", Some(()))] {
         let world = over(world(std::slice::from_ref(&steps)), &[window]);
-        let found = world.at(100 * DAY).organization.windows[0].bounds;
+        let found = world.at(120 * DAY).organization.windows[0].bounds;
         let Interval { lower, upper } = found.lead_time.unwrap();
         assert!(lower < upper);
         let above = found.lead_time_p90.map(|found| {

@@ -295,7 +295,9 @@ impl Lengths {
             all.add(*value);
         }
         let mut alone = GroupSums::default();
-        middle(values).into_iter().for_each(|middle| alone.add(middle));
+        if let Some(middle) = middle(values) {
+            alone.add(middle);
+        }
         Self { all, middle: alone }
     }
 }

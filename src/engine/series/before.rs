@@ -134,8 +134,9 @@ impl<'t> Weeks<'t> {
         let first = edges.last().map_or(0, |first| failed.partition_point(|one| one.deployed_at < *first));
         let failed = failed.iter().skip(first).take_while(|one| one.deployed_at < frame.end);
         for one in failed.filter(|one| one.is_known(at)) {
-            let week = frame.week_of(one.deployed_at).and_then(|week| weeks.get_mut(week));
-            week.into_iter().for_each(|week| week.failed += 1);
+            if let Some(week) = frame.week_of(one.deployed_at).and_then(|week| weeks.get_mut(week)) {
+                week.failed += 1;
+            }
         }
     }
 
@@ -161,8 +162,9 @@ impl<'t> Weeks<'t> {
             if let Some(week) = frame.week_of(one.deployed_at).and_then(|week| weeks.get_mut(week)) {
                 week.lead_times.add(&one.what.all);
                 let week = frame.calendar_week_of(one.deployed_at);
-                let middle = week.and_then(|week| middles.get_mut(week));
-                middle.into_iter().for_each(|sums| sums.absorb(&one.what.middle));
+                if let Some(middle) = week.and_then(|week| middles.get_mut(week)) {
+                    middle.absorb(&one.what.middle);
+                }
             }
         }
         middles

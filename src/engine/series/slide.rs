@@ -68,14 +68,14 @@ impl Count {
 
 /// How many sizes are in a window, and the sum of their squares.
 #[derive(Debug)]
-pub(super) struct Squares {
+pub(super) struct Sizes {
     enters: Passing<u64>,
     leaves: Passing<u64>,
     count: u64,
     squares: u64,
 }
 
-impl Squares {
+impl Sizes {
     pub(super) fn new(things: &[(Spell, u64)], window: Span) -> Self {
         let (enters, leaves) = passing(things.iter().copied(), window);
         Self { enters, leaves, count: 0, squares: 0 }

@@ -7,7 +7,7 @@ use crate::engine::regression::live::{Bounding, Sample, Times};
 use crate::engine::series::before::Weeks;
 use crate::engine::series::instants::Instants;
 use crate::engine::series::parts::Parts;
-use crate::engine::series::slide::{Count, Dates, Samples, Squares, Values};
+use crate::engine::series::slide::{Count, Dates, Samples, Sizes, Values};
 use crate::engine::series::spell::Spell;
 use crate::engine::series::timeline::{Counted, Led, Timeline};
 use crate::engine::snapshot::{Bounds, Coverage, Delivery, Incidents, LevelValues, Quantiles, WindowValues};
@@ -73,7 +73,7 @@ struct InWindow<'t> {
     phases: Option<Samples<4>>,
     recovery: Option<Samples<1>>,
     resolution: Option<Samples<1>>,
-    brought: Squares,
+    brought: Sizes,
     bounding: Bounding,
 }
 
@@ -102,7 +102,7 @@ impl<'t> Sweep<'t> {
                 phases: sampled.phases.as_ref().map(|values| values.over(length)),
                 recovery: sampled.recovery.as_ref().map(|values| values.over(length)),
                 resolution: sampled.resolution.as_ref().map(|values| values.over(length)),
-                brought: Squares::new(&timeline.brought, length),
+                brought: Sizes::new(&timeline.brought, length),
                 bounding: Bounding::new(parts.bounded()),
             }
         };

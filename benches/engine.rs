@@ -262,7 +262,7 @@ fn organisation(bench: &mut Criterion) {
         bench.iter(|| engine::snapshot(&linked, &inventory, &settings, instant(201)));
     });
     group.bench_function("countables", |bench| {
-        bench.iter(|| engine::countables(&linked, &settings));
+        bench.iter(|| engine::countables(&linked, &linked.teams, &settings));
     });
     group.finish();
 }

@@ -227,7 +227,7 @@ fn main() {
     println!("snapshot without intervals   {without:>10.1?}   {:>6} intervals", intervals(&snapshot));
     let (with, snapshot) = timed(|| engine::snapshot(&linked, &inventory, &settings, at));
     println!("snapshot with intervals      {with:>10.1?}   {:>6} intervals", intervals(&snapshot));
-    let (all, series) = timed(|| facts::teams(&linked, &inventory, &settings, at));
+    let (all, series) = timed(|| facts::teams(&linked.teams, &linked, &inventory, &settings, at));
     let deployments: usize = series.values().map(|team| team.deployments.len()).sum();
     println!("series of all teams          {all:>10.1?}   {deployments:>6} deployments");
 }

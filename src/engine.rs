@@ -13,14 +13,17 @@
 //!
 //! Every number is a count or a quantile over what [`Linked`] holds, so that it can be explained down to its facts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::engine::countable::Countable;
 use crate::engine::history::ComponentHistory;
 use crate::engine::link::Linked;
+use crate::engine::series::Past;
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::{Inventory, RepositoryFacts};
 use crate::model::component::{Component, OwnedIncident};
+use crate::model::name::TeamSlug;
 use crate::model::settings::MetricSettings;
 use crate::model::time::Timestamp;
 
@@ -52,6 +55,7 @@ pub mod shown;
 pub mod sift;
 pub mod snapshot;
 pub mod tally;
+pub mod touched;
 
 /// What the facts of a repository say about components of it, in the components' order.
 pub fn histories<'c>(
@@ -81,10 +85,16 @@ pub fn snapshot(
     measure::snapshot(linked, inventory, settings, at)
 }
 
-/// Everything that persistent counters count.
+/// Everything of these teams that persistent counters count.
 pub fn countables<'l>(
     linked: &'l Linked,
+    teams: &'l BTreeSet<TeamSlug>,
     settings: &'l MetricSettings,
 ) -> impl Iterator<Item = Countable> + 'l {
-    countable::countables(linked, settings)
+    countable::countables(linked, teams, settings)
+}
+
+/// The teams of which two states of the facts may say something else.
+pub fn touched(before: &Past, after: &Past) -> BTreeSet<TeamSlug> {
+    touched::touched(before, after)
 }

@@ -2,7 +2,7 @@
 //!
 //! Configuration first, then what the source says. Pure: the same rules and the same inventory give the same owners.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::batch::{Inventory, StoredIncident};
 use crate::model::component::{Component, OwnedIncident, SubjectRule};
@@ -11,12 +11,14 @@ use crate::model::name::{ComponentName, RepositoryId, RepositoryName, ServiceId,
 use crate::model::settings::{ComponentRule, DeploymentsFrom, OwnershipRules, PathPatterns, TeamsFrom};
 
 /// Everything owned: the result of the rules over an inventory.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ownership {
     /// All components of collected repositories, by name.
     pub components: Vec<Component>,
     /// Every team that the configuration or an owner names, with the labels of `dora_team_info`.
     pub teams: BTreeMap<TeamSlug, BTreeMap<String, String>>,
+    /// Where the components of a repository are among all: incidents ask, and there are many of both.
+    of_repositories: HashMap<RepositoryId, Vec<usize>>,
     /// Services that the configuration ties to a component, with the component's team.
     component_services: BTreeMap<ServiceId, (ComponentName, TeamSlug)>,
     /// Services that the configuration ties to a team.
@@ -66,7 +68,7 @@ impl Ownership {
     /// not collected any more: it left the configuration with its component.
     pub fn incident(&self, stored: &StoredIncident) -> Option<OwnedIncident> {
         let subjects = &stored.incident.subjects;
-        let collected = |id: &RepositoryId| self.components.iter().any(|one| one.repository == *id);
+        let collected = |id: &RepositoryId| self.of_repositories.contains_key(id);
         if !subjects.iter().filter_map(as_repository).all(collected) {
             return None;
         }
@@ -102,8 +104,15 @@ impl Ownership {
         }
     }
 
+    /// The components of a repository, by name.
+    pub fn of_repository(&self, id: &RepositoryId) -> impl Iterator<Item = &Component> {
+        let places = self.of_repositories.get(id).into_iter().flatten();
+        places.filter_map(|place| self.components.get(*place))
+    }
+
     fn index_components(&mut self, rules: &OwnershipRules) {
-        for component in &self.components {
+        for (place, component) in self.components.iter().enumerate() {
+            self.of_repositories.entry(component.repository.clone()).or_default().push(place);
             let owned = (component.name.clone(), component.team.clone());
             self.component_names.insert(fold(component.name.as_str()), owned);
         }
@@ -147,7 +156,7 @@ impl Ownership {
 
     fn by_repository(&self, subjects: &[Subject]) -> Option<Owner> {
         let repository = subjects.iter().find_map(as_repository)?;
-        let mut components = self.components.iter().filter(|component| component.repository == *repository);
+        let mut components = self.of_repository(repository);
         let first = components.next()?;
         let others: Vec<_> = components.collect();
         if others.iter().any(|other| other.team != first.team) {

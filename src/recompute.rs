@@ -2,7 +2,8 @@
 //! windows slide without new facts.
 //!
 //! What is kept between two snapshots is a cache: one [`ComponentHistory`] for each component, read again when its
-//! repository changed. Dropping all of it and reading everything gives the same snapshot
+//! repository changed; whose each incident is; how teams stand, looked at again when something of theirs changed
+//! ([`engine::touched`]). Dropping all of it and reading everything gives the same snapshot
 //! (`tests/it/story.rs`, `a_restart_shows_the_same_numbers`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +21,9 @@ use crate::engine::link::Linked;
 use crate::engine::regression::tracker::Tracker;
 use crate::engine::series::Past;
 use crate::engine::snapshot::Snapshot;
-use crate::model::batch::{Changes, CounterKey, Coverage, Inventory, RepositoryFacts, StoredIncident};
+use crate::model::batch::{Changes, CounterKey, Coverage, Inventory, RepositoryFacts};
 use crate::model::component::{OwnedIncident, Subjects};
+use crate::model::fact::Repository;
 use crate::model::name::{RepositoryId, SourceName};
 use crate::model::settings::{MetricSettings, OwnershipRules};
 use crate::model::time::Timestamp;
@@ -80,9 +82,19 @@ pub struct Recompute<F> {
     ownership: Ownership,
     histories: BTreeMap<RepositoryId, Vec<Arc<ComponentHistory>>>,
     newest: BTreeMap<RepositoryId, Timestamp>,
-    incidents: Vec<StoredIncident>,
+    incidents: Incidents,
     counters: PersistentCounters,
     standings: Standings,
+    /// What the last snapshot was made of.
+    past: Option<Past>,
+}
+
+/// All incidents that were read.
+#[derive(Debug, Default)]
+struct Incidents {
+    newest: BTreeMap<SourceName, Timestamp>,
+    owned: Vec<OwnedIncident>,
+    subjects: Arc<Subjects>,
 }
 
 impl<F: FactStore> Recompute<F> {
@@ -97,7 +109,6 @@ impl<F: FactStore> Recompute<F> {
         let ownership = Ownership::resolve(&rules, &inventory);
         let counters = PersistentCounters::load(&store).await?;
         let standings = Standings::load(&store).await?;
-        let incidents = store.incidents().await?;
         let (histories, newest) = (BTreeMap::new(), BTreeMap::new());
         let mut recompute = Self {
             store,
@@ -108,13 +119,15 @@ impl<F: FactStore> Recompute<F> {
             ownership,
             histories,
             newest,
-            incidents,
+            incidents: Incidents::default(),
             counters,
             standings,
+            past: None,
         };
         for id in recompute.owned_repositories() {
             recompute.read_repository(&id).await?;
         }
+        recompute.read_incidents().await?;
         Ok(recompute)
     }
 
@@ -167,16 +180,18 @@ impl<F: FactStore> Recompute<F> {
     pub async fn compute(&mut self, stale: &Changes) -> Result<Computed, StoreError> {
         let started = Instant::now();
         self.absorb(stale).await?;
-        let incidents = self.owned_incidents();
-        let past = self.past(&incidents);
-        let Past { linked, inventory, settings: _ } = &past;
-        let countables = engine::countables(linked, &self.settings);
-        self.counters.count(&self.store, countables).await?;
+        let past = self.link(stale);
+        let Past { linked, inventory, settings } = &past;
+        let touched = match &self.past {
+            Some(before) => engine::touched(before, &past),
+            None => linked.teams.clone(),
+        };
+        self.counters.count(&self.store, engine::countables(linked, &touched, settings)).await?;
         let at = Timestamp::from(self.clock.now());
-        let mut snapshot = engine::snapshot(linked, inventory, &self.settings, at);
-        let newest_fact = newest::by_source(&self.newest, &self.incidents);
-        let facts = standing::Facts { linked, inventory, settings: &self.settings, newest: &newest_fact, at };
-        self.standings.update(&self.store, facts, stale.has_facts()).await?;
+        let mut snapshot = engine::snapshot(linked, inventory, settings, at);
+        let newest = newest::of_sources(&self.newest, &self.incidents.newest);
+        let facts = standing::Facts { linked, inventory, settings, newest: &newest, touched: &touched, at };
+        self.standings.update(&self.store, facts).await?;
         self.standings.show(&mut snapshot, &self.settings);
         for (team, info) in &self.ownership.teams {
             snapshot.teams.entry(team.clone()).or_default().info.clone_from(info);
@@ -184,78 +199,112 @@ impl<F: FactStore> Recompute<F> {
         snapshot.guardrails = engine::guardrail::standings(&snapshot, &self.settings.guardrails);
         let mut counters = self.counters.values();
         counters.extend(self.standings.counters());
+        // Not before all of it is done: what failed is touched again with the next try.
+        self.past = Some(past.clone());
         Ok(Computed {
             snapshot: Arc::new(snapshot),
-            linked: Arc::clone(linked),
-            past: past.clone(),
+            linked: Arc::clone(&past.linked),
+            past,
             counters,
             facts: self.store.counts().await?,
-            newest_fact,
+            newest_fact: newest,
             settings: Arc::clone(&self.settings),
             tracker: self.standings.tracker(),
             turns: self.standings.turns(),
-            subjects: Arc::new(subjects::by_source(&incidents)),
+            subjects: Arc::clone(&self.incidents.subjects),
             took: started.elapsed(),
         })
     }
 
-    /// What has been read, linked.
-    fn past(&self, incidents: &[OwnedIncident]) -> Past {
-        let histories: Vec<_> = self.histories.values().flatten().map(Arc::clone).collect();
-        Past {
-            linked: Arc::new(engine::link(&histories, incidents, &self.settings)),
-            inventory: Arc::new(self.collected_inventory()),
-            settings: Arc::clone(&self.settings),
-        }
-    }
-
-    /// The incidents with whose they are. Those of a source that left the configuration left with it, like its
-    /// repositories.
-    fn owned_incidents(&self) -> Vec<OwnedIncident> {
-        let sources = &self.settings.incident_filters;
-        let read = self.incidents.iter().filter(|stored| sources.contains_key(&stored.incident.source));
-        read.filter_map(|stored| self.ownership.incident(stored)).collect()
+    /// What has been read, linked; as it is, if nothing was.
+    fn link(&self, stale: &Changes) -> Past {
+        let before = self.past.as_ref().filter(|_| !stale.has_facts());
+        before.cloned().unwrap_or_else(|| {
+            let histories: Vec<_> = self.histories.values().flatten().map(Arc::clone).collect();
+            Past {
+                linked: Arc::new(engine::link(&histories, &self.incidents.owned, &self.settings)),
+                inventory: Arc::new(self.collected_inventory()),
+                settings: Arc::clone(&self.settings),
+            }
+        })
     }
 
     async fn absorb(&mut self, stale: &Changes) -> Result<(), StoreError> {
+        let mut moved = stale.inventory;
+        for id in &stale.repositories {
+            moved |= !self.read_repository(id).await?;
+        }
         // A new repository, a new team or a renamed repository may move any other's owner.
-        let moved = stale.inventory || !stale.repositories.is_empty();
-        let mut reread = stale.repositories.clone();
         if moved {
             self.inventory = self.store.inventory().await?;
-            let before = std::mem::take(&mut self.ownership);
-            self.ownership = Ownership::resolve(&self.rules, &self.inventory);
-            reread.extend(moved_repositories(&before, &self.ownership));
-        }
-        for id in &reread {
-            self.read_repository(id).await?;
+            let owners = Ownership::resolve(&self.rules, &self.inventory);
+            let before = std::mem::replace(&mut self.ownership, owners);
+            let read = self.read_moved(&before).await;
+            if read.is_err() {
+                // With the next try they have moved again.
+                self.ownership = before;
+            }
+            read?;
         }
         if stale.incidents {
-            self.incidents = self.store.incidents().await?;
+            self.read_incidents().await?;
         }
         Ok(())
     }
 
-    /// Reads a repository and makes the histories of its components; none if it is not collected any more.
-    async fn read_repository(&mut self, id: &RepositoryId) -> Result<(), StoreError> {
-        let facts = match self.store.repository(id).await? {
-            Some(facts) if self.rules.collects(&facts.repository) => facts,
-            Some(_) | None => {
-                self.histories.remove(id);
-                self.newest.remove(id);
-                return Ok(());
-            }
-        };
-        if let Some(at) = newest::of_repository(&facts) {
-            self.newest.insert(id.clone(), at);
+    /// Reads again what has another owner than before.
+    async fn read_moved(&mut self, before: &Ownership) -> Result<(), StoreError> {
+        for id in moved_repositories(before, &self.ownership) {
+            self.read_repository(&id).await?;
         }
-        self.histories.insert(id.clone(), self.histories_of(&facts));
+        if *before != self.ownership {
+            self.read_incidents().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads a repository and makes the histories of its components; none if it is not collected any more. Says
+    /// whether the repository itself is as it was known, but for what was pushed to it.
+    async fn read_repository(&mut self, id: &RepositoryId) -> Result<bool, StoreError> {
+        let facts = self.store.repository(id).await?;
+        let known = facts.as_ref().is_some_and(|facts| self.knows(&facts.repository));
+        if let Some(facts) = facts.filter(|facts| self.rules.collects(&facts.repository)) {
+            if let Some(at) = newest::of_repository(&facts) {
+                self.newest.insert(id.clone(), at);
+            }
+            self.histories.insert(id.clone(), self.histories_of(&facts));
+        } else {
+            self.histories.remove(id);
+            self.newest.remove(id);
+        }
+        Ok(known)
+    }
+
+    /// Whether a repository is the one of the inventory; its head may have moved, which is noted.
+    fn knows(&mut self, repository: &Repository) -> bool {
+        let all = &mut self.inventory.repositories;
+        let place = all.binary_search_by(|known| known.id.cmp(&repository.id));
+        let Some(known) = place.ok().and_then(|place| all.get_mut(place)) else {
+            return false;
+        };
+        known.head = repository.head;
+        known == repository
+    }
+
+    /// Reads the incidents, and whose they are. Those of a source that left the configuration left with it, like its
+    /// repositories.
+    async fn read_incidents(&mut self) -> Result<(), StoreError> {
+        let stored = self.store.incidents().await?;
+        let sources = &self.settings.incident_filters;
+        let read = stored.iter().filter(|stored| sources.contains_key(&stored.incident.source));
+        let owned: Vec<_> = read.filter_map(|stored| self.ownership.incident(stored)).collect();
+        let subjects = Arc::new(subjects::by_source(&owned));
+        self.incidents = Incidents { newest: newest::of_incidents(&stored), owned, subjects };
         Ok(())
     }
 
     fn histories_of(&self, facts: &RepositoryFacts) -> Vec<Arc<ComponentHistory>> {
-        let components = &self.ownership.components;
-        let own = components.iter().filter(|component| component.repository == facts.repository.id);
+        let own = self.ownership.of_repository(&facts.repository.id);
         engine::histories(own, facts, &self.settings).into_iter().map(Arc::new).collect()
     }
 

@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use side::Took;
 use stage::{Asked, Side, Stage, present};
 
+mod hook;
 mod side;
 mod sized;
 mod stage;
@@ -277,8 +278,25 @@ impl Load {
                     mebibytes(side.memory_kib("RssFile")?),
                 ),
             );
+            self.webhooks(&stage)?;
             side.end()?;
         }
+        Ok(())
+    }
+
+    /// A deployment becomes visible by a webhook, in a daemon that runs.
+    fn webhooks(&self, stage: &Stage) -> Result<(), Failure> {
+        let keys = repositories(stage);
+        let visible = keys.iter().cycle().zip(0..).take(self.arguments.runs);
+        let visible =
+            visible.map(|(key, number)| self.runtime.block_on(hook::until_visible(stage, *key, number)));
+        let visible = visible.collect::<Result<Vec<_>, Failure>>()?;
+        let slowest = visible.iter().max().copied().unwrap_or_default();
+        row(
+            "a webhook is sent → the deployment is in `/metrics`, S",
+            "≤ 2 s",
+            format!("{}, {} at most", millis(median(visible)), millis(slowest)),
+        );
         Ok(())
     }
 }

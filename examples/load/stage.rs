@@ -9,7 +9,7 @@ use sextant::clock::{Clock, SystemClock};
 use sextant::demo::config::{Paths, config_toml};
 use sextant::demo::generate::sized::{Size, organization_name};
 use sextant::demo::serve::{Options, Servers, serve};
-use sextant::demo::world::deployment::State;
+use sextant::demo::world::deployment::{DeploymentKey, State};
 use sextant::demo::world::pull::{Method, Proposal};
 use sextant::demo::world::repository::RepositoryKey;
 use sextant::demo::world::{SharedWorld, World};
@@ -22,6 +22,8 @@ use tokio_util::task::TaskTracker;
 use crate::Failure;
 use crate::side::Took;
 
+/// What webhooks are signed with.
+pub(crate) const SECRET: &str = "hush";
 /// A budget that counts and never ends.
 const POINTS_NEVER_SPENT: u64 = 1_000_000_000;
 /// Ticks of the kernel's clock in a second, as it says in `/proc`.
@@ -30,6 +32,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// A world with servers of its own, an empty store, and a configuration that names them.
 pub(crate) struct Stage {
     pub(crate) world: SharedWorld,
+    /// Where the daemon's side listens.
+    pub(crate) listen: String,
     servers: Servers,
     directory: TempDir,
     _stop: DropGuard,
@@ -64,6 +68,13 @@ impl Stage {
             (directory.path().join("github"), directory.path().join("pagerduty"));
         std::fs::write(&github_token_file, &options.github_token)?;
         std::fs::write(&pagerduty_token_file, &options.pagerduty_token)?;
+        let (push_token_file, secret_file) = (
+            directory.path().join("push").display().to_string(),
+            directory.path().join("secret").display().to_string(),
+        );
+        std::fs::write(&push_token_file, "push-s3cr3t-0123456789")?;
+        std::fs::write(&secret_file, SECRET)?;
+        let listen = free_address()?;
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
         let servers = serve(world.clone(), options, &tracker, stop.clone()).await?;
         let paths = Paths {
@@ -71,13 +82,16 @@ impl Stage {
             pagerduty_url: &servers.pagerduty.url,
             github_token_file: &github_token_file,
             pagerduty_token_file: &pagerduty_token_file,
-            listen: "127.0.0.1:0",
+            listen: &listen,
             store_url: &format!("sqlite:{}", directory.path().join("sextant.db").display()),
             poll_interval: "60s",
         };
         let toml = config_toml(&world.lock(), &paths).replace("\"180d\"", &format!("\"{history}\""));
-        std::fs::write(directory.path().join("sextant.toml"), toml)?;
-        Ok(Self { world, servers, directory, _stop: stop.drop_guard() })
+        let push = format!(
+            "\n[server.push]\ntoken_file = {push_token_file:?}\ngithub_webhook_secret_file = {secret_file:?}\n"
+        );
+        std::fs::write(directory.path().join("sextant.toml"), toml + &push)?;
+        Ok(Self { world, listen, servers, directory, _stop: stop.drop_guard() })
     }
 
     /// The same for a world of any size, which nothing limits but what it is asked.
@@ -106,7 +120,7 @@ impl Stage {
             path("pagerduty"),
         );
         std::fs::write(path("sextant.toml"), toml)?;
-        Ok(Self { world, servers, directory, _stop: stop.drop_guard() })
+        Ok(Self { world, listen: String::new(), servers, directory, _stop: stop.drop_guard() })
     }
 
     /// One cycle after both clocks moved on by so much.
@@ -161,14 +175,20 @@ impl Stage {
     }
 
     /// Deploys a commit to production, now.
-    pub(crate) fn deploy(&self, key: RepositoryKey, commit: CommitId) {
+    pub(crate) fn deploy(&self, key: RepositoryKey, commit: CommitId) -> DeploymentKey {
         let now = self.now();
         self.world.tell(|world| {
             world.advance(now);
             let deployment = world.deploy(key, commit, "production", now);
             world.status(deployment, State::Success, now);
-        });
+            deployment
+        })
     }
+}
+
+/// An address of this machine that was free a moment ago.
+fn free_address() -> Result<String, Failure> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 /// GitHub's clocks have no fractions of a second.

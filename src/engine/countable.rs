@@ -1,6 +1,8 @@
 //! What persistent counters count, each thing once (`interfaces.md` §4): the caller leaves out what it has counted
 //! before, and what was read at first contact.
 
+use std::collections::BTreeSet;
+
 use crate::engine::history::{self, ComponentHistory};
 use crate::engine::link::{Linked, LinkedComponent};
 use crate::model::batch::{Contact, CountedKey};
@@ -35,17 +37,20 @@ pub enum Count {
     Recovery(Span),
 }
 
-/// Everything that has happened so far, one by one: there is much of it, and little is news.
+/// Everything of some teams that has happened so far, one by one: there is much of it, and little is news.
 pub fn countables<'l>(
     linked: &'l Linked,
+    teams: &'l BTreeSet<TeamSlug>,
     settings: &'l MetricSettings,
 ) -> impl Iterator<Item = Countable> + 'l {
-    let of_components = linked.components.iter().flat_map(move |component| {
+    let components = linked.components.iter().filter(|component| teams.contains(&component.history.team));
+    let of_components = components.flat_map(move |component| {
         attempts(&component.history)
             .chain(lead_times(&component.history, settings))
             .chain(recoveries(linked, component, settings))
     });
-    let incidents = linked.incidents.iter().map(|incident| Countable {
+    let incidents = linked.incidents.iter().filter(|incident| teams.contains(&incident.team));
+    let incidents = incidents.map(|incident| Countable {
         key: CountedKey::Incident(incident.source.clone(), incident.id.clone()),
         team: incident.team.clone(),
         count: Count::Incident(incident.severity.clone()),

@@ -17,19 +17,32 @@ pub(super) fn of_repository(facts: &RepositoryFacts) -> Option<Timestamp> {
     attempts.chain(changes).chain(commits).max()
 }
 
+/// Over the incidents of each source.
+pub(super) fn of_incidents(incidents: &[StoredIncident]) -> BTreeMap<SourceName, Timestamp> {
+    by_source(incidents.iter().map(|StoredIncident { incident, .. }| {
+        let started_at = incident.started_at;
+        (&incident.source, incident.resolved_at.map_or(started_at, |at| at.max(started_at)))
+    }))
+}
+
 /// Over the repositories and the incidents of each source.
-pub(super) fn by_source(
+pub(super) fn of_sources(
     repositories: &BTreeMap<RepositoryId, Timestamp>,
-    incidents: &[StoredIncident],
+    incidents: &BTreeMap<SourceName, Timestamp>,
 ) -> BTreeMap<SourceName, Timestamp> {
     let repositories = repositories.iter().map(|(id, at)| (&id.source, *at));
-    let incidents = incidents.iter().map(|StoredIncident { incident, .. }| {
-        (&incident.source, incident.resolved_at.map_or(incident.started_at, |at| at.max(incident.started_at)))
-    });
-    let mut newest = BTreeMap::new();
-    for (source, at) in repositories.chain(incidents) {
-        let known = newest.entry(source.clone()).or_insert(at);
-        *known = at.max(*known);
+    by_source(repositories.chain(incidents.iter().map(|(source, at)| (source, *at))))
+}
+
+fn by_source<'s>(
+    instants: impl Iterator<Item = (&'s SourceName, Timestamp)>,
+) -> BTreeMap<SourceName, Timestamp> {
+    let mut newest: BTreeMap<SourceName, Timestamp> = BTreeMap::new();
+    for (source, at) in instants {
+        match newest.get_mut(source) {
+            Some(known) => *known = at.max(*known),
+            None => drop(newest.insert(source.clone(), at)),
+        }
     }
     newest
 }

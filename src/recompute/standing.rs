@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::engine::link::Linked;
 use crate::engine::regression::compare::{Comparison, Sample};
-use crate::engine::regression::detect::{Look, Transition};
+use crate::engine::regression::detect::{Look, Transition, Watched};
 use crate::engine::regression::standing;
 use crate::engine::regression::suspect::Doubt;
 use crate::engine::regression::tracker::Tracker;
-use crate::engine::regression::watch;
+use crate::engine::regression::watch::{self, Silences};
 use crate::engine::snapshot::Snapshot;
 use crate::model::batch::{Contact, CounterKey, Inventory};
 use crate::model::day::Day;
@@ -37,6 +37,8 @@ pub(super) struct Facts<'f> {
     pub(super) settings: &'f MetricSettings,
     /// The newest fact of each source.
     pub(super) newest: &'f BTreeMap<SourceName, Timestamp>,
+    /// The teams of which something may have changed since the last look.
+    pub(super) touched: &'f BTreeSet<TeamSlug>,
     pub(super) at: Timestamp,
 }
 
@@ -45,6 +47,8 @@ pub(super) struct Facts<'f> {
 pub(super) struct Standings {
     tracker: Arc<Tracker>,
     turns: Arc<Vec<StoredTurn>>,
+    /// The sources that said nothing at the last look.
+    silences: Silences,
     /// Since when the history of each team begins on the day on which it does.
     settled: BTreeMap<TeamSlug, (Day, Timestamp)>,
     /// Teams whose changes may not all be kept yet.
@@ -64,32 +68,37 @@ impl Standings {
         Arc::clone(&self.turns)
     }
 
-    /// Looks, if there is a new day or facts changed, and keeps what changed.
+    /// Looks at the teams of which something changed, at all on a new day, and keeps what changed.
     pub(super) async fn update<F: FactStore>(
         &mut self,
         store: &F,
         facts: Facts<'_>,
-        changed: bool,
     ) -> Result<(), StoreError> {
-        let Facts { linked, inventory, settings, newest, at } = facts;
+        let Facts { linked, inventory, settings, newest, touched, at } = facts;
         let today = standing::day_of(at, settings.timezone);
-        if changed || self.tracker.newest_day() != Some(today) {
-            let teams = watch::teams(linked, inventory, settings, newest, (at, today));
-            let began = teams.iter().map(|(team, watched)| (team.clone(), watched.series.since));
-            self.settle(began.collect(), at);
-            Arc::make_mut(&mut self.tracker).update(teams, today);
+        let silences = watch::silences(newest, settings, today);
+        let as_before = self.tracker.newest_day() == Some(today) && self.silences == silences;
+        let touched = if as_before { touched } else { &linked.teams };
+        if !as_before || !touched.is_empty() {
+            let teams = watch::teams(touched, linked, inventory, settings, (&silences, at));
+            self.settle(&teams, &linked.teams, at);
+            self.silences = silences;
+            Arc::make_mut(&mut self.tracker).update_touched(teams, &linked.teams, today);
         }
         self.reconcile(store, settings, at).await
     }
 
-    fn settle(&mut self, began: BTreeMap<TeamSlug, Day>, at: Timestamp) {
-        let before = std::mem::take(&mut self.settled);
-        self.pending = began.keys().cloned().collect();
-        let since = |team: &TeamSlug, day: Day| {
-            before.get(team).filter(|(known, _)| *known == day).map_or(at, |(_, at)| *at)
-        };
-        self.settled =
-            began.into_iter().map(|(team, day)| (team.clone(), (day, since(&team, day)))).collect();
+    /// Notes since when the histories of these teams begin when they do. What left is forgotten.
+    fn settle(&mut self, teams: &BTreeMap<TeamSlug, Watched>, all: &BTreeSet<TeamSlug>, at: Timestamp) {
+        self.settled.retain(|team, _| all.contains(team));
+        self.pending.retain(|team| all.contains(team));
+        for (team, watched) in teams {
+            let begin = watched.series.since;
+            let known = self.settled.get(team).filter(|(day, _)| *day == begin);
+            let since = known.map_or(at, |(_, since)| *since);
+            self.settled.insert(team.clone(), (begin, since));
+            self.pending.insert(team.clone());
+        }
     }
 
     /// Keeps what is new, and withdraws what the past, looked at again, has no more. Teams that left the configuration

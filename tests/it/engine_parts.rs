@@ -50,13 +50,15 @@ fn only_merges_that_touch_a_part_deploy_it() {
     // The counters count the merge of #3 for both.
     let world = World::of([repo]);
     let linked = world.linked();
-    let third = engine::countables(&linked, &world.settings).filter_map(|countable| match countable.key {
-        CountedKey::PartAttempt(component, _, id, _) if id.as_str() == "3" => Some(component),
-        CountedKey::PartAttempt(..)
-        | CountedKey::Attempt(..)
-        | CountedKey::Incident(..)
-        | CountedKey::LeadTime(..)
-        | CountedKey::Recovery(..) => None,
+    let third = engine::countables(&linked, &linked.teams, &world.settings).filter_map(|countable| {
+        match countable.key {
+            CountedKey::PartAttempt(component, _, id, _) if id.as_str() == "3" => Some(component),
+            CountedKey::PartAttempt(..)
+            | CountedKey::Attempt(..)
+            | CountedKey::Incident(..)
+            | CountedKey::LeadTime(..)
+            | CountedKey::Recovery(..) => None,
+        }
     });
     assert_eq!(third.collect::<Vec<_>>(), ["pay", "shop"]);
 }

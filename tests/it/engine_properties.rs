@@ -192,7 +192,7 @@ proptest! {
         }
         let expected = world.at(at);
         let linked = world.linked();
-        let counted: Vec<_> = engine::countables(&linked, &world.settings).collect();
+        let counted: Vec<_> = engine::countables(&linked, &linked.teams, &world.settings).collect();
         let mut other = world;
         shuffle(&mut other.repos, turn, false);
         shuffle(&mut other.incidents, turn, repeat);
@@ -203,7 +203,7 @@ proptest! {
         }
         prop_assert_eq!(other.at(at), expected);
         let linked = other.linked();
-        let again: Vec<_> = engine::countables(&linked, &other.settings).collect();
+        let again: Vec<_> = engine::countables(&linked, &linked.teams, &other.settings).collect();
         prop_assert_eq!(again, counted);
     }
 

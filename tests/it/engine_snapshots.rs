@@ -352,7 +352,7 @@ fn countables_are_what_counters_count() {
     repo.facts.attempts[1].contact = Contact::First;
     let world = World::of([repo]).incidents([incident(7, "shop", 35, None)]);
     let linked = world.linked();
-    let mut found: Vec<_> = engine::countables(&linked, &world.settings)
+    let mut found: Vec<_> = engine::countables(&linked, &linked.teams, &world.settings)
         .map(|countable| (countable.key, countable.count, countable.contact))
         .collect();
     let id = world.repos[0].component.repository.clone();
@@ -389,7 +389,7 @@ fn a_merge_that_deploys_is_news_if_its_change_is() {
     repo.facts.changes[1].contact = Contact::First;
     let world = World::of([repo]);
     let linked = world.linked();
-    let mut news: Vec<_> = engine::countables(&linked, &world.settings)
+    let mut news: Vec<_> = engine::countables(&linked, &linked.teams, &world.settings)
         .filter(|countable| countable.contact == Contact::Live)
         .map(|countable| countable.key)
         .collect();

@@ -37,6 +37,7 @@ mod engine_parts;
 mod engine_properties;
 mod engine_rules;
 mod engine_snapshots;
+mod engine_touched;
 mod engine_world;
 mod exposition;
 mod exposition_fixture;

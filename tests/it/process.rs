@@ -7,8 +7,8 @@ use std::time::Duration;
 
 /// How often something is asked for while it is waited for.
 const ASK_EVERY: Duration = Duration::from_millis(100);
-/// How often at most: a minute, on a machine that is busy with other things.
-const ASKED_MAX: u32 = 600;
+/// How often at most: three minutes, on a machine that is busy with other things.
+const ASKED_MAX: u32 = 1800;
 
 /// A process with its output in files.
 pub(crate) struct Process {

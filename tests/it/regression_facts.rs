@@ -75,7 +75,8 @@ fn a_level_has_what_its_components_did_and_its_incidents() {
         assert_eq!(found.incidents, incidents.into_iter().map(minute).collect::<Vec<_>>(), "{level:?}");
         assert_eq!((found.since, found.blind), (day(0), BTreeSet::new()), "{level:?}");
     }
-    let all = teams(&world.linked(), &inventory, &world.settings, minute(100));
+    let linked = world.linked();
+    let all = teams(&linked.teams, &linked, &inventory, &world.settings, minute(100));
     assert_eq!(all.len(), 2);
     for (slug, found) in &all {
         assert_eq!(*found, of(&world, &inventory, Level::Team(slug), 100), "{slug:?}");

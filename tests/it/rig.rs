@@ -203,7 +203,15 @@ impl Rig {
     /// Computes for the world's present.
     pub(crate) async fn compute(&mut self) -> Computed {
         let pending = std::mem::take(&mut self.pending);
-        self.recompute.compute(&pending).await.unwrap()
+        Box::pin(self.recompute.compute(&pending)).await.unwrap()
+    }
+
+    /// Computes for the world's present as a daemon would that has just been started: with nothing kept from before. It
+    /// must be the same, but for counters: nothing is counted.
+    pub(crate) async fn compute_anew(&self) -> Computed {
+        let clock: SharedClock = Arc::new(WorldClock(self.world.clone()));
+        let (settings, rules) = (self.config.metrics.clone(), self.config.ownership.clone());
+        Recompute::look(self.store.clone(), clock, settings, rules).await.unwrap()
     }
 
     /// Polls, and computes a little later, so that what happened just now has happened before.

@@ -206,11 +206,19 @@ async fn news_reach_the_numbers_poll_by_poll() {
     let mut seen = Seen::default();
     rig.world.tell(|world| oracle::ask(world, &told(world, &rig), &mut seen));
     let mut live = rig.world.tell(|world| Live::new(world, 11));
-    for _ in 0..12 {
+    for step in 0..12 {
         rig.later(Span::from_minutes(7));
         let now = rig.now();
         rig.world.tell(|world| live.step(world, now));
-        let snapshot = rig.look().await;
+        rig.poll().await;
+        rig.later(Span::from_seconds(1));
+        let kept = rig.compute().await;
+        if step % 4 == 3 {
+            let anew = rig.compute_anew().await;
+            assert_eq!(kept.snapshot, anew.snapshot, "what is kept from before changes nothing");
+            assert_eq!((&kept.newest_fact, &kept.subjects), (&anew.newest_fact, &anew.subjects));
+        }
+        let snapshot = kept.snapshot;
         let said = rig.world.tell(|world| oracle::ask(world, &told(world, &rig), &mut seen));
         compare(&snapshot, &said);
     }

@@ -187,7 +187,8 @@ async fn each_permission_that_a_token_lacks_is_told_once_and_complete_when_it_is
         let options = Options { github_identities: lacking, ..Options::default() };
         let rig = Rig::with(world(), &toml(), options).await;
         rig.replace_token("github", "pat");
-        taken_and_granted(rig, missing, |it| *it = Identities::of_token(token(Permissions::to_read()))).await;
+        let granted = |it: &mut Identities| *it = Identities::of_token(token(Permissions::to_read()));
+        Box::pin(taken_and_granted(rig, missing, granted)).await;
     }
 }
 
@@ -202,6 +203,6 @@ async fn each_permission_that_an_app_lacks_is_told_once_and_complete_when_it_is_
         let toml = toml().replace("token_file = \"{directory}/github-token\"", &sign_in);
         let rig = Rig::with(world(), &toml, options).await;
         let all = |it: &mut Identities| it.installation_mut(1).unwrap().permissions = Permissions::to_read();
-        taken_and_granted(rig, missing, all).await;
+        Box::pin(taken_and_granted(rig, missing, all)).await;
     }
 }

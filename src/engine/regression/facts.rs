@@ -70,8 +70,9 @@ pub fn series(
     facts.series(components, incidents)
 }
 
-/// The series of all teams, each as [`series`] makes it, in one pass over what is linked.
+/// The series of some teams, each as [`series`] makes it, in one pass over what is linked.
 pub fn teams(
+    teams: &BTreeSet<TeamSlug>,
     linked: &Linked,
     inventory: &Inventory,
     settings: &MetricSettings,
@@ -80,12 +81,16 @@ pub fn teams(
     type Parts<'l> = (Vec<&'l LinkedComponent>, Vec<&'l LinkedIncident>);
     let facts = Facts { linked, collected: Collected::new(linked, inventory, settings), settings, at };
     let mut parts: BTreeMap<&TeamSlug, Parts<'_>> =
-        linked.teams.iter().map(|team| (team, Parts::default())).collect();
+        linked.teams.intersection(teams).map(|team| (team, Parts::default())).collect();
     for component in &linked.components {
-        parts.entry(&component.history.team).or_default().0.push(component);
+        if let Some((components, _)) = parts.get_mut(&component.history.team) {
+            components.push(component);
+        }
     }
     for incident in &linked.incidents {
-        parts.entry(&incident.team).or_default().1.push(incident);
+        if let Some((_, incidents)) = parts.get_mut(&incident.team) {
+            incidents.push(incident);
+        }
     }
     let series = parts.into_iter().map(|(team, (components, incidents))| {
         (team.clone(), facts.series(components.into_iter(), incidents.into_iter()))

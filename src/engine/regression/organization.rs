@@ -113,6 +113,11 @@ impl Alike {
         }
     }
 
+    /// Drops what was counted of days from one on.
+    pub(crate) fn forget(&mut self, from: Day) {
+        self.0.retain(|(_, day), _| *day < from);
+    }
+
     /// Where at least half of them are.
     fn shared(&self) -> impl Iterator<Item = (&(Measure, Day), &(usize, usize))> {
         self.0.iter().filter(|(_, (worse, of))| *of >= TEAMS_MIN && *worse * 2 >= *of)

@@ -26,6 +26,8 @@ pub struct Tracker {
     /// The day after the newest look.
     end: Option<Day>,
     teams: BTreeMap<TeamSlug, Arc<Track>>,
+    /// How many teams look the same on which days, and where half of them do.
+    alike: Alike,
     together: BTreeSet<(Measure, Day)>,
     notes: Vec<Note>,
 }
@@ -52,6 +54,17 @@ struct Pass {
 impl Tracker {
     /// Looks on every day until and with `today`, at what is known now. Says how many looks that took.
     pub fn update(&mut self, watched: BTreeMap<TeamSlug, Watched>, today: Day) -> usize {
+        let all = watched.keys().cloned().collect();
+        self.update_touched(watched, &all, today)
+    }
+
+    /// The same where only some of all teams may have changed since the last time, which was on the same day.
+    pub fn update_touched(
+        &mut self,
+        mut touched: BTreeMap<TeamSlug, Watched>,
+        all: &BTreeSet<TeamSlug>,
+        today: Day,
+    ) -> usize {
         let end = today.plus(1);
         if self.end.is_some_and(|known| known > end) {
             // The clock was put back: what was looked at since then has not been yet.
@@ -60,21 +73,27 @@ impl Tracker {
         let mut looks = 0;
         let mut before = std::mem::take(&mut self.teams);
         let mut stale = BTreeMap::new();
-        for (team, watched) in watched {
-            let known = before.remove(&team);
+        for team in all {
+            let known = before.remove(team);
+            let Some(watched) = touched.remove(team) else {
+                self.teams.extend(known.map(|known| (team.clone(), known)));
+                continue;
+            };
             let (mut track, from) = Track::renewed(known, watched, end);
             if !track.is_looked_at(from, end) {
                 looks += Arc::make_mut(&mut track).look_alone(from, end);
             }
             stale.insert(team.clone(), from);
-            self.teams.insert(team, track);
+            self.teams.insert(team.clone(), track);
         }
-        let unchanged = before.is_empty() && self.end == Some(end) && stale.values().all(|from| *from >= end);
+        // Days on which something may be another than it was: those that are new too, and all of a team that left.
+        let left = before.values().map(|track| track.watched.series.since);
+        let first = stale.values().copied().chain(left).chain(self.end).min().unwrap_or(end);
         self.end = Some(end);
-        if unchanged {
+        if first >= end {
             return looks;
         }
-        let moved = self.compare_teams();
+        let moved = self.compare_teams(first);
         for (team, track) in &mut self.teams {
             let from = stale.get(team).copied().unwrap_or(end);
             if !track.is_alone(end, &self.together) {
@@ -84,24 +103,25 @@ impl Tracker {
         looks
     }
 
-    /// On which days half of the teams look the same; where that is not what it was, by measure from which day on.
-    fn compare_teams(&mut self) -> BTreeMap<Measure, Day> {
-        let mut alike = Alike::default();
+    /// On which days half of the teams look the same, counted again from a day on; where that is not what it was, by
+    /// measure from which day on.
+    fn compare_teams(&mut self, from: Day) -> BTreeMap<Measure, Day> {
+        self.alike.forget(from);
         for track in self.teams.values() {
             for (measure, pass) in &track.alone {
-                for (day, signs) in pass.days(track.watched.series.since) {
-                    alike.count(*measure, day, signs);
+                for (day, signs) in pass.days(track.watched.series.since, from) {
+                    self.alike.count(*measure, day, signs);
                 }
             }
         }
-        let together = alike.together();
+        let together = self.alike.together();
         let mut moved = BTreeMap::new();
         for (measure, day) in together.symmetric_difference(&self.together) {
             let first = moved.entry(*measure).or_insert(*day);
             *first = *day.min(first);
         }
         self.together = together;
-        self.notes = alike.notes();
+        self.notes = self.alike.notes();
         moved
     }
 
@@ -188,7 +208,7 @@ impl Tracker {
             let mut course = track.course(&timeline, measure, &self.together);
             let resumes = |day: &Day| (course.resumes_on(*day), *day);
             let again: Vec<(Day, Day)> = wanted.iter().map(resumes).collect();
-            for (day, signs) in pass.days(timeline.since).take_while(|(day, _)| day <= last) {
+            for (day, signs) in pass.days(timeline.since, timeline.since).take_while(|(day, _)| day <= last) {
                 if again.iter().any(|(from, to)| (*from..=*to).contains(&day)) {
                     looks.extend(Some(course.look(day).0).filter(|look| wanted.contains(&look.day)));
                 } else {
@@ -337,8 +357,11 @@ impl Pass {
         since.plus(i64::try_from(self.signs.len()).unwrap_or(i64::MAX))
     }
 
-    fn days(&self, since: Day) -> impl Iterator<Item = (Day, Signs)> {
-        (0_i64..).zip(&self.signs).map(move |(offset, signs)| (since.plus(offset), *signs))
+    /// The looks of a history that begins on `since`, from a day on.
+    fn days(&self, since: Day, from: Day) -> impl Iterator<Item = (Day, Signs)> {
+        let from = from.max(since);
+        let known = usize::try_from(from.since(since)).unwrap_or(usize::MAX);
+        (0_i64..).zip(self.signs.iter().skip(known)).map(move |(offset, signs)| (from.plus(offset), *signs))
     }
 
     /// Forgets the looks from a day on.
@@ -356,7 +379,7 @@ impl Pass {
         if newest.is_none() {
             self.cut(since, course.resumes_on(self.next(since)));
         }
-        for (day, signs) in self.days(since) {
+        for (day, signs) in self.days(since, since) {
             course.replay(day, signs);
         }
         if let Some(newest) = newest {

@@ -18,16 +18,18 @@ use crate::model::regressions::{self, Accepted, RegressionSettings};
 use crate::model::settings::MetricSettings;
 use crate::model::time::Timestamp;
 
-/// All teams of components and incidents, as they are looked at on `today`; `newest` is the newest fact of each source.
+/// Some teams of components and incidents, as they are looked at with what was known at `at`; `silences` are those of
+/// the sources on that day.
 pub fn teams(
+    teams: &BTreeSet<TeamSlug>,
     linked: &Linked,
     inventory: &Inventory,
     settings: &MetricSettings,
-    newest: &BTreeMap<SourceName, Timestamp>,
-    (at, today): (Timestamp, Day),
+    (silences, at): (&Silences, Timestamp),
 ) -> BTreeMap<TeamSlug, Watched> {
-    let mut witnesses = witnesses(linked, settings, newest, today);
-    let teams = facts::teams(linked, inventory, settings, at).into_iter().map(|(team, series)| {
+    let mut witnesses = witnesses(teams, linked, settings, silences);
+    let series = facts::teams(teams, linked, inventory, settings, at);
+    let teams = series.into_iter().map(|(team, series)| {
         let watched = Watched {
             series,
             calendar: calendar(settings, &team),
@@ -78,16 +80,29 @@ pub fn detector(settings: &MetricSettings, team: &TeamSlug) -> Settings {
     }
 }
 
+/// The sources that were probably not read lately, with the first day of that.
+pub type Silences = BTreeMap<SourceName, Day>;
+
+/// Which sources are silent on `today`; `newest` is the newest fact of each.
+pub fn silences(newest: &BTreeMap<SourceName, Timestamp>, settings: &MetricSettings, today: Day) -> Silences {
+    let silent = newest.iter().filter_map(|(source, at)| {
+        Some((source.clone(), silent_from(Day::of(*at, settings.timezone), today)?))
+    });
+    silent.collect()
+}
+
 fn witnesses(
+    teams: &BTreeSet<TeamSlug>,
     linked: &Linked,
     settings: &MetricSettings,
-    newest: &BTreeMap<SourceName, Timestamp>,
-    today: Day,
+    silences: &Silences,
 ) -> BTreeMap<TeamSlug, Witness> {
     let day = |at: Timestamp| Day::of(at, settings.timezone);
     let mut witnesses: BTreeMap<TeamSlug, Witness> = BTreeMap::new();
-    for component in &linked.components {
-        let history = &component.history;
+    for history in linked.components.iter().map(|component| &component.history) {
+        if !teams.contains(&history.team) {
+            continue;
+        }
         let witness = witnesses.entry(history.team.clone()).or_default();
         for pull in &history.merged {
             *witness.merges.entry(day(pull.merged_at)).or_default() += 1;
@@ -98,7 +113,7 @@ fn witnesses(
             of_day.whole += 1;
             of_day.part += u64::from(deployment.traced);
         }
-        let silent = newest.get(&history.repository.source).and_then(|at| silent_from(day(*at), today));
+        let silent = silences.get(&history.repository.source).copied();
         witness.unread_from = witness.unread_from.into_iter().chain(silent).min();
     }
     witnesses

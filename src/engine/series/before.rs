@@ -4,13 +4,17 @@
 
 use crate::engine::count::size;
 use crate::engine::dispersion::{GroupSums, Grouped};
+use crate::engine::history::Deployment;
 use crate::engine::regression::headline::DISPERSION_WEEKS;
 use crate::engine::regression::live::Bounding;
 use crate::engine::regression::past::{Almanac, Frame, Lengths, PAST, Past, Week};
 use crate::engine::series::spell::{EVER, Spell};
 use crate::model::measure::Measure;
-use crate::model::settings::Window;
+use crate::model::settings::{MetricSettings, Window};
 use crate::model::time::{Span, Timestamp};
+
+/// The next instant after another.
+pub(super) const NEXT: Span = Span::from_millis(1);
 
 /// Everything that was before the windows at the instants for which it was asked; each list is sorted.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,7 +71,28 @@ pub(super) fn reach(longest: Span) -> Span {
     Span::from_millis(longest.millis().saturating_add(PAST.millis()))
 }
 
-/// The same, summed up.
+/// What a deployment brought, piece by piece: a change whose merge is dated after the deployment is known only then.
+pub(super) fn brought(
+    deployment: &Deployment,
+    settings: &MetricSettings,
+    values: &mut Vec<f64>,
+) -> Vec<Known<Lengths>> {
+    let deployed_at = deployment.deployed_at;
+    let later = deployment.changes.iter().map(|change| change.merged_at).filter(|at| *at > deployed_at);
+    let mut turns: Vec<_> = std::iter::once(deployed_at).chain(later).collect();
+    turns.sort_unstable();
+    turns.dedup();
+    let ends = turns.iter().skip(1).copied().chain([EVER]);
+    let pieces = turns.iter().zip(ends).map(|(after, until)| Known {
+        deployed_at,
+        after: *after,
+        until,
+        what: Lengths::of(deployment, settings, after.plus(NEXT), values),
+    });
+    pieces.filter(|known| known.what.all.count() > 0).collect()
+}
+
+/// What was before the windows, summed up.
 #[derive(Debug)]
 pub(super) struct Weeks<'t> {
     before: &'t Before,

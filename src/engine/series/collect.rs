@@ -11,9 +11,9 @@ use crate::engine::history::{self, ComponentHistory, Deployment};
 use crate::engine::kind::Kind;
 use crate::engine::link::{LinkedComponent, LinkedIncident};
 use crate::engine::regression::collected::Begin;
-use crate::engine::regression::past::{Almanac, Lengths};
+use crate::engine::regression::past::Almanac;
 use crate::engine::series::History;
-use crate::engine::series::before::{Before, Known, reach};
+use crate::engine::series::before::{Before, Known, NEXT, brought, reach};
 use crate::engine::series::instants::Instants;
 use crate::engine::series::parts::Parts;
 use crate::engine::series::spell::{EVER, Spell};
@@ -21,11 +21,8 @@ use crate::engine::series::timeline::{Counted, Led, Timeline};
 use crate::model::day::Day;
 use crate::model::fact::{Author, Outcome};
 use crate::model::measure::Measure;
-use crate::model::settings::{MetricSettings, longest};
+use crate::model::settings::longest;
 use crate::model::time::{Span, Timestamp};
-
-/// The next instant after another.
-const NEXT: Span = Span::from_millis(1);
 
 /// What is to be said of a deployment for some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +44,8 @@ pub(super) struct Collecting<'h, 'f> {
     longest: Span,
     /// Whether anybody asks for what lead times lie in.
     brings: bool,
+    /// How many counted changes deployments brought.
+    brought: Vec<(Spell, u64)>,
     /// From when on the history of what was taken in is collected; `None` while it is read for the first time.
     begin: Option<Begin>,
     timeline: Timeline,
@@ -78,6 +77,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
             last,
             longest,
             brings: parts.contain(Parts::bound(Measure::LeadTime)),
+            brought: Vec::new(),
             begin: Some(Begin::default()),
             timeline: Timeline {
                 counted: Counted::default(),
@@ -94,6 +94,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
                 since: Since::Nothing,
                 unknown_at: Vec::new(),
                 brought: Vec::new(),
+                sizes: Vec::new(),
                 before: parts.bounded().next().is_some().then(before),
             },
         }
@@ -158,7 +159,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
                 let brought = brought(deployment, self.history.settings, &mut values);
                 let sizes = brought.iter().map(|known| (known.spell(), known.what.all.count()));
                 let counted: Vec<_> = sizes.filter(|(spell, _)| self.counts(*spell)).collect();
-                self.timeline.brought.extend(counted);
+                self.brought.extend(counted);
                 before.brought.extend(brought.into_iter().filter(|_| begins.is_some()));
             }
         }
@@ -166,12 +167,10 @@ impl<'h, 'f> Collecting<'h, 'f> {
     }
 
     fn deployment(&mut self, component: &LinkedComponent, index: usize, deployment: &Deployment) {
-        let settings = self.history.settings;
         let spell = Spell::of(deployment.deployed_at);
-        self.timeline.dates.push((spell, Day::of(deployment.deployed_at, settings.timezone)));
         let counted = &mut self.timeline.counted;
         counted.deployments.push(spell);
-        if !component.rework(index).is_empty() {
+        if component.is_unplanned(index) {
             counted.reworked.push(spell);
         }
         if deployment.kind == Kind::Forward {
@@ -371,16 +370,19 @@ impl<'h, 'f> Collecting<'h, 'f> {
 
     /// What was taken in, in an order that does not depend on that of the facts.
     pub(super) fn finish(self) -> Timeline {
-        let Self { history, first: _, last: _, longest: _, brings: _, begin, mut timeline } = self;
+        let Self { history, first: _, last: _, longest: _, brings: _, mut brought, begin, mut timeline } =
+            self;
         timeline.counted.map_mut(|spells| spells.sort());
         timeline.started.values_mut().chain(timeline.open.values_mut()).for_each(|spells| spells.sort());
         timeline.unrecovered.sort();
         timeline.changes.sort();
         timeline.recoveries.sort();
         timeline.resolutions.sort();
-        timeline.dates.sort();
+        let deployed = timeline.counted.deployments.iter();
+        timeline.dates = deployed.map(|spell| Day::of(spell.after, history.settings.timezone)).collect();
         timeline.unknown_at.sort();
-        timeline.brought.sort();
+        brought.sort_unstable();
+        (timeline.brought, timeline.sizes) = brought.into_iter().unzip();
         timeline.since = timeline.since.and(history.incidents_since);
         if let Some(before) = timeline.before.as_mut() {
             before.begin = begin.and_then(|begin| begin.and(history.collected.incidents()).at());
@@ -388,21 +390,4 @@ impl<'h, 'f> Collecting<'h, 'f> {
         }
         timeline
     }
-}
-
-/// What a deployment brought, piece by piece: a change whose merge is dated after the deployment is known only then.
-fn brought(deployment: &Deployment, settings: &MetricSettings, values: &mut Vec<f64>) -> Vec<Known<Lengths>> {
-    let deployed_at = deployment.deployed_at;
-    let later = deployment.changes.iter().map(|change| change.merged_at).filter(|at| *at > deployed_at);
-    let mut turns: Vec<_> = std::iter::once(deployed_at).chain(later).collect();
-    turns.sort_unstable();
-    turns.dedup();
-    let ends = turns.iter().skip(1).copied().chain([EVER]);
-    let pieces = turns.iter().zip(ends).map(|(after, until)| Known {
-        deployed_at,
-        after: *after,
-        until,
-        what: Lengths::of(deployment, settings, after.plus(NEXT), values),
-    });
-    pieces.filter(|known| known.what.all.count() > 0).collect()
 }

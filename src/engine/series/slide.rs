@@ -9,86 +9,100 @@ use crate::engine::snapshot::Quantiles;
 use crate::model::day::Day;
 use crate::model::time::{Span, Timestamp};
 
-/// Instants in order, and how many of them have passed.
+/// Things that enter and leave a window as it slides. They are told by their place among the spells.
 #[derive(Debug)]
-struct Passing<T> {
-    events: Vec<(Timestamp, T)>,
-    passed: usize,
+struct Passing<'t> {
+    spells: &'t [Spell],
+    window: Span,
+    /// The order in which they enter; `None` where it is that of the spells, as it is for what is known when it happens.
+    enters: Option<Vec<usize>>,
+    /// The same of leaving.
+    leaves: Option<Vec<usize>>,
+    entered: usize,
+    left: usize,
 }
 
-impl<T: Copy> Passing<T> {
-    fn new(mut events: Vec<(Timestamp, T)>) -> Self {
-        // Nearly always in order already, which a stable sort finds at once.
-        events.sort_by_key(|(at, _)| *at);
-        Self { events, passed: 0 }
+impl<'t> Passing<'t> {
+    fn new(spells: &'t [Spell], window: Span) -> Self {
+        let all = spells.iter().all(|spell| spell.over(window).is_some());
+        let order = |key: fn(Spell, Span) -> Timestamp| {
+            let straight = all && spells.is_sorted_by_key(|spell| key(*spell, window));
+            let things = || {
+                let ever = spells.iter().enumerate().filter(|(_, spell)| spell.over(window).is_some());
+                let mut things: Vec<_> = ever.map(|(thing, spell)| (key(*spell, window), thing)).collect();
+                // Nearly always in order already, which a stable sort finds at once.
+                things.sort_by_key(|(at, _)| *at);
+                things.into_iter().map(|(_, thing)| thing).collect()
+            };
+            (!straight).then(things)
+        };
+        let (enters, leaves) = (order(|spell, _| spell.after), order(Spell::through));
+        Self { spells, window, enters, leaves, entered: 0, left: 0 }
     }
 
-    /// Those before `at` that have not passed yet, one by one.
-    fn next_before(&mut self, at: Timestamp) -> Option<T> {
-        let (event_at, event) = self.events.get(self.passed)?;
-        if *event_at >= at {
-            return None;
-        }
-        self.passed += 1;
-        Some(*event)
+    /// Those that have entered before `at`, one by one.
+    fn next_entering(&mut self, at: Timestamp) -> Option<usize> {
+        let thing = in_order(self.enters.as_deref(), self.entered)?;
+        let spell = self.spells.get(thing).filter(|spell| spell.after < at);
+        self.entered += usize::from(spell.is_some());
+        spell.map(|_| thing)
+    }
+
+    /// Those that have left before `at`, one by one.
+    fn next_leaving(&mut self, at: Timestamp) -> Option<usize> {
+        let thing = in_order(self.leaves.as_deref(), self.left)?;
+        let spell = self.spells.get(thing).filter(|spell| spell.through(self.window) < at);
+        self.left += usize::from(spell.is_some());
+        spell.map(|_| thing)
     }
 }
 
-/// What enters and what leaves a window, by thing.
-fn passing<T: Copy>(things: impl Iterator<Item = (Spell, T)>, window: Span) -> (Passing<T>, Passing<T>) {
-    let (mut enters, mut leaves) = (Vec::new(), Vec::new());
-    for (spell, thing) in things {
-        if let Some((after, through)) = spell.over(window) {
-            enters.push((after, thing));
-            leaves.push((through, thing));
-        }
-    }
-    (Passing::new(enters), Passing::new(leaves))
+/// Which thing is at a place of an order; every one is at its own if there is none.
+fn in_order(order: Option<&[usize]>, place: usize) -> Option<usize> {
+    order.map_or(Some(place), |order| order.get(place).copied())
 }
 
 /// How many things are in a window.
 #[derive(Debug)]
-pub(super) struct Count {
-    enters: Passing<()>,
-    leaves: Passing<()>,
-}
+pub(super) struct Count<'t>(Passing<'t>);
 
-impl Count {
-    pub(super) fn new(spells: &[Spell], window: Span) -> Self {
-        let (enters, leaves) = passing(spells.iter().map(|spell| (*spell, ())), window);
-        Self { enters, leaves }
+impl<'t> Count<'t> {
+    pub(super) fn new(spells: &'t [Spell], window: Span) -> Self {
+        Self(Passing::new(spells, window))
     }
 
     pub(super) fn at(&mut self, at: Timestamp) -> u64 {
-        while self.enters.next_before(at).is_some() {}
-        while self.leaves.next_before(at).is_some() {}
-        u64::try_from(self.enters.passed - self.leaves.passed).unwrap_or(u64::MAX)
+        let Self(passing) = self;
+        while passing.next_entering(at).is_some() {}
+        while passing.next_leaving(at).is_some() {}
+        u64::try_from(passing.entered - passing.left).unwrap_or(u64::MAX)
     }
 }
 
 /// How many sizes are in a window, and the sum of their squares.
 #[derive(Debug)]
-pub(super) struct Sizes {
-    enters: Passing<u64>,
-    leaves: Passing<u64>,
+pub(super) struct Squared<'t> {
+    passing: Passing<'t>,
+    sizes: &'t [u64],
     count: u64,
     squares: u64,
 }
 
-impl Sizes {
-    pub(super) fn new(things: &[(Spell, u64)], window: Span) -> Self {
-        let (enters, leaves) = passing(things.iter().copied(), window);
-        Self { enters, leaves, count: 0, squares: 0 }
+impl<'t> Squared<'t> {
+    /// Things, each with its size.
+    pub(super) fn new(spells: &'t [Spell], sizes: &'t [u64], window: Span) -> Self {
+        Self { passing: Passing::new(spells, window), sizes, count: 0, squares: 0 }
     }
 
     pub(super) fn at(&mut self, at: Timestamp) -> (u64, u64) {
-        while let Some(size) = self.enters.next_before(at) {
+        let size = |thing: usize| self.sizes.get(thing).copied().unwrap_or(0);
+        while let Some(thing) = self.passing.next_entering(at) {
             self.count += 1;
-            self.squares += size.pow(2);
+            self.squares += size(thing).pow(2);
         }
-        while let Some(size) = self.leaves.next_before(at) {
+        while let Some(thing) = self.passing.next_leaving(at) {
             self.count -= 1;
-            self.squares -= size.pow(2);
+            self.squares -= size(thing).pow(2);
         }
         (self.count, self.squares)
     }
@@ -96,34 +110,34 @@ impl Sizes {
 
 /// On how many dates something happened in a window.
 #[derive(Debug)]
-pub(super) struct Dates {
-    enters: Passing<usize>,
-    leaves: Passing<usize>,
+pub(super) struct Dates<'t> {
+    passing: Passing<'t>,
+    days: &'t [Day],
+    first: Option<Day>,
     /// By date, from the first one on: how many things of it are in the window.
     things: Vec<u32>,
     distinct: u64,
 }
 
-impl Dates {
+impl<'t> Dates<'t> {
     /// Things, each with its date.
-    pub(super) fn new(things: &[(Spell, Day)], window: Span) -> Self {
-        let days = || things.iter().map(|(_, day)| *day);
-        let first = days().min();
-        let place = |day: Day| first.and_then(|first| usize::try_from(day.since(first)).ok()).unwrap_or(0);
-        let length = days().max().map_or(0, |last| place(last) + 1);
-        let (enters, leaves) = passing(things.iter().map(|(spell, day)| (*spell, place(*day))), window);
-        Self { enters, leaves, things: vec![0; length], distinct: 0 }
+    pub(super) fn new(spells: &'t [Spell], days: &'t [Day], window: Span) -> Self {
+        let first = days.iter().min().copied();
+        let last = days.iter().max().and_then(|last| place(first, *last));
+        let things = vec![0; last.map_or(0, |last| last + 1)];
+        Self { passing: Passing::new(spells, window), days, first, things, distinct: 0 }
     }
 
     pub(super) fn at(&mut self, at: Timestamp) -> u64 {
-        while let Some(date) = self.enters.next_before(at) {
-            if let Some(things) = self.things.get_mut(date) {
+        let date = |thing: usize| place(self.first, *self.days.get(thing)?);
+        while let Some(thing) = self.passing.next_entering(at) {
+            if let Some(things) = date(thing).and_then(|date| self.things.get_mut(date)) {
                 self.distinct += u64::from(*things == 0);
                 *things += 1;
             }
         }
-        while let Some(date) = self.leaves.next_before(at) {
-            if let Some(things) = self.things.get_mut(date) {
+        while let Some(thing) = self.passing.next_leaving(at) {
+            if let Some(things) = date(thing).and_then(|date| self.things.get_mut(date)) {
                 *things -= 1;
                 self.distinct -= u64::from(*things == 0);
             }
@@ -132,51 +146,49 @@ impl Dates {
     }
 }
 
+/// The place of a day, from the first one on.
+fn place(first: Option<Day>, day: Day) -> Option<usize> {
+    first.and_then(|first| usize::try_from(day.since(first)).ok())
+}
+
 /// Values of `KINDS` kinds that things have, ranked once for all windows.
 #[derive(Debug)]
-pub(super) struct Values<const KINDS: usize> {
-    spells: Vec<Spell>,
+pub(super) struct Values<'t, const KINDS: usize> {
+    spells: &'t [Spell],
     kinds: [Ranked; KINDS],
 }
 
-impl<const KINDS: usize> Values<KINDS> {
-    pub(super) fn new<T>(
-        things: &[T],
-        spell: fn(&T) -> Spell,
-        values: [fn(&T) -> Option<Span>; KINDS],
-    ) -> Self {
-        Self {
-            spells: things.iter().map(spell).collect(),
-            kinds: values.map(|value| Ranked::new(things.iter().map(value))),
-        }
+impl<'t, const KINDS: usize> Values<'t, KINDS> {
+    /// Things, each with its spell.
+    pub(super) fn new<T>(things: &[T], spells: &'t [Spell], values: [fn(&T) -> Option<Span>; KINDS]) -> Self {
+        Self { spells, kinds: values.map(|value| Ranked::new(things.iter().map(value))) }
     }
 
     /// An empty window that slides over them.
-    pub(super) fn over(&self, window: Span) -> Samples<KINDS> {
-        let (enters, leaves) = passing(self.spells.iter().copied().zip(0_usize..), window);
-        Samples { enters, leaves, kinds: std::array::from_fn(|kind| self.kinds.get(kind).map(Ranked::none)) }
+    pub(super) fn over(&self, window: Span) -> Samples<'t, KINDS> {
+        let kinds = std::array::from_fn(|kind| self.kinds.get(kind).map(Ranked::none));
+        Samples { passing: Passing::new(self.spells, window), kinds }
     }
 }
 
 /// The samples of a window, one for each kind.
 #[derive(Debug)]
-pub(super) struct Samples<const KINDS: usize> {
-    enters: Passing<usize>,
-    leaves: Passing<usize>,
+pub(super) struct Samples<'t, const KINDS: usize> {
+    passing: Passing<'t>,
     kinds: [Option<Ranks>; KINDS],
 }
 
-impl<const KINDS: usize> Samples<KINDS> {
-    pub(super) fn at(&mut self, values: &Values<KINDS>, at: Timestamp) -> [Quantiles; KINDS] {
+impl<const KINDS: usize> Samples<'_, KINDS> {
+    pub(super) fn at(&mut self, values: &Values<'_, KINDS>, at: Timestamp) -> [Quantiles; KINDS] {
         let ranks_of = |thing: usize| values.kinds.iter().map(move |ranked| ranked.rank(thing));
-        while let Some(thing) = self.enters.next_before(at) {
+        while let Some(thing) = self.passing.next_entering(at) {
             for (kind, rank) in self.kinds.iter_mut().flatten().zip(ranks_of(thing)) {
                 if let Some(rank) = rank {
                     kind.enter(rank);
                 }
             }
         }
-        while let Some(thing) = self.leaves.next_before(at) {
+        while let Some(thing) = self.passing.next_leaving(at) {
             for (kind, rank) in self.kinds.iter_mut().flatten().zip(ranks_of(thing)) {
                 if let Some(rank) = rank {
                     kind.leave(rank);
@@ -191,9 +203,9 @@ impl<const KINDS: usize> Samples<KINDS> {
     }
 }
 
-impl Samples<1> {
+impl Samples<'_, 1> {
     /// All of the sample, as it was at the last instant.
-    pub(super) fn times<'s>(&'s self, values: &'s Values<1>) -> Times<'s> {
+    pub(super) fn times<'s>(&'s self, values: &'s Values<'_, 1>) -> Times<'s> {
         let ([ranked], [ranks]) = (&values.kinds, &self.kinds);
         match ranks {
             Some(ranks) => Times::new(ranks.len(), |place| ranked.value(ranks.nth(place)?)),

@@ -35,8 +35,13 @@ impl Spell {
 
     /// The instants at which it counts in a window of this length: later than the first, not later than the second.
     pub fn over(self, window: Span) -> Option<(Timestamp, Timestamp)> {
-        let through = self.until.min(self.within.plus(window));
+        let through = self.through(window);
         (self.after < through).then_some((self.after, through))
+    }
+
+    /// The last instant at which it counts in a window of this length, if it ever does.
+    pub fn through(self, window: Span) -> Timestamp {
+        self.until.min(self.within.plus(window))
     }
 }
 

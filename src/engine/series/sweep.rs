@@ -7,7 +7,7 @@ use crate::engine::regression::live::{Bounding, Sample, Times};
 use crate::engine::series::before::Weeks;
 use crate::engine::series::instants::Instants;
 use crate::engine::series::parts::Parts;
-use crate::engine::series::slide::{Count, Dates, Samples, Sizes, Values};
+use crate::engine::series::slide::{Count, Dates, Samples, Squared, Values};
 use crate::engine::series::spell::Spell;
 use crate::engine::series::timeline::{Counted, Led, Timeline};
 use crate::engine::snapshot::{Bounds, Coverage, Delivery, Incidents, LevelValues, Quantiles, WindowValues};
@@ -21,11 +21,11 @@ use crate::model::time::{Span, Timestamp};
 pub struct Sweep<'t> {
     timeline: &'t Timeline,
     instants: &'t [Timestamp],
-    sampled: Sampled,
+    sampled: Sampled<'t>,
     windows: Vec<InWindow<'t>>,
-    unrecovered: Count,
+    unrecovered: Count<'t>,
     /// By severity; `None` if nobody asks.
-    open: Option<BTreeMap<&'t Severity, Count>>,
+    open: Option<BTreeMap<&'t Severity, Count<'t>>>,
     /// What was before the windows; `None` if nobody asks.
     weeks: Option<Weeks<'t>>,
     /// Deployments that have happened.
@@ -34,29 +34,29 @@ pub struct Sweep<'t> {
 
 /// What quantiles are taken of, ranked once for all windows; `None` if nobody asks.
 #[derive(Debug)]
-struct Sampled {
-    lead_time: Option<Values<1>>,
-    phases: Option<Values<4>>,
-    recovery: Option<Values<1>>,
-    resolution: Option<Values<1>>,
+struct Sampled<'t> {
+    lead_time: Option<Values<'t, 1>>,
+    phases: Option<Values<'t, 4>>,
+    recovery: Option<Values<'t, 1>>,
+    resolution: Option<Values<'t, 1>>,
 }
 
-impl Sampled {
-    fn new(timeline: &Timeline, parts: Parts) -> Self {
-        let Timeline { changes, recoveries, resolutions, .. } = timeline;
-        let spell = |led: &Led| led.spell;
-        let times = |things: &[(Spell, Span)]| Values::new(things, |one| one.0, [|one| Some(one.1)]);
+impl<'t> Sampled<'t> {
+    /// Things that have a value are counted, too, in the same order.
+    fn new(timeline: &'t Timeline, parts: Parts) -> Self {
+        let Timeline { counted, changes, recoveries, resolutions, .. } = timeline;
+        let times = |things: &[(Spell, Span)], spells| Values::new(things, spells, [|one| Some(one.1)]);
         Self {
             lead_time: parts
                 .contain(Parts::LEAD_TIME)
-                .then(|| Values::new(changes, spell, [|led| Some(led.lead_time)])),
+                .then(|| Values::new(changes, &counted.changes, [|led| Some(led.lead_time)])),
             phases: parts.contain(Parts::PHASES).then(|| {
                 let phases: [fn(&Led) -> Option<Span>; 4] =
                     [|led| led.coding, |led| led.pickup, |led| led.review, |led| led.deploy];
-                Values::new(changes, spell, phases)
+                Values::new(changes, &counted.changes, phases)
             }),
-            recovery: parts.contain(Parts::RECOVERY).then(|| times(recoveries)),
-            resolution: parts.contain(Parts::RESOLUTION).then(|| times(resolutions)),
+            recovery: parts.contain(Parts::RECOVERY).then(|| times(recoveries, &counted.recovered)),
+            resolution: parts.contain(Parts::RESOLUTION).then(|| times(resolutions, &counted.resolved)),
         }
     }
 }
@@ -65,15 +65,15 @@ impl Sampled {
 #[derive(Debug)]
 struct InWindow<'t> {
     window: &'t Window,
-    counted: Counted<Count>,
-    dates: Dates,
+    counted: Counted<Count<'t>>,
+    dates: Dates<'t>,
     /// By severity; `None` if nobody asks.
-    started: Option<BTreeMap<&'t Severity, Count>>,
-    lead_time: Option<Samples<1>>,
-    phases: Option<Samples<4>>,
-    recovery: Option<Samples<1>>,
-    resolution: Option<Samples<1>>,
-    brought: Sizes,
+    started: Option<BTreeMap<&'t Severity, Count<'t>>>,
+    lead_time: Option<Samples<'t, 1>>,
+    phases: Option<Samples<'t, 4>>,
+    recovery: Option<Samples<'t, 1>>,
+    resolution: Option<Samples<'t, 1>>,
+    brought: Squared<'t>,
     bounding: Bounding,
 }
 
@@ -96,13 +96,13 @@ impl<'t> Sweep<'t> {
             InWindow {
                 window,
                 counted: timeline.counted.map(|spells| Count::new(spells, length)),
-                dates: Dates::new(&timeline.dates, length),
+                dates: Dates::new(&timeline.counted.deployments, &timeline.dates, length),
                 started: severities(&timeline.started, length),
                 lead_time: sampled.lead_time.as_ref().map(|values| values.over(length)),
                 phases: sampled.phases.as_ref().map(|values| values.over(length)),
                 recovery: sampled.recovery.as_ref().map(|values| values.over(length)),
                 resolution: sampled.resolution.as_ref().map(|values| values.over(length)),
-                brought: Sizes::new(&timeline.brought, length),
+                brought: Squared::new(&timeline.brought, &timeline.sizes, length),
                 bounding: Bounding::new(parts.bounded()),
             }
         };
@@ -169,7 +169,7 @@ impl Iterator for Sweep<'_> {
 }
 
 impl InWindow<'_> {
-    fn delivery(&mut self, counted: &Counted<u64>, sampled: &Sampled, at: Timestamp) -> Delivery {
+    fn delivery(&mut self, counted: &Counted<u64>, sampled: &Sampled<'_>, at: Timestamp) -> Delivery {
         Delivery {
             deployments: counted.deployments,
             deployments_per_day: per_day(counted.deployments, self.window),
@@ -193,7 +193,7 @@ impl InWindow<'_> {
     fn incidents(
         &mut self,
         counted: &Counted<u64>,
-        sampled: &Sampled,
+        sampled: &Sampled<'_>,
         known: &[&Severity],
         at: Timestamp,
     ) -> Incidents {
@@ -212,7 +212,7 @@ impl InWindow<'_> {
         &mut self,
         weeks: &Weeks<'_>,
         counted: &Counted<u64>,
-        sampled: &Sampled,
+        sampled: &Sampled<'_>,
         (deployed, counts_incidents): (bool, bool),
         at: Timestamp,
     ) -> Bounds {
@@ -234,12 +234,12 @@ impl InWindow<'_> {
     }
 }
 
-fn times<'s>(samples: Option<&'s Samples<1>>, values: Option<&'s Values<1>>) -> Times<'s> {
+fn times<'s>(samples: Option<&'s Samples<'_, 1>>, values: Option<&'s Values<'_, 1>>) -> Times<'s> {
     let both = samples.zip(values);
     both.map_or_else(|| Times::new(0, |_| None), |(samples, values)| samples.times(values))
 }
 
-impl Counted<Count> {
+impl Counted<Count<'_>> {
     fn at(&mut self, at: Timestamp) -> Counted<u64> {
         self.map_mut(|count| count.at(at))
     }
@@ -247,7 +247,7 @@ impl Counted<Count> {
 
 /// Counts of every known severity; of none if nobody asks.
 fn by_severity(
-    counts: Option<&mut BTreeMap<&Severity, Count>>,
+    counts: Option<&mut BTreeMap<&Severity, Count<'_>>>,
     known: &[&Severity],
     at: Timestamp,
 ) -> BTreeMap<Severity, u64> {
@@ -262,15 +262,15 @@ fn by_severity(
 }
 
 fn quantiles<const KINDS: usize>(
-    samples: Option<&mut Samples<KINDS>>,
-    values: Option<&Values<KINDS>>,
+    samples: Option<&mut Samples<'_, KINDS>>,
+    values: Option<&Values<'_, KINDS>>,
     at: Timestamp,
 ) -> [Quantiles; KINDS] {
     let both = samples.zip(values);
     both.map_or([Quantiles::default(); KINDS], |(samples, values)| samples.at(values, at))
 }
 
-fn only(samples: Option<&mut Samples<1>>, values: Option<&Values<1>>, at: Timestamp) -> Quantiles {
+fn only(samples: Option<&mut Samples<'_, 1>>, values: Option<&Values<'_, 1>>, at: Timestamp) -> Quantiles {
     let [only] = quantiles(samples, values, at);
     only
 }

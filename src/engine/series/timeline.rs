@@ -123,8 +123,8 @@ pub struct Timeline {
     pub(super) changes: Vec<Led>,
     pub(super) recoveries: Vec<(Spell, Span)>,
     pub(super) resolutions: Vec<(Spell, Span)>,
-    /// Deployments, each with its date in the organisation's time zone.
-    pub(super) dates: Vec<(Spell, Day)>,
+    /// The date of each deployment in the organisation's time zone.
+    pub(super) dates: Vec<Day>,
     /// The newest deployment of those that are in no window any more.
     pub(super) deployed_before: Option<Timestamp>,
     /// When the level had its first incident.
@@ -135,9 +135,10 @@ pub struct Timeline {
     pub(super) since: Since,
     /// When something happened of which nobody knows whose it is: sorted.
     pub(super) unknown_at: Vec<Timestamp>,
-    /// How many counted changes each deployment brought; of none that brought none. Empty if nobody asks for what lead
-    /// times lie in.
-    pub(super) brought: Vec<(Spell, u64)>,
+    /// Deployments that brought counted changes. Empty if nobody asks for what lead times lie in.
+    pub(super) brought: Vec<Spell>,
+    /// And how many each of them did.
+    pub(super) sizes: Vec<u64>,
     /// What was before the windows; `None` if nobody asks for what any number lies in.
     pub(super) before: Option<Before>,
 }
@@ -172,13 +173,17 @@ impl Timeline {
         let times = differing(&self.recoveries, &other.recoveries)
             .chain(differing(&self.resolutions, &other.resolutions))
             .map(|(spell, _)| spell);
-        let dates = differing(&self.dates, &other.dates).map(|(spell, _)| spell);
-        let brought = differing(&self.brought, &other.brought).map(|(spell, _)| spell);
-        let all = changes.chain(times).chain(dates).chain(brought);
+        let (mine, others) = (self.bringing(), other.bringing());
+        let brought = differing(&mine, &others).map(|(spell, _)| spell);
+        let all = changes.chain(times).chain(brought);
         touched.extend(all.filter_map(|spell| spell.over(longest)));
         self.touched_states(other, longest, &mut touched);
         self.touched_before(other, reach(longest), &mut touched);
         merged(touched)
+    }
+
+    fn bringing(&self) -> Vec<(Spell, u64)> {
+        self.brought.iter().copied().zip(self.sizes.iter().copied()).collect()
     }
 
     /// What was before the windows, of which the begin lies this far back.

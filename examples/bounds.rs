@@ -177,9 +177,11 @@ fn intervals(snapshot: &Snapshot) -> usize {
             let Bounds {
                 deployments_per_day,
                 lead_time,
+                lead_time_p90: _,
                 change_fail_ratio,
                 incidents_per_day,
                 recovery_time,
+                recovery_time_p90: _,
                 rework_ratio,
             } = bounds;
             [

@@ -36,6 +36,7 @@ pub mod completeness;
 pub mod count;
 pub mod countable;
 pub mod dispersion;
+pub mod exact;
 pub mod exposure;
 pub mod failure;
 pub mod guardrail;

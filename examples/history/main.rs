@@ -1,5 +1,6 @@
 //! How fast history is, at reference size L, as a table: `cargo run --release --example history`, and with
-//! `-- late 50` what a late fact costs the daemon, of so many teams ([`late`]).
+//! `-- late 50` what a late fact costs the daemon, of so many teams ([`late`]); with `-- panels` what a panel of a
+//! Prometheus costs that reads from it ([`panels`]).
 //!
 //! 500 teams of ten repositories, five years: 2 M deployments, 10 M changes, 200 k incidents; every day of it, over three
 //! windows. One team after the other, on one thread; what makes the facts is not counted. Compare the figures of one
@@ -23,6 +24,7 @@ use sextant::model::settings::MetricSettings;
 use sextant::model::time::Span;
 
 mod late;
+mod panels;
 mod world;
 
 use world::{World, attempt, day};
@@ -35,6 +37,9 @@ const LATE_FACTS: u64 = 25;
 
 fn main() {
     let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if(|argument| argument == "panels").is_some() {
+        return panels::measure();
+    }
     let is_late = arguments.next_if(|argument| argument == "late").is_some();
     let teams = arguments.next().map_or(TEAMS, |teams| teams.parse().expect("a number of teams"));
     if is_late { late::measure(teams).expect("the store works") } else { full(teams) }
@@ -71,11 +76,11 @@ struct Totals {
     points: usize,
 }
 
-/// What is asked for: counts, rates and ratios alone; the six measures; everything.
+/// What is asked for: counts, rates and ratios alone; the six measures; everything but intervals.
 const ASKED: [(&str, Parts); 3] = [
     ("counts, rates and ratios", Parts::COUNTS),
     ("the six measures, p50 and p90", Parts::LEAD_TIME.and(Parts::RECOVERY)),
-    ("everything, phases and severities too", Parts::ALL),
+    ("phases and severities too", Parts::VALUES),
 ];
 
 impl Totals {
@@ -85,7 +90,7 @@ impl Totals {
         let history = History::new(linked, &inventory, settings);
         self.index += started.elapsed();
         let started = Instant::now();
-        let timeline = history.timeline(&world.level(), &days).expect("there is the team");
+        let timeline = history.timeline(&world.level(), &days, Parts::VALUES).expect("there is the team");
         self.timelines += started.elapsed();
         for (took, (_, parts)) in self.sweeps.iter_mut().zip(ASKED) {
             let started = Instant::now();
@@ -149,7 +154,9 @@ impl Late {
 fn late_fact(mut world: World, before: &Linked, settings: &MetricSettings) -> Late {
     let (inventory, days, level) = (Inventory::default(), all_days(), world.level());
     let whole = |linked: &Linked| -> Timeline {
-        History::new(linked, &inventory, settings).timeline(&level, &days).expect("there is the team")
+        History::new(linked, &inventory, settings)
+            .timeline(&level, &days, Parts::VALUES)
+            .expect("there is the team")
     };
     let earlier = whole(before);
     let (component, facts) = world.repositories.first_mut().expect("there is one");
@@ -172,7 +179,7 @@ fn late_fact(mut world: World, before: &Linked, settings: &MetricSettings) -> La
     let linked = world.linked(settings);
     let history = History::new(&linked, &inventory, settings);
     let started = Instant::now();
-    let later = history.timeline(&level, &days).expect("there is the team");
+    let later = history.timeline(&level, &days, Parts::VALUES).expect("there is the team");
     let collecting = started.elapsed();
     let longest = settings.windows.iter().map(|window| window.length).max().expect("there are windows");
     let started = Instant::now();
@@ -182,8 +189,8 @@ fn late_fact(mut world: World, before: &Linked, settings: &MetricSettings) -> La
         days.iter().filter(|at| touched.iter().any(|(after, through)| after < at && at <= through)).collect();
     let started = Instant::now();
     // What has to be known for these points alone.
-    let part = history.timeline(&level, &points).expect("there is the team");
-    for (_, values) in part.sweep(&settings.windows, Parts::ALL, &points) {
+    let part = history.timeline(&level, &points, Parts::VALUES).expect("there is the team");
+    for (_, values) in part.sweep(&settings.windows, Parts::VALUES, &points) {
         black_box(values);
     }
     Late { history: derived, collecting, comparing, sweeping: started.elapsed(), points: points.len() }

@@ -6,7 +6,7 @@ use super::regressions::measure;
 use super::roster::Roster;
 use super::value::every;
 use crate::model::guardrail::{Guardrail, Limit};
-use crate::model::measure::Measure;
+use crate::model::measure::{Measure, Stat};
 use crate::model::name::TeamSlug;
 use crate::model::settings::Window;
 use crate::model::text::closest;
@@ -22,12 +22,13 @@ const TIME_MAX: Span = Span::from_days(731);
 const SAMPLES_MAX: u64 = 1_000_000;
 
 /// The smallest n with which something is said, if it is not configured: that of `regressions.md` 3.5. A rate counts
-/// even if nothing happened.
-const fn samples_min(measure: Measure) -> u64 {
-    match measure {
-        Measure::DeploymentsPerDay | Measure::IncidentsPerDay => 0,
-        Measure::ChangeFailRatio | Measure::ReworkRatio => 10,
-        Measure::LeadTime | Measure::RecoveryTime => 6,
+/// even if nothing happened; of fewer than 35 times nobody knows how long the longest tenth could be.
+const fn samples_min(measure: Measure, stat: Stat) -> u64 {
+    match (measure, stat) {
+        (Measure::DeploymentsPerDay | Measure::IncidentsPerDay, _) => 0,
+        (Measure::ChangeFailRatio | Measure::ReworkRatio, _) => 10,
+        (Measure::LeadTime | Measure::RecoveryTime, Stat::P50) => 6,
+        (Measure::LeadTime | Measure::RecoveryTime, Stat::P90) => 35,
     }
 }
 
@@ -71,25 +72,25 @@ fn guardrail<'a>(mut table: Table<'a>, roster: Roster<'_>, windows: &[Window]) -
     let measure =
         table.required("measure", "measure = \"change_fail_ratio\"").and_then(|value| measure(&value));
     let stat = match table.optional("stat") {
-        Some(value) => median(&value, measure),
-        None => Some(()),
+        Some(value) => quantile(&value, measure),
+        None => Some(Stat::default()),
     };
     let limit = limit(&mut table, measure);
     let window = table.required("window", "window = \"30d\"").and_then(|value| window(&value, windows));
     let written_samples = table.optional("min_samples");
     let min_samples = match &written_samples {
         Some(value) => samples(value),
-        None => measure.map(samples_min),
+        None => measure.zip(stat).map(|(measure, stat)| samples_min(measure, stat)),
     };
     let teams = roster.patterns(table.optional("teams").as_ref());
     table.finish();
     let ((limit, limit_value), teams) = (limit?, teams?);
-    stat?;
     Some(Written {
         names: teams.names(),
         guardrail: Guardrail {
             name: named?.into(),
             measure: measure?,
+            stat: stat?,
             limit,
             window: window?,
             min_samples: min_samples?,
@@ -101,9 +102,9 @@ fn guardrail<'a>(mut table: Table<'a>, roster: Roster<'_>, windows: &[Window]) -
     })
 }
 
-/// Only of times there are several numbers, and only of their medians it is known how certain they are.
-fn median(value: &Value<'_>, measure: Option<Measure>) -> Option<()> {
-    let median = value.choice(&[("p50", ())], &["p90"]);
+/// Only of times there are several numbers.
+fn quantile(value: &Value<'_>, measure: Option<Measure>) -> Option<Stat> {
+    let stat = value.choice(&Stat::ALL.map(|stat| (stat.label(), stat)), &[]);
     if let Some(measure) = measure.filter(|measure| !measure.is_time()) {
         value.refuse_with(
             format!("{} has no quantiles", measure.label()),
@@ -111,7 +112,7 @@ fn median(value: &Value<'_>, measure: Option<Measure>) -> Option<()> {
         );
         return None;
     }
-    median
+    stat
 }
 
 /// One of `max` and `min`, and where it is said.
@@ -219,6 +220,9 @@ fn agree(earlier: &Written<'_>, later: &Written<'_>) -> bool {
     };
     if now.measure != before.measure {
         return differs("measure", now.measure.label(), before.measure.label());
+    }
+    if now.stat != before.stat {
+        return differs("stat", now.stat.label(), before.stat.label());
     }
     if now.window.length != before.window.length {
         return differs("window", &now.window.label, &before.window.label);

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::value::duration_text;
 use super::{Config, Push, Server};
 use crate::model::guardrail::{Guardrail, Limit};
-use crate::model::measure::Measure;
+use crate::model::measure::{Measure, Stat};
 use crate::model::name::ServiceId;
 use crate::model::regressions::{Accepted, QuietPeriod, Raised, RegressionSettings};
 use crate::model::secret::Credential;
@@ -222,15 +222,19 @@ fn write_component(out: &mut String, component: &ComponentRule) -> fmt::Result {
 }
 
 fn write_guardrail(out: &mut String, guardrail: &Guardrail) -> fmt::Result {
-    let Guardrail { name, measure, limit, window, min_samples, teams } = guardrail;
+    let Guardrail { name, measure, stat, limit, window, min_samples, teams } = guardrail;
     let side = match limit {
         Limit::Max(_) => "max",
         Limit::Min(_) => "min",
     };
+    let stat = match stat {
+        Stat::P50 => "",
+        Stat::P90 => " p90",
+    };
     let (window, measure, limit) = (&window.label, measure.label(), amount(*measure, limit.value()));
     writeln!(
         out,
-        "guardrail    {name}: {measure} {side} {limit} over {window}, n {min_samples} or more: {teams}"
+        "guardrail    {name}: {measure}{stat} {side} {limit} over {window}, n {min_samples} or more: {teams}"
     )
 }
 

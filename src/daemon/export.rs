@@ -6,8 +6,8 @@ use anyhow::Context as _;
 
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::engine::series::{Instants, Past};
-use crate::exposition::history::{self, Csv, OpenMetrics, Series, Wanted};
+use crate::engine::series::Instants;
+use crate::exposition::history::{self, Csv, Known, OpenMetrics, Series, Wanted};
 
 /// What history is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +36,13 @@ pub async fn export(
     out: impl Write + Send + 'static,
 ) -> anyhow::Result<Exported> {
     let looked = super::look(config, &clock).await?;
-    let past =
-        looked.context("there is no store yet: `sextant run` makes it, and collects what it holds")?.past;
-    let written = tokio::task::spawn_blocking(move || write(&past, &instants, format, out)).await?;
+    let looked =
+        looked.context("there is no store yet: `sextant run` makes it, and collects what it holds")?;
+    let written = tokio::task::spawn_blocking(move || {
+        let known = Known { past: &looked.past, tracker: &looked.tracker };
+        write(known, &instants, format, out)
+    });
+    let written = written.await?;
     match written {
         // Whoever reads a pipe may have read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exported::default()),
@@ -46,7 +50,12 @@ pub async fn export(
     }
 }
 
-fn write(past: &Past, instants: &Instants, format: ExportFormat, out: impl Write) -> io::Result<Exported> {
+fn write(
+    known: Known<'_>,
+    instants: &Instants,
+    format: ExportFormat,
+    out: impl Write,
+) -> io::Result<Exported> {
     let mut exported = Exported::default();
     let wanted = Wanted { instants, metric: &|_| true, label: &|_, _| true };
     let mut counted = |series: &Series| {
@@ -56,7 +65,7 @@ fn write(past: &Past, instants: &Instants, format: ExportFormat, out: impl Write
     match format {
         ExportFormat::OpenMetrics => {
             let mut text = OpenMetrics::new(out);
-            history::each(past, &wanted, |series| {
+            history::each(known, &wanted, |series| {
                 counted(&series);
                 text.series(&series)
             })?;
@@ -64,7 +73,7 @@ fn write(past: &Past, instants: &Instants, format: ExportFormat, out: impl Write
         }
         ExportFormat::Csv => {
             let mut table = Csv::new(out)?;
-            history::each(past, &wanted, |series| {
+            history::each(known, &wanted, |series| {
                 counted(&series);
                 table.series(&series)
             })?;

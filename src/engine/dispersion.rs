@@ -5,6 +5,7 @@
 //! weeks say little, shrunk towards what is usual.
 
 use crate::engine::count::{real, size};
+use crate::engine::exact::Exact;
 
 /// For how many weeks of evidence the usual dispersion counts.
 const PRIOR_WEEKS: f64 = 12.0;
@@ -18,6 +19,8 @@ const LIKENESS_GROUPS_MIN: u64 = 5;
 const LIKENESS_VALUES_MIN: u64 = 12;
 /// To how much of themselves sums of squares are exact, with room for the rounding of a million values.
 const SUMS_EXACT: f64 = 1e-10;
+/// What squares differ by, one by one, that is no difference: logarithms of times that no clock tells apart.
+const SQUARES_EXACT: f64 = 1e-15;
 
 /// A week's events, and for how many days of work they had a chance to happen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -143,19 +146,19 @@ impl Variance {
 }
 
 /// The sums of a group's values: all that [`likeness`] needs of it.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct GroupSums {
     count: u64,
-    sum: f64,
-    squares: f64,
+    sum: Exact,
+    squares: Exact,
 }
 
 impl GroupSums {
     /// Takes in a value.
     pub fn add(&mut self, value: f64) {
         self.count += 1;
-        self.sum += value;
-        self.squares += value * value;
+        self.sum += Exact::of(value);
+        self.squares += Exact::of(value * value);
     }
 
     /// Takes in the same group's values elsewhere.
@@ -165,6 +168,16 @@ impl GroupSums {
         self.squares += other.squares;
     }
 
+    /// Without what was taken in before.
+    #[must_use]
+    pub fn without(&self, before: &Self) -> Self {
+        Self {
+            count: self.count.saturating_sub(before.count),
+            sum: self.sum - before.sum,
+            squares: self.squares - before.squares,
+        }
+    }
+
     /// How many values.
     pub const fn count(&self) -> u64 {
         self.count
@@ -172,28 +185,32 @@ impl GroupSums {
 }
 
 /// The sums of many groups, which can be added up where their values cannot be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Grouped {
     groups: u64,
     all: GroupSums,
     /// Σ (a group's sum)² / its size.
-    between: f64,
+    between: Exact,
     /// Σ (a group's size)².
-    sizes: f64,
+    sizes: u64,
 }
 
 impl Grouped {
     /// None.
-    pub const EMPTY: Self =
-        Self { groups: 0, all: GroupSums { count: 0, sum: 0.0, squares: 0.0 }, between: 0.0, sizes: 0.0 };
+    pub const EMPTY: Self = Self {
+        groups: 0,
+        all: GroupSums { count: 0, sum: Exact::ZERO, squares: Exact::ZERO },
+        between: Exact::ZERO,
+        sizes: 0,
+    };
 
     /// Takes in a group; an empty one is none.
     pub fn add(&mut self, group: &GroupSums) {
         if group.count > 0 {
             self.groups += 1;
             self.all.absorb(group);
-            self.between += group.sum * group.sum / real(group.count);
-            self.sizes += real(group.count).powi(2);
+            self.between += Exact::of(group.sum.real().powi(2) / real(group.count));
+            self.sizes += group.count.pow(2);
         }
     }
 
@@ -205,22 +222,35 @@ impl Grouped {
         self.sizes += other.sizes;
     }
 
+    /// Without what was taken in before.
+    #[must_use]
+    pub fn without(&self, before: &Self) -> Self {
+        Self {
+            groups: self.groups.saturating_sub(before.groups),
+            all: self.all.without(&before.all),
+            between: self.between - before.between,
+            sizes: self.sizes.saturating_sub(before.sizes),
+        }
+    }
+
     /// As [`likeness`].
     pub fn likeness(&self) -> Option<f64> {
         if self.groups == 0 {
             return None;
         }
+        let (count, squares) = (real(self.all.count), self.all.squares.real());
+        let between = self.between.real();
         // What is left when large sums cancel out is noise, and not how values differ.
         let difference = |of: f64, from: f64| {
             let left = from - of;
-            if left > SUMS_EXACT * from { left } else { 0.0 }
+            if left > SUMS_EXACT * from && left > SQUARES_EXACT * count { left } else { 0.0 }
         };
         Variance {
             groups: self.groups,
             values: self.all.count,
-            between: difference(self.all.sum * self.all.sum / real(self.all.count), self.between),
-            within: difference(self.between, self.all.squares),
-            squares: self.sizes,
+            between: difference(self.all.sum.real().powi(2) / count, between),
+            within: difference(between, squares),
+            squares: real(self.sizes),
         }
         .likeness()
     }

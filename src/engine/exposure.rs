@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use chrono_tz::Tz;
 
+use crate::engine::exact::Exact;
 use crate::model::day::Day;
 use crate::model::time::Timestamp;
 
@@ -140,14 +141,21 @@ pub struct Chance {
     pub any: f64,
 }
 
+/// A sum of [`Chance`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Sum {
+    working: Exact,
+    any: Exact,
+}
+
 /// The chance that any stretch of time gave, where windows begin and end in the middle of a day: a part of a day gave
-/// that part of its chance.
-#[derive(Debug, Clone, PartialEq)]
+/// that part of its chance. It is the same bit for bit, however much time before and after it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chances {
     /// When each day begins, and the last one ends.
     begins: Vec<Timestamp>,
     /// Up to each of these.
-    sums: Vec<Chance>,
+    sums: Vec<Sum>,
 }
 
 impl Chances {
@@ -155,10 +163,11 @@ impl Chances {
     pub fn new(calendar: &Calendar, from: Timestamp, to: Timestamp) -> Self {
         let first = Day::of(from, calendar.timezone);
         let length = Day::of(to, calendar.timezone).since(first).saturating_add(1).clamp(0, DAYS_MAX);
-        let mut sum = Chance { working: 0.0, any: 0.0 };
+        let mut sum = Sum::default();
         let (mut begins, mut sums) = (vec![first.begin(calendar.timezone)], vec![sum]);
         for day in (0..length).map(|offset| first.plus(offset)) {
-            sum = Chance { working: sum.working + calendar.working(day), any: sum.any + calendar.any(day) };
+            sum.working += Exact::of(calendar.working(day));
+            sum.any += Exact::of(calendar.any(day));
             begins.push(day.plus(1).begin(calendar.timezone));
             sums.push(sum);
         }
@@ -167,24 +176,34 @@ impl Chances {
 
     /// Between two instants.
     pub fn between(&self, from: Timestamp, to: Timestamp) -> Chance {
-        let (before, until) = (self.before(from), self.before(to));
-        Chance { working: until.working - before.working, any: until.any - before.any }
+        difference(self.before(from), self.before(to))
     }
 
-    fn before(&self, at: Timestamp) -> Chance {
+    /// Between each of some instants and the one before it in the list, which is the later one.
+    pub fn backwards(&self, instants: impl Iterator<Item = Timestamp>) -> impl Iterator<Item = Chance> {
+        let mut sums = instants.map(|at| self.before(at));
+        let mut until = sums.next().unwrap_or_default();
+        sums.map(move |before| difference(before, std::mem::replace(&mut until, before)))
+    }
+
+    fn before(&self, at: Timestamp) -> Sum {
         let next = self.begins.partition_point(|begin| *begin <= at);
         let place = |index: usize| Some((*self.begins.get(index)?, *self.sums.get(index)?));
         let here = next.checked_sub(1).and_then(place);
         match (here, place(next)) {
             (None, Some((_, sum))) | (Some((_, sum)), None) => sum,
-            (None, None) => Chance { working: 0.0, any: 0.0 },
+            (None, None) => Sum::default(),
             (Some((begin, sum)), Some((end, whole))) => {
                 let part = at.since(begin).seconds() / end.since(begin).seconds();
-                let grown = |from: f64, to: f64| (to - from).mul_add(part, from);
-                Chance { working: grown(sum.working, whole.working), any: grown(sum.any, whole.any) }
+                let grown = |from: Exact, to: Exact| from + Exact::of((to - from).real() * part);
+                Sum { working: grown(sum.working, whole.working), any: grown(sum.any, whole.any) }
             }
         }
     }
+}
+
+fn difference(before: Sum, until: Sum) -> Chance {
+    Chance { working: (until.working - before.working).real(), any: (until.any - before.any).real() }
 }
 
 /// Mondays to Fridays in a range, whatever happened on them.

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use crate::engine::interval::Interval;
-use crate::engine::snapshot::{Completeness, Snapshot, WindowValues};
+use crate::engine::snapshot::{Completeness, LevelValues, Quantiles, Snapshot, WindowValues};
 use crate::model::guardrail::{Guardrail, InForce, Limit, in_force};
-use crate::model::measure::Measure;
+use crate::model::measure::{Measure, Stat};
 use crate::model::name::TeamSlug;
 use crate::model::settings::Window;
 use crate::model::time::Span;
@@ -49,7 +49,7 @@ impl State {
 pub struct Known {
     /// How many deployments, changes, incidents or recoveries it rests on.
     pub n: Option<u64>,
-    /// The number itself, of times the median: per day, a share, or seconds.
+    /// The number itself, of times the quantile that is limited: per day, a share, or seconds.
     pub value: Option<f64>,
     /// What it lies in with 95 % confidence.
     pub interval: Option<Interval>,
@@ -66,6 +66,8 @@ pub struct Standing {
     pub guardrail: Arc<str>,
     /// What it limits.
     pub measure: Measure,
+    /// Which number of it, of times.
+    pub stat: Stat,
     /// Over which window.
     pub window: Window,
     /// The tightest limit that holds for the team, in the unit of the measure's metric.
@@ -101,59 +103,61 @@ pub fn state(known: &Known, limit: Limit, min_samples: u64) -> State {
 
 /// All teams of a snapshot with all guardrails that they have, by team and name.
 pub fn standings(snapshot: &Snapshot, guardrails: &[Guardrail]) -> Vec<Standing> {
-    let mut standings = Vec::new();
-    for (team, values) in &snapshot.teams {
-        for (_, InForce { guardrail, min_samples }) in in_force(guardrails, team) {
-            let of_window = |window: &Window| window.length == guardrail.window.length;
-            let index = snapshot.windows.iter().position(of_window);
-            let values = index.and_then(|index| values.values.windows.get(index));
-            let known = values.map(|values| known(guardrail.measure, values)).unwrap_or_default();
-            standings.push(Standing {
-                team: team.clone(),
-                guardrail: Arc::clone(&guardrail.name),
-                measure: guardrail.measure,
-                window: guardrail.window.clone(),
-                limit: guardrail.limit,
-                min_samples,
-                known,
-                state: state(&known, guardrail.limit, min_samples),
-            });
-        }
+    let teams = snapshot.teams.iter().flat_map(|(team, values)| {
+        let held = in_force(guardrails, team).into_values();
+        held.map(|held| standing(held, team, &snapshot.windows, &values.values))
+    });
+    teams.collect()
+}
+
+/// How a team with these numbers over these windows stands to a guardrail that it has.
+pub fn standing(held: InForce<'_>, team: &TeamSlug, windows: &[Window], values: &LevelValues) -> Standing {
+    let InForce { guardrail, min_samples } = held;
+    let index = windows.iter().position(|window| window.length == guardrail.window.length);
+    let values = index.and_then(|index| values.windows.get(index));
+    let known = values.map(|values| known(guardrail.measure, guardrail.stat, values)).unwrap_or_default();
+    Standing {
+        team: team.clone(),
+        guardrail: Arc::clone(&guardrail.name),
+        measure: guardrail.measure,
+        stat: guardrail.stat,
+        window: guardrail.window.clone(),
+        limit: guardrail.limit,
+        min_samples,
+        known,
+        state: state(&known, guardrail.limit, min_samples),
     }
-    standings
 }
 
 /// What a window says of a measure.
-fn known(measure: Measure, values: &WindowValues) -> Known {
+fn known(measure: Measure, stat: Stat, values: &WindowValues) -> Known {
     let WindowValues { delivery, incidents, coverage: _, complete, bounds } = values;
     let delivery = delivery.as_ref();
     let incidents = incidents.as_ref();
     let deployments = delivery.map(|delivery| delivery.deployments);
-    let (n, value, interval) = match measure {
-        Measure::DeploymentsPerDay => {
-            (deployments, delivery.map(|delivery| delivery.deployments_per_day), bounds.deployments_per_day)
-        }
+    let quantile = |Quantiles { p50, p90 }: Quantiles| {
+        let span = match stat {
+            Stat::P50 => p50,
+            Stat::P90 => p90,
+        };
+        span.map(Span::seconds)
+    };
+    let (n, value) = match measure {
+        Measure::DeploymentsPerDay => (deployments, delivery.map(|delivery| delivery.deployments_per_day)),
         Measure::LeadTime => (
             delivery.map(|delivery| delivery.changes),
-            delivery.and_then(|delivery| delivery.lead_time.p50).map(Span::seconds),
-            bounds.lead_time,
+            delivery.and_then(|delivery| quantile(delivery.lead_time)),
         ),
-        Measure::ChangeFailRatio => {
-            (deployments, delivery.and_then(|delivery| delivery.change_fail_ratio), bounds.change_fail_ratio)
-        }
+        Measure::ChangeFailRatio => (deployments, delivery.and_then(|delivery| delivery.change_fail_ratio)),
         Measure::IncidentsPerDay => (
             incidents.map(|incidents| incidents.started.values().sum()),
             incidents.map(|incidents| incidents.per_day),
-            bounds.incidents_per_day,
         ),
         Measure::RecoveryTime => (
             delivery.map(|delivery| delivery.recovered_deployments),
-            delivery.and_then(|delivery| delivery.recovery_time.p50).map(Span::seconds),
-            bounds.recovery_time,
+            delivery.and_then(|delivery| quantile(delivery.recovery_time)),
         ),
-        Measure::ReworkRatio => {
-            (deployments, delivery.and_then(|delivery| delivery.rework_ratio), bounds.rework_ratio)
-        }
+        Measure::ReworkRatio => (deployments, delivery.and_then(|delivery| delivery.rework_ratio)),
     };
-    Known { n, value, interval, complete: *complete }
+    Known { n, value, interval: bounds.of(measure, stat), complete: *complete }
 }

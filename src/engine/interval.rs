@@ -6,13 +6,12 @@ use statrs::distribution::{Beta, ContinuousCDF as _, Gamma};
 use crate::engine::count::real;
 use crate::engine::regression::rank::whole;
 use crate::model::day::WEEK;
+use crate::model::measure::Stat;
 
 /// The quantiles that a 95 % interval lies between.
 const TAIL: f64 = 0.025;
 /// Half of the width of a 95 % interval, in standard deviations.
 const HALF_WIDTH: f64 = 1.96;
-/// Half of that again: ranks around a median scatter with √n / 2.
-const HALF_WIDTH_OF_RANKS: f64 = 0.98;
 /// Beyond which quantiles are taken from the normal distribution, which they equal to six digits there, and which has
 /// no loops.
 const SHAPE_MAX: f64 = 1e6;
@@ -47,22 +46,28 @@ pub fn over_weeks(dispersion: f64) -> f64 {
     NEIGHBOURS.mul_add(dispersion - 1.0, 1.0)
 }
 
-/// Of a rate per day of exposure: `events` in `exposure` days (Garwood, of both divided by the dispersion). `None`
-/// without exposure.
+/// What a number of events could have been (Garwood, of the number divided by the dispersion).
+pub fn events(events: u64, dispersion: f64) -> Option<Interval> {
+    let dispersion = dispersion.max(1.0);
+    let events = real(events) / dispersion;
+    let lower = if events > 0.0 { gamma(TAIL, events) } else { 0.0 };
+    Interval::finite(lower * dispersion, gamma(1.0 - TAIL, events + 1.0) * dispersion)
+}
+
+/// Of a rate per day of exposure: `events` in `exposure` days. `None` without exposure.
 pub fn rate(events: u64, exposure: f64, dispersion: f64) -> Option<Interval> {
     if exposure.is_nan() || exposure <= 0.0 {
         return None;
     }
-    let dispersion = dispersion.max(1.0);
-    let (events, exposure) = (real(events) / dispersion, exposure / dispersion);
-    let lower = if events > 0.0 { gamma(TAIL, events) } else { 0.0 };
-    Interval::finite(lower / exposure, gamma(1.0 - TAIL, events + 1.0) / exposure)
+    let Interval { lower, upper } = self::events(events, dispersion)?;
+    Interval::finite(lower / exposure, upper / exposure)
 }
 
-/// Of a rate per calendar day: `events` in a window of so many `days`, of which `exposure` gave a chance, where weeks
-/// scatter with this dispersion. It is one of the days that gave a chance, in the unit of the value.
-pub fn calendar_rate(events: u64, exposure: f64, days: f64, dispersion: f64) -> Option<Interval> {
-    Some(rate(events, exposure, over_weeks(dispersion))?.times(exposure / days))
+/// Of a rate per calendar day: `events` in a window of so many `days`, of which some gave a chance, where weeks scatter
+/// with this dispersion. It is one of the days that gave a chance, in the unit of the value: how many they were does
+/// not matter, but that there were some.
+pub fn calendar_rate(events: u64, days: f64, dispersion: f64) -> Option<Interval> {
+    rate(events, days, over_weeks(dispersion))
 }
 
 /// Of a proportion: `part` of `whole` (Jeffreys, of both divided by the dispersion). `None` of nothing.
@@ -83,23 +88,28 @@ pub fn proportion(part: u64, whole: u64, dispersion: f64) -> Option<Interval> {
 /// Of a median: two of the sorted values, as far from the middle as a sample of `effective` independent ones asks
 /// for. `None` where the sample does not reach as far.
 pub fn median(sorted: &[f64], effective: f64) -> Option<Interval> {
-    let (below, above) = median_places(sorted.len(), effective)?;
+    let (below, above) = places(sorted.len(), effective, Stat::P50)?;
     Interval::finite(*sorted.get(below)?, *sorted.get(above)?)
 }
 
-/// Where those two stand among `count` sorted values, from 0.
-pub fn median_places(count: usize, effective: f64) -> Option<(usize, usize)> {
+/// Where the two values that a quantile lies between stand among `count` sorted ones, from 0: the order statistics
+/// `n·q ∓ 1.96·√(q (1 − q))·n / √n_eff`, for the median `n/2 ∓ 0.98·n / √n_eff`. `None` where the sample does not reach as
+/// far: of a 90th percentile it takes 35 independent ones.
+pub fn places(count: usize, effective: f64, stat: Stat) -> Option<(usize, usize)> {
     let n = real(u64::try_from(count).ok()?);
     if effective.is_nan() || effective <= 0.0 {
         return None;
     }
-    let far = HALF_WIDTH_OF_RANKS * n / effective.min(n).sqrt();
-    let below = (n / 2.0 - far).floor();
-    if below.is_nan() || below < 0.0 {
-        return None;
-    }
-    let below = usize::try_from(whole(below)).ok()?;
-    Some((below, count.checked_sub(below + 1)?))
+    let (below, above) = match stat {
+        Stat::P50 => (n / 2.0, n / 2.0),
+        Stat::P90 => (n * 9.0 / 10.0, n / 10.0),
+    };
+    let far = HALF_WIDTH * (below / n * (above / n)).sqrt() * n / effective.min(n).sqrt();
+    let place = |ranks: f64| {
+        let place = (ranks - far).floor();
+        (place >= 0.0).then(|| usize::try_from(whole(place)).ok()).flatten()
+    };
+    Some((place(below)?, count.checked_sub(place(above)? + 1)?))
 }
 
 /// The changes of a window, by what they share.

@@ -7,15 +7,16 @@ use crate::engine::exposure::Calendar;
 use crate::engine::history::Suspicion;
 use crate::engine::link::{Linked, LinkedComponent, LinkedIncident};
 use crate::engine::regression::collected::{Begin, Collected};
-use crate::engine::regression::live;
-use crate::engine::regression::past::{Frame, Past};
+use crate::engine::regression::live::Bounding;
+use crate::engine::regression::past::{Almanac, Frame, Past};
 use crate::engine::regression::watch;
 use crate::engine::snapshot::{LevelValues, Snapshot, Suspects, TeamValues, WindowValues};
 use crate::engine::tally::Tally;
 use crate::model::batch::Inventory;
 use crate::model::fact::Exclusion;
+use crate::model::measure::Measure;
 use crate::model::name::{ComponentName, Severity, SourceName, TeamSlug};
-use crate::model::settings::{ComponentDetail, MetricSettings};
+use crate::model::settings::{ComponentDetail, MetricSettings, longest};
 use crate::model::time::{Span, Timestamp};
 
 /// A level before it is put into numbers.
@@ -78,7 +79,7 @@ impl Level {
     }
 
     /// What is known of it; `frames` are those of its team's calendar.
-    fn values(mut self, instant: &Instant<'_>, frames: &[Frame]) -> LevelValues {
+    fn values(mut self, instant: &Instant<'_>, frames: &[Frame<'_>]) -> LevelValues {
         let deployed = self.last_deployment_at.is_some();
         let counts_incidents = deployed || self.had_incident;
         let since = self.since.and(instant.incidents_since);
@@ -87,7 +88,12 @@ impl Level {
         let windows = windows.zip(self.pasts.iter().zip(frames));
         let windows = windows.map(|((tally, window), (past, frame))| WindowValues {
             coverage: tally.coverage(),
-            bounds: live::bounds(tally.sample(deployed, counts_incidents), past, frame, begin),
+            bounds: Bounding::new(Measure::ALL).bounds(
+                tally.sample(deployed, counts_incidents),
+                past,
+                frame,
+                begin,
+            ),
             delivery: deployed.then(|| tally.delivery(window)),
             incidents: counts_incidents.then(|| tally.incidents(&instant.severities, window)),
             complete: since.covers(instant.at.minus(window.length)),
@@ -114,30 +120,35 @@ struct Instant<'s> {
     incidents_since: Since,
     collected: Collected<'s>,
     /// By window: what its numbers are compared with, in the organisation's calendar.
-    frames: Vec<Frame>,
+    frames: Vec<Frame<'s>>,
     /// The same of teams that have slow times of their own.
-    of_teams: BTreeMap<TeamSlug, Vec<Frame>>,
+    of_teams: BTreeMap<&'s TeamSlug, Vec<Frame<'s>>>,
 }
 
 impl Instant<'_> {
-    fn frames(&self, team: &TeamSlug) -> &[Frame] {
+    fn frames(&self, team: &TeamSlug) -> &[Frame<'_>] {
         self.of_teams.get(team).unwrap_or(&self.frames)
     }
 }
 
-/// The frames of the organisation, and of those teams whose calendar is another one. A slow time is the organisation's
+/// The days of the organisation, and of those teams whose calendar is another one. A slow time is the organisation's
 /// if it is every team's.
-fn frames(
-    teams: &BTreeSet<TeamSlug>,
-    settings: &MetricSettings,
-    at: Timestamp,
-) -> (Vec<Frame>, BTreeMap<TeamSlug, Vec<Frame>>) {
-    let shared = watch::shared_calendar(settings, teams);
-    let all = |calendar: &Calendar| Frame::all(&settings.windows, calendar, at);
-    let own = teams.iter().map(|team| (team, watch::calendar(settings, team)));
-    let own = own.filter(|(_, calendar)| *calendar != shared);
-    let of_teams = own.map(|(team, calendar)| (team.clone(), all(&calendar))).collect();
-    (all(&shared), of_teams)
+struct Almanacs<'l> {
+    shared: Almanac,
+    of_teams: BTreeMap<&'l TeamSlug, Almanac>,
+}
+
+impl<'l> Almanacs<'l> {
+    fn new(teams: &'l BTreeSet<TeamSlug>, settings: &MetricSettings, at: Timestamp) -> Self {
+        let almanac = |calendar: &Calendar| Almanac::new(calendar, longest(&settings.windows), (at, at));
+        let shared = watch::shared_calendar(settings, teams);
+        let own = teams.iter().map(|team| (team, watch::calendar(settings, team)));
+        let own = own.filter(|(_, calendar)| *calendar != shared);
+        Self {
+            of_teams: own.map(|(team, calendar)| (team, almanac(&calendar))).collect(),
+            shared: almanac(&shared),
+        }
+    }
 }
 
 /// All numbers at `at`.
@@ -150,15 +161,16 @@ pub fn snapshot(
     let sources = completeness::incident_sources(linked, inventory, settings);
     let started = linked.incidents.partition_point(|incident| incident.started_at < at);
     let started = linked.incidents.get(..started).unwrap_or_default();
-    let (frames, of_teams) = frames(&linked.teams, settings, at);
+    let almanacs = Almanacs::new(&linked.teams, settings, at);
+    let frames = |almanac| settings.windows.iter().map(|window| Frame::new(window, almanac, at)).collect();
     let instant = Instant {
         at,
         settings,
         severities: started.iter().map(|incident| incident.severity.clone()).collect(),
         incidents_since: completeness::incidents_since(&sources, inventory),
         collected: Collected::new(linked, inventory, settings),
-        frames,
-        of_teams,
+        frames: frames(&almanacs.shared),
+        of_teams: almanacs.of_teams.iter().map(|(team, almanac)| (*team, frames(almanac))).collect(),
     };
     let mut suspects = suspects(linked, started, at);
     let levels = levels(linked, inventory, started, &instant, &mut suspects);

@@ -6,7 +6,9 @@
 //! 2. [`Timeline`] – everything that ever counts for one level, as [`Spell`]s: since when it counts, and how long. It
 //!    depends on no window and on no instant, so that two timelines differ exactly in the facts that differ
 //!    ([`Timeline::touched`]).
-//! 3. [`Timeline::sweep`] – counters and rank bitmaps that things enter and leave as the windows slide.
+//! 3. [`Timeline::sweep`] – counters and rank bitmaps that things enter and leave as the windows slide. Of the weeks
+//!    before them, which say how certain the numbers are, it has sums up to each thing, so that those of any week are a
+//!    difference.
 //!
 //! It never decides anything: whether a deployment failed, and when that was known, is asked of
 //! [`Linked::failure`]. `a_series_is_the_snapshot_at_each_of_its_instants` in `tests/it/series.rs` holds it to the
@@ -16,14 +18,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::engine::completeness::{self, Since};
+use crate::engine::exposure::Calendar;
 use crate::engine::link::{Linked, LinkedComponent, LinkedIncident};
+use crate::engine::regression::collected::Collected;
+use crate::engine::regression::watch;
 use crate::model::batch::Inventory;
 use crate::model::name::{ComponentName, RepositoryId, Severity, TeamSlug};
 use crate::model::settings::{ComponentDetail, MetricSettings};
 use crate::model::time::Timestamp;
 
+mod before;
 mod collect;
 mod instants;
+mod parts;
 mod rank;
 mod slide;
 mod spell;
@@ -31,8 +38,9 @@ mod sweep;
 mod timeline;
 
 pub use self::instants::Instants;
+pub use self::parts::Parts;
 pub use self::spell::Spell;
-pub use self::sweep::{Parts, Sweep};
+pub use self::sweep::Sweep;
 pub use self::timeline::Timeline;
 
 /// Everything that numbers at any instant are made of.
@@ -64,6 +72,16 @@ pub enum Level {
     Component(TeamSlug, ComponentName),
 }
 
+impl Level {
+    /// The team whose numbers they are; `None` of all teams together and of components.
+    pub const fn team(&self) -> Option<&TeamSlug> {
+        match self {
+            Self::Team(team) => Some(team),
+            Self::Organization | Self::Component(..) => None,
+        }
+    }
+}
+
 /// Facts, and where among them the things of each level are.
 #[derive(Debug)]
 pub struct History<'f> {
@@ -71,6 +89,7 @@ pub struct History<'f> {
     settings: &'f MetricSettings,
     covered: HashMap<&'f RepositoryId, Timestamp>,
     incidents_since: Since,
+    collected: Collected<'f>,
     /// When each severity was first known in the organisation.
     severities: BTreeMap<&'f Severity, Timestamp>,
     of_teams: HashMap<&'f TeamSlug, Vec<&'f LinkedIncident>>,
@@ -88,6 +107,7 @@ impl<'f> History<'f> {
             settings,
             covered: completeness::repositories_since(inventory),
             incidents_since: completeness::incidents_since(&sources, inventory),
+            collected: Collected::new(linked, inventory, settings),
             severities: BTreeMap::new(),
             of_teams: HashMap::new(),
             of_components: HashMap::new(),
@@ -119,9 +139,9 @@ impl<'f> History<'f> {
         std::iter::once(Level::Organization).chain(teams).chain(components)
     }
 
-    /// Everything that counts for a level at the given instants in the configured windows; `None` if there is no such
-    /// level.
-    pub fn timeline(&self, level: &Level, instants: &Instants) -> Option<Timeline> {
+    /// Everything that counts for a level at the given instants in the configured windows, as far as it takes for these
+    /// parts of its numbers; `None` if there is no such level.
+    pub fn timeline(&self, level: &Level, instants: &Instants, parts: Parts) -> Option<Timeline> {
         let all = &self.linked.components;
         let (components, incidents): (&[LinkedComponent], &[&LinkedIncident]) = match level {
             Level::Organization => (all, &[]),
@@ -142,7 +162,10 @@ impl<'f> History<'f> {
                 (all.get(index..=index).unwrap_or_default(), incidents.unwrap_or_default())
             }
         };
-        let mut collected = collect::Collecting::new(self, instants);
+        let mut collected = collect::Collecting::new(self, instants, parts, &self.calendar(level));
+        if let (Level::Component(..), [component]) = (level, components) {
+            collected.begin(self.collected.component(component));
+        }
         for component in components {
             collected.component(component);
         }
@@ -151,5 +174,12 @@ impl<'f> History<'f> {
             Level::Team(_) | Level::Component(..) => incidents.iter().for_each(|one| collected.incident(one)),
         }
         Some(collected.finish())
+    }
+    /// The days of a level: those of its team, or of the organisation.
+    fn calendar(&self, level: &Level) -> Calendar {
+        match level {
+            Level::Organization => watch::shared_calendar(self.settings, &self.linked.teams),
+            Level::Team(team) | Level::Component(team, _) => watch::calendar(self.settings, team),
+        }
     }
 }

@@ -206,9 +206,11 @@ mod tests {
             bounds: Bounds {
                 deployments_per_day: bound,
                 lead_time: bound,
+                lead_time_p90: None,
                 change_fail_ratio: bound,
                 incidents_per_day: bound,
                 recovery_time: bound,
+                recovery_time_p90: None,
                 rework_ratio: bound,
             },
             ..WindowValues::default()

@@ -10,7 +10,7 @@ use crate::engine::regression::standing::Standing;
 use crate::engine::regression::threshold::Thresholds;
 use crate::engine::rollout::Choice;
 use crate::model::fact::Exclusion;
-use crate::model::measure::Measure;
+use crate::model::measure::{Measure, Stat};
 use crate::model::name::{ComponentName, RepositoryName, Severity, SourceName, TeamSlug};
 use crate::model::settings::Window;
 use crate::model::time::{Span, Timestamp};
@@ -170,14 +170,34 @@ pub struct Bounds {
     pub deployments_per_day: Option<Interval>,
     /// Of the median lead time, in seconds.
     pub lead_time: Option<Interval>,
+    /// Of its 90th percentile.
+    pub lead_time_p90: Option<Interval>,
     /// Of the share of failed deployments.
     pub change_fail_ratio: Option<Interval>,
     /// Of incidents per day.
     pub incidents_per_day: Option<Interval>,
     /// Of the median recovery time, in seconds.
     pub recovery_time: Option<Interval>,
+    /// Of its 90th percentile.
+    pub recovery_time_p90: Option<Interval>,
     /// Of the share of unplanned deployments.
     pub rework_ratio: Option<Interval>,
+}
+
+impl Bounds {
+    /// That of a measure; of times that of a quantile.
+    pub const fn of(&self, measure: Measure, stat: Stat) -> Option<Interval> {
+        match (measure, stat) {
+            (Measure::DeploymentsPerDay, _) => self.deployments_per_day,
+            (Measure::LeadTime, Stat::P50) => self.lead_time,
+            (Measure::LeadTime, Stat::P90) => self.lead_time_p90,
+            (Measure::ChangeFailRatio, _) => self.change_fail_ratio,
+            (Measure::IncidentsPerDay, _) => self.incidents_per_day,
+            (Measure::RecoveryTime, Stat::P50) => self.recovery_time,
+            (Measure::RecoveryTime, Stat::P90) => self.recovery_time_p90,
+            (Measure::ReworkRatio, _) => self.rework_ratio,
+        }
+    }
 }
 
 /// Whether the collected history covers a window (`definitions.md` §5).

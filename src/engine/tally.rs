@@ -12,7 +12,7 @@ use crate::engine::history::{self, ComponentHistory};
 use crate::engine::kind::Kind;
 use crate::engine::link::LinkedComponent;
 use crate::engine::quantile::quantiles;
-use crate::engine::regression::live::Sample;
+use crate::engine::regression::live::{Sample, Times};
 use crate::engine::snapshot::{Coverage, Delivery, Incidents};
 use crate::model::fact::{Author, Outcome};
 use crate::model::name::Severity;
@@ -226,10 +226,10 @@ impl Tally {
         Sample {
             deployments: deployed.then_some([self.deployments, self.failed, self.reworked]),
             incidents: counts_incidents.then(|| self.started.values().sum()),
-            lead_times: &mut self.lead_times,
+            lead_times: Times::of(&mut self.lead_times),
             bringing: self.bringing,
             squares: self.squares,
-            recoveries: &mut self.recoveries,
+            recoveries: Times::of(&mut self.recoveries),
         }
     }
 

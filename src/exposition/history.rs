@@ -1,19 +1,22 @@
 //! History as series: the gauges of the three levels at many instants, with the names, labels and values that `/metrics`
 //! had or would have had then, read by the code that renders it.
 //!
-//! Only what is recomputed by event time has a history: counters and histograms count what was seen when it was seen,
-//! `sextant_…` and `process_…` speak of a moment that is over.
+//! Besides, how teams stood to their guardrails and, day by day, against their own history. Only what is recomputed by
+//! event time has a history: counters and histograms count what was seen when it was seen, `sextant_…` and `process_…`
+//! speak of a moment that is over.
 
 use std::fmt;
 
-use crate::catalogue::{self, Id, Level, LevelGauge, Metric};
+use crate::catalogue::{self, Derived, Id, Level, LevelGauge, Metric, Sample};
+use crate::engine::regression::tracker::Tracker;
 use crate::engine::series::{self, Instants, Parts, Past};
-use crate::engine::snapshot::LevelValues;
-use crate::model::settings::Window;
+use crate::model::measure::Measure;
 use crate::model::time::Timestamp;
 
 use super::levels;
 
+mod guardrails;
+mod states;
 mod table;
 
 pub use self::table::{Csv, OpenMetrics};
@@ -27,6 +30,15 @@ pub struct Series {
     pub labels: Vec<(&'static str, String)>,
     /// Its values in order; instants at which it is unknown are left out. Never empty.
     pub points: Vec<(Timestamp, f64)>,
+}
+
+/// What the past is known by.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// What numbers are made of.
+    pub past: &'a Past,
+    /// Every look at every team.
+    pub tracker: &'a Tracker,
 }
 
 /// What is asked for.
@@ -50,21 +62,53 @@ pub fn metrics() -> impl Iterator<Item = &'static Metric> {
     catalogue::metrics().filter(|metric| source(metric).is_some())
 }
 
-/// Which gauge it is, of which level, and what it is read from; `None` if it has no history.
-const fn source(metric: &Metric) -> Option<(LevelGauge, Level, Parts)> {
+/// Where the history of a metric comes from.
+enum History {
+    /// A gauge of a level, with what it is read from.
+    Level(LevelGauge, Level, Parts),
+    /// How teams stood to their guardrails, or where these lie.
+    Guardrails(guardrails::Told),
+    /// How teams stood against their own history, or since when.
+    States(states::Told),
+}
+
+/// `None` if it has none.
+const fn source(metric: &Metric) -> Option<History> {
     match metric.id {
-        Id::Level(gauge, level) => match parts(gauge) {
-            Some(parts) => Some((gauge, level, parts)),
-            None => None,
-        },
-        Id::Derived(_) | Id::Own(_) | Id::Signal(_) | Id::Closing(_) => None,
+        Id::Level(gauge, level) => Some(History::Level(gauge, level, parts(gauge))),
+        Id::Derived(Derived::Guardrail) => Some(History::Guardrails(guardrails::Told::State)),
+        Id::Derived(Derived::GuardrailLimit) => Some(History::Guardrails(guardrails::Told::Limit)),
+        Id::Derived(Derived::TeamState) => Some(History::States(states::Told::State)),
+        Id::Derived(Derived::TeamStateSince) => Some(History::States(states::Told::Since)),
+        // The first four are made of whole looks, which are kept of the newest day alone. All others tell what is so
+        // today, or what was seen.
+        Id::Derived(
+            Derived::TeamEvidence
+            | Derived::TeamChangeRatio
+            | Derived::TeamChangeRatioBound
+            | Derived::TeamBaseline
+            | Derived::SourceExcluded
+            | Derived::Repositories
+            | Derived::SuspectFacts
+            | Derived::RegressionThreshold
+            | Derived::TeamStateTransitions
+            | Derived::SnapshotTimestamp
+            | Derived::TeamInfo
+            | Derived::IncidentsTotal
+            | Derived::DeploymentsTotal
+            | Derived::ChangeLeadTime
+            | Derived::DeploymentRecoveryTime,
+        )
+        | Id::Own(_)
+        | Id::Signal(_)
+        | Id::Closing(_) => None,
     }
 }
 
 /// Tells every series that is asked for, one after the other: those of a metric stand together. Nothing is kept but the
 /// series of one team or component and metric. Ends early if `tell` fails.
 pub fn each<E>(
-    past: &Past,
+    known: Known<'_>,
     wanted: &Wanted<'_>,
     mut tell: impl FnMut(Series) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -73,24 +117,47 @@ pub fn each<E>(
     if metrics.peek().is_none() || wanted.instants.is_empty() {
         return Ok(());
     }
+    let Known { past, tracker } = known;
     let history = past.history();
     let windows = past.settings.windows.iter();
     let windows: Vec<_> = windows.filter(|window| (wanted.label)("window", &window.label)).cloned().collect();
     let whose: Vec<_> = history.levels().filter(|whose| is_wanted(whose, wanted)).collect();
     for metric in metrics {
-        let Some((gauge, level, parts)) = source(metric) else { continue };
-        for whose in whose.iter().filter(|whose| is_of(whose, level)) {
-            let Some(timeline) = history.timeline(whose, wanted.instants) else { continue };
-            let mut found = Found { metric, gauge, wanted, series: Vec::new() };
-            for (at, values) in timeline.sweep(&windows, parts, wanted.instants) {
-                found.take(at, whose, &windows, &values);
+        match source(metric) {
+            None => {}
+            Some(History::States(told)) => {
+                let found = states::series(metric, told, tracker, past.settings.timezone, wanted);
+                found.into_iter().try_for_each(&mut tell)?;
             }
-            for series in found.series.into_iter().filter_map(|(_, series)| series) {
-                tell(series)?;
+            Some(History::Guardrails(told)) => {
+                for team in whose.iter().filter_map(series::Level::team) {
+                    let found = guardrails::series(metric, told, &history, team, past, wanted);
+                    found.into_iter().try_for_each(&mut tell)?;
+                }
+            }
+            Some(History::Level(gauge, level, parts)) => {
+                for whose in whose.iter().filter(|whose| is_of(whose, level)) {
+                    let Some(timeline) = history.timeline(whose, wanted.instants, parts) else { continue };
+                    let mut found = Found::new(metric, wanted);
+                    for (at, values) in timeline.sweep(&windows, parts, wanted.instants) {
+                        let base = base(whose);
+                        found.take(at, levels::of_level(metric, gauge, base, &windows, &values));
+                    }
+                    found.series().try_for_each(&mut tell)?;
+                }
             }
         }
     }
     Ok(())
+}
+
+/// The values of the labels that say whose numbers they are.
+fn base(whose: &series::Level) -> Vec<&str> {
+    match whose {
+        series::Level::Organization => Vec::new(),
+        series::Level::Team(team) => vec![team.as_str()],
+        series::Level::Component(team, name) => vec![team.as_str(), name.as_str()],
+    }
 }
 
 fn is_of(whose: &series::Level, level: Level) -> bool {
@@ -112,14 +179,20 @@ fn is_wanted(whose: &series::Level, wanted: &Wanted<'_>) -> bool {
     }
 }
 
-/// What a gauge is read from; `None`: intervals are told by snapshots alone.
-const fn parts(gauge: LevelGauge) -> Option<Parts> {
+/// What a gauge is read from.
+const fn parts(gauge: LevelGauge) -> Parts {
     match gauge {
-        LevelGauge::LeadTime => Some(Parts::LEAD_TIME),
-        LevelGauge::LeadTimePhase => Some(Parts::PHASES),
-        LevelGauge::RecoveryTime => Some(Parts::RECOVERY),
-        LevelGauge::IncidentResolution => Some(Parts::RESOLUTION),
-        LevelGauge::Incidents | LevelGauge::OpenIncidents => Some(Parts::SEVERITIES),
+        LevelGauge::LeadTime => Parts::LEAD_TIME,
+        LevelGauge::LeadTimePhase => Parts::PHASES,
+        LevelGauge::RecoveryTime => Parts::RECOVERY,
+        LevelGauge::IncidentResolution => Parts::RESOLUTION,
+        LevelGauge::Incidents | LevelGauge::OpenIncidents => Parts::SEVERITIES,
+        LevelGauge::DeploymentsPerDayBound => Parts::bound(Measure::DeploymentsPerDay),
+        LevelGauge::LeadTimeBound => Parts::bound(Measure::LeadTime),
+        LevelGauge::ChangeFailRatioBound => Parts::bound(Measure::ChangeFailRatio),
+        LevelGauge::IncidentsPerDayBound => Parts::bound(Measure::IncidentsPerDay),
+        LevelGauge::RecoveryTimeBound => Parts::bound(Measure::RecoveryTime),
+        LevelGauge::ReworkRatioBound => Parts::bound(Measure::ReworkRatio),
         LevelGauge::Deployments
         | LevelGauge::DeploymentsPerDay
         | LevelGauge::DeploymentDates
@@ -137,35 +210,33 @@ const fn parts(gauge: LevelGauge) -> Option<Parts> {
         | LevelGauge::IncidentsPerDay
         | LevelGauge::ResolvedIncidents
         | LevelGauge::Coverage
-        | LevelGauge::WindowComplete => Some(Parts::COUNTS),
-        LevelGauge::DeploymentsPerDayBound
-        | LevelGauge::LeadTimeBound
-        | LevelGauge::ChangeFailRatioBound
-        | LevelGauge::IncidentsPerDayBound
-        | LevelGauge::RecoveryTimeBound
-        | LevelGauge::ReworkRatioBound => None,
+        | LevelGauge::WindowComplete => Parts::COUNTS,
     }
 }
 
-/// The series of one metric of one level as they grow.
+/// The series of one metric as they grow.
 struct Found<'a> {
     metric: &'static Metric,
-    gauge: LevelGauge,
     wanted: &'a Wanted<'a>,
     /// By the values of their labels; `None` if nobody asks for it.
     series: Vec<(Vec<String>, Option<Series>)>,
 }
 
-impl Found<'_> {
-    fn take(&mut self, at: Timestamp, whose: &series::Level, windows: &[Window], values: &LevelValues) {
-        let base = match whose {
-            series::Level::Organization => Vec::new(),
-            series::Level::Team(team) => vec![team.as_str()],
-            series::Level::Component(team, name) => vec![team.as_str(), name.as_str()],
-        };
+impl<'a> Found<'a> {
+    fn new(metric: &'static Metric, wanted: &'a Wanted<'a>) -> Self {
+        Self { metric, wanted, series: Vec::new() }
+    }
+
+    /// Those that are asked for.
+    fn series(self) -> impl Iterator<Item = Series> {
+        self.series.into_iter().filter_map(|(_, series)| series)
+    }
+
+    /// Takes in the samples of an instant.
+    fn take(&mut self, at: Timestamp, samples: Vec<Sample<'_>>) {
         // Samples come in the same order at every instant, so that the next series is nearly always the one.
         let mut next = 0;
-        for sample in levels::of_level(self.metric, self.gauge, base, windows, values) {
+        for sample in samples {
             let values = || sample.labels.iter().map(|(_, value)| &**value);
             let is_same = |(labels, _): &(Vec<String>, _)| values().eq(labels.iter().map(String::as_str));
             let known = self.series.iter().skip(next).position(is_same).map(|place| next + place);

@@ -59,8 +59,9 @@ impl Day {
 
     /// As chrono has it.
     pub fn date(self) -> NaiveDate {
-        let days = u64::try_from(self.0).ok();
-        days.and_then(|days| NaiveDate::default().checked_add_days(Days::new(days))).unwrap_or_default()
+        let (epoch, days) = (NaiveDate::default(), Days::new(self.0.unsigned_abs()));
+        let found = if self.0 < 0 { epoch.checked_sub_days(days) } else { epoch.checked_add_days(days) };
+        found.unwrap_or_default()
     }
 
     /// When it begins; where clocks skip midnight, when they go on.
@@ -88,5 +89,21 @@ impl From<NaiveDate> for Day {
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.date().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_before_1970_are_days_too() {
+        for (text, count) in
+            [("1969-12-31", -1), ("1970-01-01", 0), ("1969-01-01", -365), ("2026-11-22", 20_779)]
+        {
+            let day = Day::from(text.parse::<NaiveDate>().unwrap());
+            assert_eq!((day.0, day.to_string().as_str()), (count, text));
+            assert_eq!(Day::of(day.begin(Tz::Europe__Berlin), Tz::Europe__Berlin), day);
+        }
     }
 }

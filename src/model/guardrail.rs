@@ -4,19 +4,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::measure::Measure;
+use super::measure::{Measure, Stat};
 use super::name::TeamSlug;
 use super::regressions::TeamPatterns;
 use super::settings::Window;
 
-/// A guardrail as it is configured. Those of one name are of one measure, window and direction: the organisation's, and
+/// A guardrail as it is configured. Those of one name are of one measure, stat, window and direction: the organisation's, and
 /// teams' own, which may be tighter.
 #[derive(Debug, Clone)]
 pub struct Guardrail {
     /// What it is called: the value of the label `guardrail`.
     pub name: Arc<str>,
-    /// What it limits; of times the median.
+    /// What it limits.
     pub measure: Measure,
+    /// Which number of it, of times; of all others there is one, and this is the default.
+    pub stat: Stat,
     /// Where it lies.
     pub limit: Limit,
     /// Over which of the windows.

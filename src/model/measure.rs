@@ -56,6 +56,29 @@ impl Measure {
     }
 }
 
+/// Which number of a sample of times: the value of the label `stat`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Stat {
+    /// The median: the headline number.
+    #[default]
+    P50,
+    /// The 90th percentile.
+    P90,
+}
+
+impl Stat {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::P50, Self::P90];
+
+    /// The value of the label `stat`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+        }
+    }
+}
+
 /// How many false alarms are worth an early one: the one knob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Sensitivity {

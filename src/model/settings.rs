@@ -32,6 +32,11 @@ impl Window {
     }
 }
 
+/// The length of the longest of them; zero of none.
+pub fn longest(windows: &[Window]) -> Span {
+    windows.iter().map(|window| window.length).max().unwrap_or_default()
+}
+
 /// Where lead time starts (`definitions.md` 3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the words of definitions.md 3.2")]

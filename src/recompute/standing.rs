@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::engine::link::Linked;
 use crate::engine::regression::compare::{Comparison, Sample};
 use crate::engine::regression::detect::{Look, Transition, Watched};
+use crate::engine::regression::standing;
 use crate::engine::regression::suspect::Doubt;
 use crate::engine::regression::tracker::Tracker;
 use crate::engine::regression::watch::{self, Silences};
@@ -22,8 +23,6 @@ use crate::model::time::{Span, Timestamp};
 use crate::model::transition::{SeenTurn, StoredTurn, Turn, Withdrawal};
 use crate::store::{FactStore, StoreError};
 
-/// So long after midnight a day is looked on: what happened just before it has been read by then.
-const LOOK_AFTER: Span = Span::from_minutes(15);
 /// So long a team's history must not have grown backwards before changes of its states are kept: while it is read for
 /// the first time, its past is another one with every page.
 const SETTLED_AFTER: Span = Span::from_minutes(10);
@@ -76,7 +75,7 @@ impl Standings {
         facts: Facts<'_>,
     ) -> Result<(), StoreError> {
         let Facts { linked, inventory, settings, newest, touched, at } = facts;
-        let today = Day::of(at.minus(LOOK_AFTER), settings.timezone);
+        let today = standing::day_of(at, settings.timezone);
         let silences = watch::silences(newest, settings, today);
         let as_before = self.tracker.newest_day() == Some(today) && self.silences == silences;
         let touched = if as_before { touched } else { &linked.teams };

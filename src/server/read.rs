@@ -8,8 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::ServerState;
 use super::problem::Problem;
-use crate::engine::series::Past;
-use crate::exposition::history::{self, Wanted};
+use crate::exposition::history::{self, Known, Wanted};
 use crate::model::time::{Span, Timestamp};
 use crate::remote_read::{self, Answers, Query, Refused};
 
@@ -31,12 +30,18 @@ async fn answered(state: &ServerState, headers: &HeaderMap, body: Body) -> Resul
     let queries = remote_read::queries(&body.bytes)?;
     let published = state.newest().ok_or(Problem::NotReady)?;
     let (past, resolution) = published.past.clone().ok_or(Problem::NotReady)?;
-    let now = published.snapshot.at;
-    state.computing.run(move || Ok(answer(&past, resolution, now, &queries)?)).await
+    state
+        .computing
+        .run(move || {
+            let tracker = &published.background.tracker;
+            let known = Known { past: &past, tracker };
+            Ok(answer(known, resolution, published.snapshot.at, &queries)?)
+        })
+        .await
 }
 
 /// The history that is asked for, until `now`: what comes later is not known yet.
-fn answer(past: &Past, resolution: Span, now: Timestamp, queries: &[Query]) -> Result<Vec<u8>, Refused> {
+fn answer(known: Known<'_>, resolution: Span, now: Timestamp, queries: &[Query]) -> Result<Vec<u8>, Refused> {
     let mut answers = Answers::default();
     for query in queries {
         answers.begin();
@@ -46,7 +51,7 @@ fn answer(past: &Past, resolution: Span, now: Timestamp, queries: &[Query]) -> R
             metric: &|metric| query.wants(metric.name, metric.labels),
             label: &|name, value| query.admits(name, value),
         };
-        history::each(past, &wanted, |series| {
+        history::each(known, &wanted, |series| {
             let labels = series.labels.iter().map(|(name, value)| (*name, value.as_str()));
             answers.series(series.metric.name, labels, &series.points)
         })?;

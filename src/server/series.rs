@@ -9,17 +9,20 @@ use serde_json::{Map, Value, json};
 
 use super::ServerState;
 use super::problem::Problem;
+use crate::engine::interval::Interval;
 use crate::engine::series::{History, Level, Parts, Past};
 use crate::engine::snapshot::{Delivery, Quantiles, WindowValues};
-use crate::model::measure::Measure;
+use crate::model::measure::{Measure, Stat};
 use crate::model::time::Span;
 
 mod asked;
 
-use self::asked::{Asked, Depth, Stat};
+use self::asked::{Asked, Depth};
 
 /// Values of one answer, nulls included: some megabytes of JSON.
 const VALUES_MAX: usize = 500_000;
+/// As so many values counts one with its interval, which takes longer to find.
+const INTERVAL_WORTH: usize = 10;
 
 pub(super) async fn series(
     State(state): State<ServerState>,
@@ -55,9 +58,12 @@ fn answer(past: &Past, asked: &Asked) -> Result<Value, Problem> {
         }));
     }
     let values = levels.len().saturating_mul(asked.instants.len()).saturating_mul(asked.measures.len());
-    if values > VALUES_MAX {
+    let worth = if asked.interval { values.saturating_mul(INTERVAL_WORTH) } else { values };
+    if worth > VALUES_MAX {
+        let max = if asked.interval { VALUES_MAX / INTERVAL_WORTH } else { VALUES_MAX };
+        let with = if asked.interval { " with intervals" } else { "" };
         return Err(Problem::TooMuch(format!(
-            "{values} values are more than {VALUES_MAX}: ask for fewer measures, for one team, for a longer step or a \
+            "{values} values{with} are more than {max}: ask for fewer measures, for one team, for a longer step or a \
              shorter range"
         )));
     }
@@ -91,14 +97,20 @@ fn is_asked(level: &Level, asked: &Asked) -> bool {
 struct Found {
     values: Vec<Option<f64>>,
     n: Vec<Option<u64>>,
+    /// Empty if nobody asks for them.
+    intervals: Vec<Option<Interval>>,
 }
 
 fn of_level(history: &History<'_>, level: &Level, asked: &Asked) -> Vec<Value> {
-    let Some(timeline) = history.timeline(level, &asked.instants) else {
+    let parts_of = |measure: Measure| {
+        let parts = parts_of(measure);
+        if asked.interval { parts.and(Parts::bound(measure)) } else { parts }
+    };
+    let parts = asked.measures.iter().fold(Parts::COUNTS, |parts, measure| parts.and(parts_of(*measure)));
+    let Some(timeline) = history.timeline(level, &asked.instants, parts) else {
         return Vec::new();
     };
     let windows = [asked.window.clone()];
-    let parts = asked.measures.iter().fold(Parts::COUNTS, |parts, measure| parts.and(parts_of(*measure)));
     let mut found = vec![Found::default(); asked.measures.len()];
     for (_, level) in timeline.sweep(&windows, parts, &asked.instants) {
         for (found, measure) in found.iter_mut().zip(&asked.measures) {
@@ -106,9 +118,13 @@ fn of_level(history: &History<'_>, level: &Level, asked: &Asked) -> Vec<Value> {
             let (value, count) = read.unwrap_or_default();
             found.values.push(value);
             found.n.push(count);
+            if asked.interval {
+                let bounds = level.windows.first().map(|window| &window.bounds);
+                found.intervals.push(bounds.and_then(|bounds| bounds.of(*measure, asked.stat)));
+            }
         }
     }
-    let series = asked.measures.iter().zip(found).map(|(measure, Found { values, n })| {
+    let series = asked.measures.iter().zip(found).map(|(measure, Found { values, n, intervals })| {
         let mut series = Map::new();
         let whose = match level {
             Level::Organization => [None, None],
@@ -125,6 +141,13 @@ fn of_level(history: &History<'_>, level: &Level, asked: &Asked) -> Vec<Value> {
             ("n", json!(n)),
         ] {
             series.insert(field.to_owned(), value);
+        }
+        if asked.interval {
+            let ends = |end: fn(Interval) -> f64| -> Vec<Option<f64>> {
+                intervals.iter().map(|interval| interval.map(end)).collect()
+            };
+            series.insert("lower".to_owned(), json!(ends(|interval| interval.lower)));
+            series.insert("upper".to_owned(), json!(ends(|interval| interval.upper)));
         }
         Value::Object(series)
     });

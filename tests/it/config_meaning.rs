@@ -52,7 +52,7 @@ accepted     payments: lead_time from 2026-05-01: audit gate introduced, https:/
 raised       payments: deployments_per_day regressed from 4.2
 guardrail    change-fail: change_fail_ratio max 0.15 over 30d, n 10 or more: *
 guardrail    change-fail: change_fail_ratio max 0.1 over 30d, n 10 or more: payments
-guardrail    lead-time: lead_time max 7d over 90d, n 6 or more: *
+guardrail    lead-time: lead_time p90 max 21d over 90d, n 35 or more: *
 guardrail    deploys: deployments_per_day min 0.1 over 90d, n 0 or more: *, !unowned
 prometheus   http://127.0.0.1:9090, every 1m
   signs in     with a token from env PROMETHEUS_TOKEN

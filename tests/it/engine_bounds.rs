@@ -18,7 +18,7 @@ use crate::engine_world::{DAY, Repo, World, incident, minute, own, pull};
 
 /// A deployment of one change.
 #[derive(Debug, Clone, Copy)]
-struct Step {
+pub(crate) struct Step {
     /// When it is deployed, in minutes.
     at: i64,
     /// How long that took, in minutes.
@@ -28,7 +28,12 @@ struct Step {
 }
 
 fn step(at: i64) -> Step {
-    Step { at, lead: 600, breaks: None }
+    lasting(at, 600)
+}
+
+/// One whose change had that lead time.
+pub(crate) fn lasting(at: i64, lead: i64) -> Step {
+    Step { at, lead, breaks: None }
 }
 
 /// A repository of `web` with these deployments, in order of time, and its incidents.
@@ -52,14 +57,14 @@ fn repo(number: u64, steps: &[Step]) -> (Repo, Vec<sextant::model::component::Ow
     (Repo::new(number, &name, "web").commits(&commits).pulls(pulls).deploys(&deploys), incidents)
 }
 
-fn world(repos: &[Vec<Step>]) -> World {
+pub(crate) fn world(repos: &[Vec<Step>]) -> World {
     let (repos, incidents): (Vec<_>, Vec<_>) =
         (1_u64..).zip(repos).map(|(number, steps)| repo(number, steps)).unzip();
     World::of(repos).incidents(incidents.into_iter().flatten())
 }
 
 /// Windows by their labels.
-fn over(world: World, windows: &[&str]) -> World {
+pub(crate) fn over(world: World, windows: &[&str]) -> World {
     world.set(|settings| settings.windows = windows.iter().filter_map(|text| Window::parse(text)).collect())
 }
 
@@ -73,9 +78,11 @@ fn present(bounds: Bounds) -> String {
     let Bounds {
         deployments_per_day,
         lead_time,
+        lead_time_p90: _,
         change_fail_ratio,
         incidents_per_day,
         recovery_time,
+        recovery_time_p90: _,
         rework_ratio,
     } = bounds;
     let named = [
@@ -241,7 +248,7 @@ fn a_late_fact_moves_them_and_those_of_the_past() {
     assert_eq!(before.at(90 * DAY), after.at(90 * DAY), "it had not happened");
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let day = prop::collection::vec(
         (0_i64..1_439, 31_i64..9_000, prop::option::weighted(0.25, 1_i64..3_000)),
         0..3,
@@ -272,6 +279,11 @@ fn contained(values: &WindowValues) -> Vec<(Interval, Option<f64>)> {
         (bounds.incidents_per_day, incidents.as_ref().map(|incidents| incidents.per_day)),
         (bounds.recovery_time, delivery.and_then(|delivery| delivery.recovery_time.p50).map(Span::seconds)),
         (bounds.rework_ratio, delivery.and_then(|delivery| delivery.rework_ratio)),
+        (bounds.lead_time_p90, delivery.and_then(|delivery| delivery.lead_time.p90).map(Span::seconds)),
+        (
+            bounds.recovery_time_p90,
+            delivery.and_then(|delivery| delivery.recovery_time.p90).map(Span::seconds),
+        ),
     ];
     rows.into_iter().filter_map(|(found, value)| Some((found?, value))).collect()
 }

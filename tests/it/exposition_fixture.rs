@@ -24,7 +24,7 @@ use sextant::model::batch::CounterKey;
 use sextant::model::day::Day;
 use sextant::model::fact::Exclusion;
 use sextant::model::guardrail::Limit;
-use sextant::model::measure::{Measure, Sensitivity};
+use sextant::model::measure::{Measure, Sensitivity, Stat};
 use sextant::model::name::{Severity, TeamSlug};
 use sextant::model::settings::Window;
 use sextant::model::signal::{Format, SignalPoint, SignalRule, SignalState, Signals, Standing};
@@ -73,9 +73,11 @@ pub(crate) fn busy() -> LevelValues {
         bounds: Bounds {
             deployments_per_day: Some(Interval { lower: 0.5, upper: 2.25 }),
             lead_time: Some(Interval { lower: 3_600.0, upper: 9_000.5 }),
+            lead_time_p90: Some(Interval { lower: 7_200.0, upper: 99_000.0 }),
             change_fail_ratio: Some(Interval { lower: 0.0, upper: 0.375 }),
             incidents_per_day: Some(Interval { lower: 0.0, upper: 0.5 }),
             recovery_time: Some(Interval { lower: 60.0, upper: 4_500.0 }),
+            recovery_time_p90: None,
             rework_ratio: Some(Interval { lower: 0.0625, upper: 0.5 }),
         },
     };
@@ -179,6 +181,7 @@ fn guardrail(team: &str, interval: Option<Interval>) -> guardrail::Standing {
         team: team.into(),
         guardrail: "change-fail".into(),
         measure: Measure::ChangeFailRatio,
+        stat: Stat::P50,
         window: Window::parse("30d").unwrap(),
         limit: Limit::Max(0.15),
         min_samples: 10,

@@ -7,7 +7,7 @@ use sextant::engine::snapshot::{
     Bounds, Completeness, Delivery, Incidents, LevelValues, Quantiles, Snapshot, TeamValues, WindowValues,
 };
 use sextant::model::guardrail::{Guardrail, Limit, in_force};
-use sextant::model::measure::Measure;
+use sextant::model::measure::{Measure, Stat};
 use sextant::model::name::{Severity, TeamSlug};
 use sextant::model::regressions::TeamPatterns;
 use sextant::model::settings::Window;
@@ -24,6 +24,7 @@ fn guardrail(measure: Measure, limit: Limit, min_samples: u64, teams: &[&str]) -
     Guardrail {
         name: "g".into(),
         measure,
+        stat: Stat::P50,
         limit,
         window: Window::parse("30d").unwrap(),
         min_samples,
@@ -98,7 +99,8 @@ fn of_one_name_the_tightest_holds_for_a_team() {
 
 /// A window in which every measure is known, each with another interval.
 fn window() -> WindowValues {
-    let times = |hours: i64| Quantiles { p50: Some(Span::from_hours(hours)), p90: None };
+    let times =
+        |hours: i64| Quantiles { p50: Some(Span::from_hours(hours)), p90: Some(Span::from_hours(hours * 2)) };
     let interval = |lower: f64, upper: f64| Some(Interval { lower, upper });
     WindowValues {
         delivery: Some(Delivery {
@@ -121,9 +123,11 @@ fn window() -> WindowValues {
         bounds: Bounds {
             deployments_per_day: interval(0.8, 1.5),
             lead_time: interval(86_400.0, 5_400.0 + 172_800.0),
+            lead_time_p90: interval(172_800.0, 604_800.0),
             change_fail_ratio: interval(0.09, 0.29),
             incidents_per_day: interval(0.09, 0.45),
             recovery_time: interval(45.0, 5_430.0),
+            recovery_time_p90: None,
             rework_ratio: interval(0.02, 0.2),
         },
         ..WindowValues::default()
@@ -140,7 +144,11 @@ fn snapshot(values: WindowValues) -> Snapshot {
 }
 
 fn sentence(values: WindowValues, measure: Measure, limit: Limit, min_samples: u64) -> (State, String) {
-    let standings = standings(&snapshot(values), &[guardrail(measure, limit, min_samples, &["*"])]);
+    told(values, guardrail(measure, limit, min_samples, &["*"]))
+}
+
+fn told(values: WindowValues, guardrail: Guardrail) -> (State, String) {
+    let standings = standings(&snapshot(values), &[guardrail]);
     assert_eq!(standings.len(), 1);
     (standings[0].state, standings[0].words())
 }
@@ -241,6 +249,67 @@ fn what_is_not_known_is_said_to_be_so() {
         ["idle", "payments"]
     );
     assert!(standings.iter().all(|standing| standing.state == State::Unknown));
+}
+
+#[test]
+fn a_90th_percentile_is_judged_by_its_own_interval() {
+    let (day, lead_time) = (86_400.0, Measure::LeadTime);
+    let few = || WindowValues { bounds: Bounds { lead_time_p90: None, ..window().bounds }, ..window() };
+    for (values, measure, max, min_samples, state, words) in [
+        (
+            window(),
+            lead_time,
+            7.0 * day,
+            35,
+            State::Inside,
+            "90th percentile of lead time 4 d 6 h of 40 changes in 30d (2 d – 7 d): all that it could be is within the limit of at most 7 d",
+        ),
+        (
+            window(),
+            lead_time,
+            5.0 * day,
+            35,
+            State::Near,
+            "90th percentile of lead time 4 d 6 h of 40 changes in 30d (2 d – 7 d): the limit of at most 5 d lies within what it could be",
+        ),
+        (
+            // Past which the median is not.
+            window(),
+            lead_time,
+            1.9 * day,
+            35,
+            State::Outside,
+            "90th percentile of lead time 4 d 6 h of 40 changes in 30d (2 d – 7 d): all that it could be is past the limit of at most 1 d 21 h",
+        ),
+        (
+            window(),
+            lead_time,
+            day,
+            41,
+            State::Unknown,
+            "90th percentile of lead time: not enough data, 40 of 41 changes in 30d",
+        ),
+        (
+            few(),
+            lead_time,
+            day,
+            35,
+            State::Unknown,
+            "90th percentile of lead time 4 d 6 h of 40 changes in 30d: too few of them, or too little history, to say what it could be",
+        ),
+        (
+            window(),
+            Measure::RecoveryTime,
+            day,
+            6,
+            State::Unknown,
+            "90th percentile of recovery time 4 h of 6 recoveries in 30d: too few of them, or too little history, to say what it could be",
+        ),
+    ] {
+        let guardrail = guardrail(measure, Limit::Max(max), min_samples, &["*"]);
+        let found = told(values, Guardrail { stat: Stat::P90, ..guardrail });
+        assert_eq!(found, (state, words.to_owned()));
+    }
 }
 
 fn limits() -> impl Strategy<Value = (Limit, Limit)> {

@@ -26,6 +26,21 @@ use crate::story_numbers::{NOW, example_toml};
 
 const SEED: u64 = 5;
 
+const GUARDRAILS: &str = r#"
+[[guardrails]]
+name = "lead-time"
+measure = "lead_time"
+stat = "p90"
+max = "7d"
+window = "90d"
+
+[[guardrails]]
+name = "change-fail"
+measure = "change_fail_ratio"
+max = 0.15
+window = "30d"
+"#;
+
 fn now() -> Timestamp {
     Timestamp::parse(NOW).unwrap()
 }
@@ -54,7 +69,7 @@ impl Stand {
             std::fs::write(directory.path().join(format!("{name}-token")), token).unwrap();
         }
         let path = directory.path().to_str().unwrap();
-        let toml = toml
+        let toml = format!("{toml}{GUARDRAILS}")
             .replace("poll_interval = \"60s\"", "poll_interval = \"10s\"")
             .replace("{github}", &servers.github.url)
             .replace("{pagerduty}", &servers.pagerduty.url)
@@ -127,6 +142,14 @@ pub(crate) fn lead_time(values: &WindowValues) -> Option<f64> {
 
 pub(crate) fn change_fail_ratio(values: &WindowValues) -> Option<f64> {
     values.delivery.as_ref()?.change_fail_ratio
+}
+
+fn lowest(values: &WindowValues) -> Option<f64> {
+    Some(values.bounds.change_fail_ratio?.lower)
+}
+
+fn highest(values: &WindowValues) -> Option<f64> {
+    Some(values.bounds.change_fail_ratio?.upper)
 }
 
 pub(crate) const LEAD_TIME: &str = "dora_team_lead_time_seconds{window=\"30d\",stat=\"p50\"}";
@@ -277,8 +300,8 @@ fn is_openmetrics(text: &str, samples: usize) {
     assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), samples);
 }
 
-/// The newest value of each series is the one that is on `/metrics`: all gauges of the three levels but intervals and
-/// what the detector and guardrails say, and no other.
+/// The newest value of each series is the one that is on `/metrics`: of all metrics that have a history, those of what
+/// numbers lie in, of states and of guardrails among them.
 async fn is_what_is_shown(openmetrics: &str, stand: &Stand) {
     let (_, metrics) = get(&format!("http://{}/metrics", stand.daemon.address())).await.unwrap();
     let of_levels = |line: &&str| {
@@ -292,6 +315,34 @@ async fn is_what_is_shown(openmetrics: &str, stand: &Stand) {
     let differing: Vec<_> = shown.symmetric_difference(&exported).take(5).collect();
     assert!(differing.is_empty(), "{differing:#?}");
     assert!(shown.len() > 1_000);
+    for some in ["dora_team_lead_time_seconds_bound{", "dora_team_state{", "dora_team_guardrail{"] {
+        assert!(shown.iter().any(|line| line.starts_with(some)), "{some}");
+    }
+}
+
+/// What numbers lie in, by series over HTTP and by the engine.
+async fn intervals_are_told_if_asked_for(stand: &Stand, instants: &Instants) {
+    let begin = instants.first().unwrap();
+    let ask = async |more: &str| {
+        let address = stand.daemon.address();
+        let query = format!("level=team&measure=change_fail_ratio&from={begin}{more}");
+        let (_, text) = get(&format!("http://{address}/api/v1/series?{query}")).await.unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["series"].as_array().unwrap().clone()
+    };
+    assert!(ask("").await.iter().all(|one| one.get("lower").is_none()));
+    let found = ask("&interval=true").await;
+    for (end, of) in [("lower", lowest as fn(&_) -> _), ("upper", highest)] {
+        let mut expected = stand.expected(instants, of);
+        assert!(expected.values().any(|points| points.len() > 20), "there are some to compare");
+        for one in &found {
+            let expected = expected.remove(one["team"].as_str().unwrap()).unwrap_or_default();
+            let known: Vec<f64> = one[end].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+            assert_eq!(known.len(), expected.len(), "{one}");
+            let mut pairs = known.iter().zip(&expected);
+            assert!(pairs.all(|(known, (_, expected))| (known - expected).abs() < 1e-9), "{one}");
+        }
+        assert_eq!(expected, BTreeMap::new(), "{end}");
+    }
 }
 
 #[tokio::test]
@@ -332,6 +383,7 @@ async fn series_over_http_say_what_the_engine_says_and_what_is_wrong_with_a_ques
         };
         assert_eq!(rounded(found), rounded(expected), "{measure}");
     }
+    intervals_are_told_if_asked_for(&stand, &instants).await;
     // All six measures of the organisation at one instant, each with its n.
     let (_, answer) = series("?at=2026-11-20").await;
     let measures: Vec<_> = answer["series"].as_array().unwrap().iter().map(|one| &one["measure"]).collect();
@@ -346,6 +398,7 @@ async fn series_over_http_say_what_the_engine_says_and_what_is_wrong_with_a_ques
         ("?team=nobody", 404, "there is no team \"nobody\""),
         ("?window=8d", 400, "allowed: 7d, 30d, 90d"),
         ("?level=component&step=1h&from=2025-12-01", 413, "values are more than 500000"),
+        ("?level=team&step=1h&interval=true", 413, "values with intervals are more than 50000"),
         ("?colour=red", 400, "unknown parameter"),
         ("?measure=%ff", 400, "measure"),
     ] {

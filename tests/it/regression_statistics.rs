@@ -8,7 +8,7 @@ use sextant::engine::dispersion::{self, CountScatter, WeekCount, WeekLikeness, W
 use sextant::engine::interval::{self, Interval};
 use sextant::engine::regression::rank::{self, Differences};
 use sextant::engine::regression::score::{self, Tails};
-use sextant::model::measure::{Measure, Sensitivity};
+use sextant::model::measure::{Measure, Sensitivity, Stat};
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("../fixtures/regression/golden.json")).unwrap()
@@ -117,6 +117,27 @@ fn none_and_all_have_intervals_that_end_there() {
     assert_eq!(interval::median(&[], 1.0), None);
     assert_eq!(of(interval::median(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 6.0)), Some((1.0, 6.0)));
     assert_eq!(interval::median(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3.0), None);
+}
+
+#[test]
+fn a_quantile_lies_between_two_of_the_sample() {
+    for (count, effective, stat, expected) in [
+        // 50 ∓ 1.96 · 5 of 100.
+        (100, 100.0, Stat::P50, Some((40, 59))),
+        (100, 25.0, Stat::P50, Some((30, 69))),
+        (6, 6.0, Stat::P50, Some((0, 5))),
+        (3, 3.0, Stat::P50, None),
+        // 90 ∓ 1.96 · 3 of 100.
+        (100, 100.0, Stat::P90, Some((84, 95))),
+        (100, 50.0, Stat::P90, Some((81, 98))),
+        (100, 34.0, Stat::P90, None),
+        (35, 35.0, Stat::P90, Some((28, 34))),
+        (34, 34.0, Stat::P90, None),
+        (0, 1.0, Stat::P90, None),
+        (10, 0.0, Stat::P90, None),
+    ] {
+        assert_eq!(interval::places(count, effective, stat), expected, "{count} {effective} {stat:?}");
+    }
 }
 
 #[test]

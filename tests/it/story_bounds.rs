@@ -57,9 +57,11 @@ fn rows(
     let Bounds {
         deployments_per_day,
         lead_time,
+        lead_time_p90: _,
         change_fail_ratio,
         incidents_per_day,
         recovery_time: _,
+        recovery_time_p90: _,
         rework_ratio,
     } = values.bounds;
     let all: Vec<Rollout> = said.iter().flat_map(|said| collected(said, within.at)).collect();

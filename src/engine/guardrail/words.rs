@@ -4,7 +4,7 @@ use crate::engine::guardrail::{Known, Standing, State};
 use crate::engine::interval::Interval;
 use crate::engine::snapshot::Completeness;
 use crate::model::guardrail::Limit;
-use crate::model::measure::Measure;
+use crate::model::measure::{Measure, Stat};
 
 const MINUTE_SECONDS: f64 = 60.0;
 const HOUR_SECONDS: f64 = 3_600.0;
@@ -14,9 +14,9 @@ impl Standing {
     /// The whole sentence, without its state: "change fail rate 18 % of 34 deployments in 30d (9–29 %): the limit of at
     /// most 15 % lies within what it could be".
     pub fn words(&self) -> String {
-        let Self { measure, window, known, .. } = self;
+        let Self { measure, stat, window, known, .. } = self;
         let Known { n, value, interval, complete } = known;
-        let (name, window) = (name(*measure), &window.label);
+        let (name, window) = (name(*measure, *stat), &window.label);
         if *complete == Completeness::Partial {
             return format!("{name}: the collected history does not cover {window} yet");
         }
@@ -33,7 +33,13 @@ impl Standing {
         let of = if is_rate(*measure) { "from" } else { "of" };
         let value = format!("{name} {} {of} {n} {things} in {window}", amount(*measure, *value));
         let Some(interval) = interval else {
-            return format!("{value}: too little history to say what it could be");
+            return match stat {
+                Stat::P50 => format!("{value}: too little history to say what it could be"),
+                // The end of a sample is known worse than its middle: of a few that are alike there is no upper end.
+                Stat::P90 => {
+                    format!("{value}: too few of them, or too little history, to say what it could be")
+                }
+            };
         };
         format!("{value} ({}): {}", range(*measure, *interval), self.verdict())
     }
@@ -65,14 +71,16 @@ fn limit_words(measure: Measure, limit: Limit) -> String {
 }
 
 /// What people call it.
-const fn name(measure: Measure) -> &'static str {
-    match measure {
-        Measure::DeploymentsPerDay => "deployment frequency",
-        Measure::LeadTime => "median lead time",
-        Measure::ChangeFailRatio => "change fail rate",
-        Measure::IncidentsPerDay => "incident rate",
-        Measure::RecoveryTime => "median recovery time",
-        Measure::ReworkRatio => "deployment rework rate",
+const fn name(measure: Measure, stat: Stat) -> &'static str {
+    match (measure, stat) {
+        (Measure::DeploymentsPerDay, _) => "deployment frequency",
+        (Measure::LeadTime, Stat::P50) => "median lead time",
+        (Measure::LeadTime, Stat::P90) => "90th percentile of lead time",
+        (Measure::ChangeFailRatio, _) => "change fail rate",
+        (Measure::IncidentsPerDay, _) => "incident rate",
+        (Measure::RecoveryTime, Stat::P50) => "median recovery time",
+        (Measure::RecoveryTime, Stat::P90) => "90th percentile of recovery time",
+        (Measure::ReworkRatio, _) => "deployment rework rate",
     }
 }
 

@@ -157,6 +157,6 @@ fn rate(events: u64, exposure: f64, window: i64, dispersion: Option<f64>) -> Hea
     let days = real(window.unsigned_abs());
     let interval = dispersion
         .filter(|_| exposure >= EXPOSURE_MIN)
-        .and_then(|dispersion| interval::calendar_rate(events, exposure, days, dispersion));
+        .and_then(|dispersion| interval::calendar_rate(events, days, dispersion));
     Headline { value: Some(real(events) / days), interval, n: events }
 }

@@ -4,7 +4,7 @@
 use crate::engine::dispersion::{
     CountScatter, GroupSums, Grouped, WeekCount, WeekLikeness, WeekShare, of_counts, of_shares,
 };
-use crate::engine::exposure::{Calendar, Chance, Chances};
+use crate::engine::exposure::{Calendar, Chance, Chances, DAYS_MAX};
 use crate::engine::history::{self, Deployment};
 use crate::engine::link::LinkedComponent;
 use crate::engine::regression::headline::{DISPERSION_WEEKS, DISPERSION_WEEKS_MIN};
@@ -16,40 +16,68 @@ use crate::model::time::{Span, Timestamp};
 const WEEK_LONG: Span = Span::from_days(WEEK);
 
 /// How far before a window the past goes.
-const PAST: Span = Span::from_days(182);
+pub const PAST: Span = Span::from_days(182);
+
+/// The days and calendar weeks of some time, of one calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Almanac {
+    chances: Chances,
+    /// When calendar weeks begin, from the first one on.
+    mondays: Vec<Timestamp>,
+}
+
+impl Almanac {
+    /// For windows of at most this length that end between two instants.
+    pub fn new(calendar: &Calendar, longest: Span, (first, last): (Timestamp, Timestamp)) -> Self {
+        let from = first.minus(longest).minus(PAST);
+        let monday = Day::of(from, calendar.timezone).monday();
+        let weeks = Day::of(last, calendar.timezone).since(monday).clamp(0, DAYS_MAX) / WEEK;
+        let mondays = (-1..=weeks).map(|week| monday.plus(week * WEEK).begin(calendar.timezone));
+        Self { chances: Chances::new(calendar, from, last), mondays: mondays.collect() }
+    }
+}
 
 /// A window that ends at an instant, and the weeks before it: seven days each, from its begin backwards.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    almanac: &'a Almanac,
     /// Where the window begins and the past ends.
     pub end: Timestamp,
     /// The window's length in days.
     pub days: f64,
     /// The chance that the window gave.
     pub now: Chance,
-    /// And each week before it, from the latest backwards.
-    weeks: Vec<Chance>,
-    /// When calendar weeks begin, from the latest that begins by the end of the past backwards.
-    mondays: Vec<Timestamp>,
+    /// When calendar weeks begin, until the latest that begins by the end of the past.
+    mondays: &'a [Timestamp],
 }
 
-impl Frame {
-    /// The frames of all windows that end at `at`.
-    pub fn all(windows: &[Window], calendar: &Calendar, at: Timestamp) -> Vec<Self> {
-        let longest = windows.iter().map(|window| window.length).max().unwrap_or_default();
-        let chances = Chances::new(calendar, at.minus(longest).minus(PAST), at);
-        windows.iter().map(|window| Self::new(window, calendar, &chances, at)).collect()
+impl<'a> Frame<'a> {
+    /// Of a window that ends at `at`.
+    pub fn new(window: &Window, almanac: &'a Almanac, at: Timestamp) -> Self {
+        let end = at.minus(window.length);
+        let begun = almanac.mondays.partition_point(|monday| *monday <= end);
+        Self {
+            almanac,
+            end,
+            days: window.length.days(),
+            now: almanac.chances.between(end, at),
+            mondays: almanac.mondays.get(..begun).unwrap_or_default(),
+        }
     }
 
-    fn new(window: &Window, calendar: &Calendar, chances: &Chances, at: Timestamp) -> Self {
-        let end = at.minus(window.length);
-        let mut ends = std::iter::successors(Some(end), |end| Some(end.minus(WEEK_LONG)));
-        let weeks = ends.by_ref().take(DISPERSION_WEEKS);
-        let weeks = weeks.map(|end| chances.between(end.minus(WEEK_LONG), end)).collect();
-        let monday = Day::of(end, calendar.timezone).monday();
-        let mondays = (0..=WEEKS).map(|back| monday.minus(back * WEEK).begin(calendar.timezone));
-        let now = chances.between(end, at);
-        Self { end, days: window.length.days(), now, weeks, mondays: mondays.collect() }
+    /// Where the weeks before the window end and begin, from the end of the latest backwards.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = Timestamp> + use<> {
+        std::iter::successors(Some(self.end), |end| Some(end.minus(WEEK_LONG))).take(DISPERSION_WEEKS + 1)
+    }
+
+    /// Where the calendar weeks before the window end and begin, from the end of the latest backwards.
+    pub(crate) fn mondays(&self) -> impl Iterator<Item = Timestamp> + use<'a> {
+        self.mondays.iter().rev().copied().take(DISPERSION_WEEKS + 1)
+    }
+
+    /// The chance that each week before the window gave, from the latest backwards.
+    fn weeks(&self) -> impl Iterator<Item = Chance> + use<'a> {
+        self.almanac.chances.backwards(self.edges())
     }
 
     /// How many weeks before the window are complete, if history begins at `begin`.
@@ -59,48 +87,50 @@ impl Frame {
         usize::try_from(whole).map_or(DISPERSION_WEEKS, |whole| whole.min(DISPERSION_WEEKS))
     }
 
+    /// Whether enough weeks before the window are complete, if history begins at `begin`.
+    pub(crate) fn has_past(&self, begin: Option<Timestamp>) -> bool {
+        self.complete(begin) >= DISPERSION_WEEKS_MIN
+    }
+
     /// In which week before the window an instant lies.
-    fn week_of(&self, at: Timestamp) -> Option<usize> {
+    pub(crate) fn week_of(&self, at: Timestamp) -> Option<usize> {
         let before = self.end.since(at).millis();
         let week = before.checked_sub(1).filter(|before| *before >= 0)? / WEEK_LONG.millis();
         usize::try_from(week).ok().filter(|week| *week < DISPERSION_WEEKS)
     }
 
     /// In which calendar week, counted from the latest one that ends before the window does begin.
-    fn calendar_week_of(&self, at: Timestamp) -> Option<usize> {
-        let later = self.mondays.partition_point(|monday| *monday > at);
+    pub(crate) fn calendar_week_of(&self, at: Timestamp) -> Option<usize> {
+        let later = self.mondays.len() - self.mondays.partition_point(|monday| *monday <= at);
         later.checked_sub(1).filter(|week| *week < DISPERSION_WEEKS)
     }
 
     /// How many calendar weeks lie in the past, if history begins at `begin`.
     fn calendar_weeks(&self, begin: Timestamp) -> usize {
         let begin = begin.max(self.end.minus(PAST));
-        let whole = self.mondays.partition_point(|monday| *monday >= begin);
+        let whole = self.mondays.len() - self.mondays.partition_point(|monday| *monday < begin);
         whole.saturating_sub(1)
     }
 }
 
-/// As [`DISPERSION_WEEKS`], in calendars.
-const WEEKS: i64 = PAST.millis() / WEEK_LONG.millis();
-
 /// What happened in a week.
 #[derive(Debug, Clone, Copy, Default)]
-struct Week {
-    deployments: u64,
-    failed: u64,
-    unplanned: u64,
-    incidents: u64,
+pub(crate) struct Week {
+    pub(crate) deployments: u64,
+    pub(crate) failed: u64,
+    pub(crate) unplanned: u64,
+    pub(crate) incidents: u64,
     /// Lead times, as logarithms, by deployment.
-    lead_times: Grouped,
+    pub(crate) lead_times: Grouped,
 }
 
 /// What happened in the weeks before a window, from the latest backwards.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
     /// Empty, or all of them.
-    weeks: Vec<Week>,
+    pub(crate) weeks: Vec<Week>,
     /// For calendar weeks, the middles of each deployment's lead times. Empty, or all of them.
-    middles: Vec<GroupSums>,
+    pub(crate) middles: Vec<GroupSums>,
 }
 
 impl Past {
@@ -109,7 +139,7 @@ impl Past {
         component: &LinkedComponent,
         failed: &[usize],
         settings: &MetricSettings,
-        frames: &[Frame],
+        frames: &[Frame<'_>],
         at: Timestamp,
     ) -> Vec<Self> {
         let mut pasts = vec![Self::default(); frames.len()];
@@ -132,9 +162,9 @@ impl Past {
                     week.lead_times.add(&lengths.all);
                 }
                 let week = week.and_then(|_| frame.calendar_week_of(deployment.deployed_at));
-                if let Some((week, middle)) = week.zip(lengths.middle) {
+                if let Some(week) = week {
                     past.middles.resize(DISPERSION_WEEKS, GroupSums::default());
-                    past.middles.get_mut(week).into_iter().for_each(|sums| sums.add(middle));
+                    past.middles.get_mut(week).into_iter().for_each(|sums| sums.absorb(&lengths.middle));
                 }
             }
         }
@@ -147,7 +177,7 @@ impl Past {
     }
 
     /// Takes in an incident.
-    pub fn count_incident(&mut self, frame: &Frame, started_at: Timestamp) {
+    pub fn count_incident(&mut self, frame: &Frame<'_>, started_at: Timestamp) {
         if let Some(week) = frame.week_of(started_at).and_then(|week| self.week(week)) {
             week.incidents += 1;
         }
@@ -171,10 +201,10 @@ impl Past {
     }
 
     /// How what happened scatters, if history begins at `begin`: of the complete weeks. `None` if there are too few.
-    pub fn scatter<'p>(&'p self, frame: &'p Frame, begin: Option<Timestamp>) -> Option<Scatter<'p>> {
+    pub fn scatter<'p>(&'p self, frame: &'p Frame<'p>, begin: Option<Timestamp>) -> Option<Scatter<'p>> {
         let complete = frame.complete(begin);
         let calendar = frame.calendar_weeks(begin?);
-        (complete >= DISPERSION_WEEKS_MIN).then_some(Scatter { past: self, frame, complete, calendar })
+        frame.has_past(begin).then_some(Scatter { past: self, frame, complete, calendar })
     }
 }
 
@@ -182,7 +212,7 @@ impl Past {
 #[derive(Debug, Clone, Copy)]
 pub struct Scatter<'p> {
     past: &'p Past,
-    frame: &'p Frame,
+    frame: &'p Frame<'p>,
     complete: usize,
     calendar: usize,
 }
@@ -224,8 +254,8 @@ impl Scatter<'_> {
 
     fn counts(&self, of: impl Fn(&Week) -> u64, chance: impl Fn(&Chance) -> f64) -> Vec<WeekCount> {
         let quiet = std::iter::repeat(&QUIET);
-        let weeks = self.past.weeks.iter().chain(quiet).zip(&self.frame.weeks).take(self.complete);
-        weeks.map(|(week, given)| WeekCount { events: of(week), exposure: chance(given) }).collect()
+        let weeks = self.past.weeks.iter().chain(quiet).zip(self.frame.weeks()).take(self.complete);
+        weeks.map(|(week, given)| WeekCount { events: of(week), exposure: chance(&given) }).collect()
     }
 
     fn shares(&self, of: impl Fn(&Week) -> u64) -> f64 {
@@ -240,13 +270,21 @@ const QUIET: Week =
     Week { deployments: 0, failed: 0, unplanned: 0, incidents: 0, lead_times: Grouped::EMPTY };
 
 /// The lead times of one deployment, as logarithms.
-struct Lengths {
-    all: GroupSums,
-    middle: Option<f64>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lengths {
+    pub(crate) all: GroupSums,
+    /// The middle one alone; nothing of nothing.
+    pub(crate) middle: GroupSums,
 }
 
 impl Lengths {
-    fn of(deployment: &Deployment, settings: &MetricSettings, at: Timestamp, values: &mut Vec<f64>) -> Self {
+    /// Of the changes that were known at `at`; `values` is room to work in.
+    pub(crate) fn of(
+        deployment: &Deployment,
+        settings: &MetricSettings,
+        at: Timestamp,
+        values: &mut Vec<f64>,
+    ) -> Self {
         let known = deployment.changes.iter().filter(|change| change.merged_at < at);
         let counted = known.filter(|change| history::counts(change, settings));
         values.clear();
@@ -256,6 +294,10 @@ impl Lengths {
         for value in &*values {
             all.add(*value);
         }
-        Self { all, middle: middle(values) }
+        let mut alone = GroupSums::default();
+        if let Some(middle) = middle(values) {
+            alone.add(middle);
+        }
+        Self { all, middle: alone }
     }
 }

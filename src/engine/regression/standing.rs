@@ -1,14 +1,25 @@
 //! How a team stands in a measure, in the numbers that are exposed (`regressions.md` 3.6).
 
+use chrono_tz::Tz;
+
 use crate::engine::count::real;
 use crate::engine::interval::Interval;
 use crate::engine::regression::compare::Comparison;
 use crate::engine::regression::detect::Look;
 use crate::engine::regression::machine::State;
+use crate::model::day::Day;
 use crate::model::measure::Measure;
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Timestamp};
 
 const SECONDS_PER_HOUR: f64 = 3_600.0;
+
+/// So long after midnight a day is looked on: what happened just before it has been read by then.
+const LOOK_AFTER: Span = Span::from_minutes(15);
+
+/// The day whose looks say at an instant how teams stand.
+pub fn day_of(at: Timestamp, timezone: Tz) -> Day {
+    Day::of(at.minus(LOOK_AFTER), timezone)
+}
 
 /// How a team stands.
 #[derive(Debug, Clone, Copy, PartialEq)]

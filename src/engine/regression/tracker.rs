@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::engine::exposure::SharedShift;
 use crate::engine::regression::detect::{Course, Look, Member, Surroundings, Transition, Watched};
 use crate::engine::regression::explain::{Explanation, explain};
-use crate::engine::regression::machine::Signs;
+use crate::engine::regression::machine::{Signs, State};
 use crate::engine::regression::organization::{Alike, Note};
 use crate::engine::regression::series::{Timeline, first_difference};
 use crate::engine::regression::standing::{Newest, Standing};
@@ -168,6 +168,22 @@ impl Tracker {
         let passes =
             track.flat_map(|track| Measure::ALL.into_iter().filter_map(|measure| track.pass(measure)));
         passes.flat_map(|pass| pass.transitions.iter().copied())
+    }
+
+    /// How a team stood in each measure: the first day that was looked on and those on which it changed, with the state
+    /// from then on.
+    pub fn courses(&self, team: &TeamSlug) -> impl Iterator<Item = (Measure, Vec<(Day, State)>)> {
+        let track = self.teams.get(team).into_iter();
+        let passes = track.flat_map(|track| {
+            let since = track.watched.series.since;
+            Measure::ALL.into_iter().filter_map(move |measure| Some((measure, since, track.pass(measure)?)))
+        });
+        let looked_at = passes.filter(|(_, _, pass)| !pass.signs.is_empty());
+        looked_at.map(|(measure, since, pass)| {
+            let first = (since, State::Insufficient);
+            let turns = pass.transitions.iter().map(|turn| (turn.day, turn.to));
+            (measure, std::iter::once(first).chain(turns).collect())
+        })
     }
 
     /// The look at a measure of a team on any day that was looked on. `None` if there is no such team or day.

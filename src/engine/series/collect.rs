@@ -6,20 +6,23 @@ use std::collections::BTreeMap;
 use crate::engine::assessment::Failure;
 use crate::engine::change::DeployedChange;
 use crate::engine::completeness::Since;
+use crate::engine::exposure::Calendar;
 use crate::engine::history::{self, ComponentHistory, Deployment};
 use crate::engine::kind::Kind;
 use crate::engine::link::{LinkedComponent, LinkedIncident};
+use crate::engine::regression::collected::Begin;
+use crate::engine::regression::past::Almanac;
 use crate::engine::series::History;
+use crate::engine::series::before::{Before, Known, NEXT, brought, reach};
 use crate::engine::series::instants::Instants;
+use crate::engine::series::parts::Parts;
 use crate::engine::series::spell::{EVER, Spell};
 use crate::engine::series::timeline::{Counted, Led, Timeline};
 use crate::model::day::Day;
 use crate::model::fact::{Author, Outcome};
-use crate::model::settings::Window;
+use crate::model::measure::Measure;
+use crate::model::settings::longest;
 use crate::model::time::{Span, Timestamp};
-
-/// The next instant after another.
-const NEXT: Span = Span::from_millis(1);
 
 /// What is to be said of a deployment for some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,18 +42,43 @@ pub(super) struct Collecting<'h, 'f> {
     first: Timestamp,
     last: Timestamp,
     longest: Span,
+    /// Whether anybody asks for what lead times lie in.
+    brings: bool,
+    /// How many counted changes deployments brought.
+    brought: Vec<(Spell, u64)>,
+    /// From when on the history of what was taken in is collected; `None` while it is read for the first time.
+    begin: Option<Begin>,
     timeline: Timeline,
 }
 
 impl<'h, 'f> Collecting<'h, 'f> {
-    pub(super) fn new(history: &'h History<'f>, instants: &Instants) -> Self {
-        let windows = history.settings.windows.iter();
+    /// Of a level with these days.
+    pub(super) fn new(
+        history: &'h History<'f>,
+        instants: &Instants,
+        parts: Parts,
+        calendar: &Calendar,
+    ) -> Self {
         let severities = history.severities.iter();
+        let longest = longest(&history.settings.windows);
+        let (first, last) = (instants.first().unwrap_or_default(), instants.last().unwrap_or_default());
+        let before = || Before {
+            almanac: Almanac::new(calendar, longest, (first, last)),
+            begin: None,
+            deployments: Vec::new(),
+            unplanned: Vec::new(),
+            incidents: Vec::new(),
+            failed: Vec::new(),
+            brought: Vec::new(),
+        };
         Self {
             history,
-            first: instants.first().unwrap_or_default(),
-            last: instants.last().unwrap_or_default(),
-            longest: windows.map(|window: &Window| window.length).max().unwrap_or(Span::ZERO),
+            first,
+            last,
+            longest,
+            brings: parts.contain(Parts::bound(Measure::LeadTime)),
+            brought: Vec::new(),
+            begin: Some(Begin::default()),
             timeline: Timeline {
                 counted: Counted::default(),
                 started: BTreeMap::new(),
@@ -65,13 +93,25 @@ impl<'h, 'f> Collecting<'h, 'f> {
                 severities: severities.map(|(severity, at)| ((*severity).clone(), *at)).collect(),
                 since: Since::Nothing,
                 unknown_at: Vec::new(),
+                brought: Vec::new(),
+                sizes: Vec::new(),
+                before: parts.bounded().next().is_some().then(before),
             },
         }
     }
 
+    /// Of a level of one component: from when on that is collected.
+    pub(super) fn begin(&mut self, begin: Option<Begin>) {
+        self.begin = begin;
+    }
+
     /// Whether something counts at any of the instants.
     fn counts(&self, spell: Spell) -> bool {
-        let through = spell.over(self.longest).map(|(_, through)| through);
+        self.counts_for(spell, self.longest)
+    }
+
+    fn counts_for(&self, spell: Spell, longest: Span) -> bool {
+        let through = spell.over(longest).map(|(_, through)| through);
         spell.after < self.last && through.is_some_and(|through| through >= self.first)
     }
 
@@ -82,6 +122,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
         self.timeline.since = self.timeline.since.and(covered.into());
         self.timeline.unknown_at.extend(&history.unknown_at);
 
+        self.component_before(component);
         let gone = history.before(self.first.minus(self.longest));
         let before = history.before(self.last);
         let newest_gone = gone.last().map(|newest| newest.deployed_at);
@@ -94,6 +135,35 @@ impl<'h, 'f> Collecting<'h, 'f> {
         }
         self.attempts(history);
         self.merges(history);
+    }
+
+    /// Takes in what was before the windows. What is read for the first time is left out until it is read: a part of
+    /// its facts would look like a team that became busy.
+    fn component_before(&mut self, component: &LinkedComponent) {
+        let Some(mut before) = self.timeline.before.take() else {
+            return;
+        };
+        let begins = self.history.collected.component(component);
+        if let (Some(begin), Some(part)) = (self.begin, begins) {
+            self.begin = Some(begin.and(part));
+        }
+        let history = &*component.history;
+        let first = history.before(self.first.minus(reach(self.longest))).len();
+        let mut values = Vec::new();
+        for (index, deployment) in history.before(self.last).iter().enumerate().skip(first) {
+            if begins.is_some() {
+                before.deployments.push(deployment.deployed_at);
+                before.unplanned.extend(component.is_unplanned(index).then_some(deployment.deployed_at));
+            }
+            if self.brings {
+                let brought = brought(deployment, self.history.settings, &mut values);
+                let sizes = brought.iter().map(|known| (known.spell(), known.what.all.count()));
+                let counted: Vec<_> = sizes.filter(|(spell, _)| self.counts(*spell)).collect();
+                self.brought.extend(counted);
+                before.brought.extend(brought.into_iter().filter(|_| begins.is_some()));
+            }
+        }
+        self.timeline.before = Some(before);
     }
 
     fn deployment(&mut self, component: &LinkedComponent, index: usize, deployment: &Deployment) {
@@ -152,6 +222,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
                 pieces.push((at, said));
             }
         }
+        self.failures_before(component, deployment, &pieces);
         let ends: Vec<_> = pieces.iter().skip(1).map(|(at, _)| *at).chain([EVER]).collect();
         for ((after, said), until) in pieces.into_iter().zip(ends) {
             let failed = Spell { after, within: deployment.deployed_at, until };
@@ -172,6 +243,31 @@ impl<'h, 'f> Collecting<'h, 'f> {
                     self.timeline.recoveries.push((spell, span));
                 }
             }
+        }
+    }
+
+    /// The same for what was before the windows: that it failed, whatever became of it.
+    fn failures_before(
+        &mut self,
+        component: &LinkedComponent,
+        deployment: &Deployment,
+        pieces: &[(Timestamp, Said)],
+    ) {
+        let mut turns: Vec<_> = pieces.iter().map(|(at, said)| (*at, *said != Said::Sound)).collect();
+        turns.dedup_by_key(|(_, failed)| *failed);
+        let ends: Vec<_> = turns.iter().skip(1).map(|(at, _)| *at).chain([EVER]).collect();
+        let failed = turns.iter().zip(ends).filter(|((_, failed), _)| *failed);
+        let known = failed.map(|((after, _), until)| Known {
+            deployed_at: deployment.deployed_at,
+            after: *after,
+            until,
+            what: (),
+        });
+        let known = known.filter(|known| self.counts_for(known.spell(), reach(self.longest)));
+        let known: Vec<_> = known.collect();
+        let is_collected = self.history.collected.component(component).is_some();
+        if let Some(before) = self.timeline.before.as_mut().filter(|_| is_collected) {
+            before.failed.extend(known);
         }
     }
 
@@ -241,6 +337,11 @@ impl<'h, 'f> Collecting<'h, 'f> {
         self.timeline.first_incident_at = Some(first);
         let severity = &incident.severity;
         let started = Spell::of(started_at);
+        if self.counts_for(started, reach(self.longest))
+            && let Some(before) = self.timeline.before.as_mut()
+        {
+            before.incidents.push(started_at);
+        }
         if self.counts(started) {
             self.timeline.counted.incidents.push(started);
             self.timeline.started.entry(severity.clone()).or_default().push(started);
@@ -269,7 +370,8 @@ impl<'h, 'f> Collecting<'h, 'f> {
 
     /// What was taken in, in an order that does not depend on that of the facts.
     pub(super) fn finish(self) -> Timeline {
-        let Self { history, first: _, last: _, longest: _, mut timeline } = self;
+        let Self { history, first: _, last: _, longest: _, brings: _, mut brought, begin, mut timeline } =
+            self;
         timeline.counted.map_mut(|spells| spells.sort());
         timeline.started.values_mut().chain(timeline.open.values_mut()).for_each(|spells| spells.sort());
         timeline.unrecovered.sort();
@@ -279,7 +381,13 @@ impl<'h, 'f> Collecting<'h, 'f> {
         let deployed = timeline.counted.deployments.iter();
         timeline.dates = deployed.map(|spell| Day::of(spell.after, history.settings.timezone)).collect();
         timeline.unknown_at.sort();
+        brought.sort_unstable();
+        (timeline.brought, timeline.sizes) = brought.into_iter().unzip();
         timeline.since = timeline.since.and(history.incidents_since);
+        if let Some(before) = timeline.before.as_mut() {
+            before.begin = begin.and_then(|begin| begin.and(history.collected.incidents()).at());
+            before.sort();
+        }
         timeline
     }
 }

@@ -2,6 +2,7 @@
 //! spell is over. Instants never go back.
 
 use crate::engine::quantile;
+use crate::engine::regression::live::Times;
 use crate::engine::series::rank::{Ranked, Ranks};
 use crate::engine::series::spell::Spell;
 use crate::engine::snapshot::Quantiles;
@@ -75,6 +76,35 @@ impl<'t> Count<'t> {
         while passing.next_entering(at).is_some() {}
         while passing.next_leaving(at).is_some() {}
         u64::try_from(passing.entered - passing.left).unwrap_or(u64::MAX)
+    }
+}
+
+/// How many sizes are in a window, and the sum of their squares.
+#[derive(Debug)]
+pub(super) struct Squared<'t> {
+    passing: Passing<'t>,
+    sizes: &'t [u64],
+    count: u64,
+    squares: u64,
+}
+
+impl<'t> Squared<'t> {
+    /// Things, each with its size.
+    pub(super) fn new(spells: &'t [Spell], sizes: &'t [u64], window: Span) -> Self {
+        Self { passing: Passing::new(spells, window), sizes, count: 0, squares: 0 }
+    }
+
+    pub(super) fn at(&mut self, at: Timestamp) -> (u64, u64) {
+        let size = |thing: usize| self.sizes.get(thing).copied().unwrap_or(0);
+        while let Some(thing) = self.passing.next_entering(at) {
+            self.count += 1;
+            self.squares += size(thing).pow(2);
+        }
+        while let Some(thing) = self.passing.next_leaving(at) {
+            self.count -= 1;
+            self.squares -= size(thing).pow(2);
+        }
+        (self.count, self.squares)
     }
 }
 
@@ -170,6 +200,17 @@ impl<const KINDS: usize> Samples<'_, KINDS> {
             let found = ranked.zip(ranks.and_then(Option::as_ref));
             found.map(|(ranked, ranks)| quantiles(ranked, ranks)).unwrap_or_default()
         })
+    }
+}
+
+impl Samples<'_, 1> {
+    /// All of the sample, as it was at the last instant.
+    pub(super) fn times<'s>(&'s self, values: &'s Values<'_, 1>) -> Times<'s> {
+        let ([ranked], [ranks]) = (&values.kinds, &self.kinds);
+        match ranks {
+            Some(ranks) => Times::new(ranks.len(), |place| ranked.value(ranks.nth(place)?)),
+            None => Times::new(0, |_| None),
+        }
     }
 }
 

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::engine::completeness;
+use crate::engine::regression::live::{Bounding, Sample, Times};
+use crate::engine::series::before::Weeks;
 use crate::engine::series::instants::Instants;
-use crate::engine::series::slide::{Count, Dates, Samples, Values};
+use crate::engine::series::parts::Parts;
+use crate::engine::series::slide::{Count, Dates, Samples, Squared, Values};
 use crate::engine::series::spell::Spell;
 use crate::engine::series::timeline::{Counted, Led, Timeline};
 use crate::engine::snapshot::{Bounds, Coverage, Delivery, Incidents, LevelValues, Quantiles, WindowValues};
@@ -12,38 +15,6 @@ use crate::engine::tally::{per_day, ratio};
 use crate::model::name::Severity;
 use crate::model::settings::Window;
 use crate::model::time::{Span, Timestamp};
-
-/// What of a level's numbers is told besides counts, rates and ratios, which cost next to nothing. Intervals are not
-/// among them: [`engine::snapshot`](crate::engine::snapshot()) tells them, one instant at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Parts(u8);
-
-impl Parts {
-    /// Counts, rates and ratios alone.
-    pub const COUNTS: Self = Self(0);
-    /// Lead time.
-    pub const LEAD_TIME: Self = Self(1);
-    /// Phases of lead time.
-    pub const PHASES: Self = Self(2);
-    /// Recovery time.
-    pub const RECOVERY: Self = Self(4);
-    /// Incident resolution time.
-    pub const RESOLUTION: Self = Self(8);
-    /// Incidents by severity: started, and open.
-    pub const SEVERITIES: Self = Self(16);
-    /// Everything.
-    pub const ALL: Self = Self(31);
-
-    /// Both together.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    const fn contain(self, part: Self) -> bool {
-        self.0 & part.0 == part.0
-    }
-}
 
 /// The numbers of a level, instant by instant.
 #[derive(Debug)]
@@ -55,6 +26,8 @@ pub struct Sweep<'t> {
     unrecovered: Count<'t>,
     /// By severity; `None` if nobody asks.
     open: Option<BTreeMap<&'t Severity, Count<'t>>>,
+    /// What was before the windows; `None` if nobody asks.
+    weeks: Option<Weeks<'t>>,
     /// Deployments that have happened.
     deployed: usize,
 }
@@ -100,6 +73,8 @@ struct InWindow<'t> {
     phases: Option<Samples<'t, 4>>,
     recovery: Option<Samples<'t, 1>>,
     resolution: Option<Samples<'t, 1>>,
+    brought: Squared<'t>,
+    bounding: Bounding,
 }
 
 impl<'t> Sweep<'t> {
@@ -127,6 +102,8 @@ impl<'t> Sweep<'t> {
                 phases: sampled.phases.as_ref().map(|values| values.over(length)),
                 recovery: sampled.recovery.as_ref().map(|values| values.over(length)),
                 resolution: sampled.resolution.as_ref().map(|values| values.over(length)),
+                brought: Squared::new(&timeline.brought, &timeline.sizes, length),
+                bounding: Bounding::new(parts.bounded()),
             }
         };
         Self {
@@ -135,6 +112,7 @@ impl<'t> Sweep<'t> {
             windows: windows.iter().map(in_window).collect(),
             unrecovered: Count::new(&timeline.unrecovered, Span::ZERO),
             open: severities(&timeline.open, Span::ZERO),
+            weeks: timeline.before.as_ref().filter(|_| parts.bounded().next().is_some()).map(Weeks::new),
             deployed: 0,
             sampled,
         }
@@ -154,8 +132,14 @@ impl<'t> Sweep<'t> {
         let known: Vec<_> = known.map(|(severity, _)| severity).collect();
         let windows = self.windows.iter_mut().map(|window| {
             let counted = window.counted.at(at);
+            let delivery = deployed.then(|| window.delivery(&counted, &self.sampled, at));
+            let weeks = self.weeks.as_ref();
+            let known_of = (deployed, counts_incidents);
             WindowValues {
-                delivery: deployed.then(|| window.delivery(&counted, &self.sampled, at)),
+                bounds: weeks
+                    .map(|weeks| window.bounds(weeks, &counted, &self.sampled, known_of, at))
+                    .unwrap_or_default(),
+                delivery,
                 incidents: counts_incidents.then(|| window.incidents(&counted, &self.sampled, &known, at)),
                 coverage: Coverage {
                     deployments_with_changes: ratio(counted.traced, counted.forward),
@@ -163,7 +147,6 @@ impl<'t> Sweep<'t> {
                     incidents_attributed: ratio(counted.attributed, counted.incidents),
                 },
                 complete: since.covers(at.minus(window.window.length)),
-                bounds: Bounds::default(),
             }
         });
         LevelValues {
@@ -221,6 +204,39 @@ impl InWindow<'_> {
             resolution_time: only(self.resolution.as_mut(), sampled.resolution.as_ref(), at),
         }
     }
+}
+
+impl InWindow<'_> {
+    /// What the numbers lie in. The samples must have been brought to `at`.
+    fn bounds(
+        &mut self,
+        weeks: &Weeks<'_>,
+        counted: &Counted<u64>,
+        sampled: &Sampled<'_>,
+        (deployed, counts_incidents): (bool, bool),
+        at: Timestamp,
+    ) -> Bounds {
+        let frame = weeks.frame(self.window, at);
+        let (bringing, squares) = self.brought.at(at);
+        if !frame.has_past(weeks.begin()) {
+            return Bounds::default();
+        }
+        let sample = Sample {
+            deployments: deployed.then_some([counted.deployments, counted.failed, counted.reworked]),
+            incidents: counts_incidents.then_some(counted.incidents),
+            lead_times: times(self.lead_time.as_ref(), sampled.lead_time.as_ref()),
+            bringing,
+            squares,
+            recoveries: times(self.recovery.as_ref(), sampled.recovery.as_ref()),
+        };
+        let past = weeks.past(&frame, &self.bounding, at);
+        self.bounding.bounds(sample, &past, &frame, weeks.begin())
+    }
+}
+
+fn times<'s>(samples: Option<&'s Samples<'_, 1>>, values: Option<&'s Values<'_, 1>>) -> Times<'s> {
+    let both = samples.zip(values);
+    both.map_or_else(|| Times::new(0, |_| None), |(samples, values)| samples.times(values))
 }
 
 impl Counted<Count<'_>> {

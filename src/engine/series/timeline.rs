@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::engine::completeness::Since;
+use crate::engine::series::before::{Before, reach};
 use crate::engine::series::instants::Instants;
+use crate::engine::series::parts::Parts;
 use crate::engine::series::spell::{EVER, Spell};
-use crate::engine::series::sweep::{Parts, Sweep};
+use crate::engine::series::sweep::Sweep;
 use crate::model::day::Day;
 use crate::model::name::Severity;
 use crate::model::settings::Window;
@@ -133,17 +135,25 @@ pub struct Timeline {
     pub(super) since: Since,
     /// When something happened of which nobody knows whose it is: sorted.
     pub(super) unknown_at: Vec<Timestamp>,
+    /// Deployments that brought counted changes. Empty if nobody asks for what lead times lie in.
+    pub(super) brought: Vec<Spell>,
+    /// And how many each of them did.
+    pub(super) sizes: Vec<u64>,
+    /// What was before the windows; `None` if nobody asks for what any number lies in.
+    pub(super) before: Option<Before>,
 }
 
 impl Timeline {
-    /// The numbers at each of the instants, which must be among those it was asked for, over windows no longer than the
-    /// longest configured one. Only `parts` of them are told; what is not asked for is as if nothing was known.
+    /// The numbers at each of the instants, over windows no longer than the longest configured one. Instants and parts
+    /// must be among those that the timeline was asked for. Only `parts` of them are told; what is not asked for is as
+    /// if nothing was known.
     pub fn sweep<'t>(&'t self, windows: &'t [Window], parts: Parts, instants: &'t Instants) -> Sweep<'t> {
         Sweep::new(self, windows, parts, instants)
     }
 
     /// At which instants the numbers over windows of at most this length can differ from those of another timeline of
-    /// the same level: later than the first of each pair, not later than the second. Everywhere else they are the same.
+    /// the same level, asked for the same: later than the first of each pair, not later than the second. Everywhere else
+    /// they are the same. What they lie in depends on the 26 weeks before the windows, too.
     pub fn touched(&self, other: &Self, longest: Span) -> Vec<(Timestamp, Timestamp)> {
         let mut touched = Vec::new();
         let spells = |mine: &[Spell], others: &[Spell], touched: &mut Vec<_>| {
@@ -163,9 +173,38 @@ impl Timeline {
         let times = differing(&self.recoveries, &other.recoveries)
             .chain(differing(&self.resolutions, &other.resolutions))
             .map(|(spell, _)| spell);
-        touched.extend(changes.chain(times).filter_map(|spell| spell.over(longest)));
+        let (mine, others) = (self.bringing(), other.bringing());
+        let brought = differing(&mine, &others).map(|(spell, _)| spell);
+        let all = changes.chain(times).chain(brought);
+        touched.extend(all.filter_map(|spell| spell.over(longest)));
         self.touched_states(other, longest, &mut touched);
+        self.touched_before(other, reach(longest), &mut touched);
         merged(touched)
+    }
+
+    fn bringing(&self) -> Vec<(Spell, u64)> {
+        self.brought.iter().copied().zip(self.sizes.iter().copied()).collect()
+    }
+
+    /// What was before the windows, of which the begin lies this far back.
+    fn touched_before(&self, other: &Self, reach: Span, touched: &mut Vec<(Timestamp, Timestamp)>) {
+        let (mine, others) = match (&self.before, &other.before) {
+            (None, None) => return,
+            (Some(mine), Some(others)) if mine.begin == others.begin && mine.almanac == others.almanac => {
+                (mine, others)
+            }
+            (_, _) => return touched.push((Timestamp::from_millis(i64::MIN), EVER)),
+        };
+        for (mine, others) in [
+            (&mine.deployments, &others.deployments),
+            (&mine.unplanned, &others.unplanned),
+            (&mine.incidents, &others.incidents),
+        ] {
+            touched.extend(differing(mine, others).filter_map(|at| Spell::of(at).over(reach)));
+        }
+        let failed = differing(&mine.failed, &others.failed).map(|one| one.spell());
+        let brought = differing(&mine.brought, &others.brought).map(|one| one.spell());
+        touched.extend(failed.chain(brought).filter_map(|spell| spell.over(reach)));
     }
 
     /// What is no spell: the newest deployment, what was ever known, and completeness.

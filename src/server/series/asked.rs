@@ -2,7 +2,7 @@
 
 use crate::engine::series::Instants;
 use crate::model::day;
-use crate::model::measure::Measure;
+use crate::model::measure::{Measure, Stat};
 use crate::model::settings::{MetricSettings, Window};
 use crate::model::time::{Span, Timestamp};
 use crate::server::problem::Problem;
@@ -18,8 +18,8 @@ const DEFAULT_STEP: Span = Span::from_days(1);
 const DEFAULT_WINDOW: &str = "30d";
 
 /// All parameters; `measure` may be given several times.
-const KNOWN: [&str; 10] =
-    ["level", "team", "component", "measure", "window", "stat", "from", "to", "step", "at"];
+const KNOWN: [&str; 11] =
+    ["level", "team", "component", "measure", "window", "stat", "interval", "from", "to", "step", "at"];
 
 /// What is asked for.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(super) struct Asked {
     pub(super) measures: Vec<Measure>,
     pub(super) window: Window,
     pub(super) stat: Stat,
+    /// Whether it is told what values lie in.
+    pub(super) interval: bool,
     pub(super) instants: Instants,
 }
 
@@ -40,22 +42,6 @@ pub(super) enum Depth {
     Organization,
     Team,
     Component,
-}
-
-/// Which quantile times are told as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stat {
-    P50,
-    P90,
-}
-
-impl Stat {
-    pub(super) const fn label(self) -> &'static str {
-        match self {
-            Self::P50 => "p50",
-            Self::P90 => "p90",
-        }
-    }
 }
 
 impl Asked {
@@ -96,6 +82,11 @@ impl Asked {
                 None | Some("p50") => Stat::P50,
                 Some("p90") => Stat::P90,
                 Some(other) => return Err(choice("stat", other, "p50, p90")),
+            },
+            interval: match one("interval") {
+                None | Some("false") => false,
+                Some("true") => true,
+                Some(other) => return Err(choice("interval", other, "true, false")),
             },
             instants: instants(one, settings, now)?,
         })
@@ -219,6 +210,7 @@ mod tests {
             ("measure=cfr", "`measure` is \"cfr\"; allowed: deployments_per_day"),
             ("measure=lead_time&measure=lead_time", "is given more than once"),
             ("stat=p99", "allowed: p50, p90"),
+            ("interval=yes", "allowed: true, false"),
             ("level=person", "allowed: organization, team, component"),
             ("level=organization&team=web", "does not go as deep"),
             ("level=team&component=x", "does not go as deep"),

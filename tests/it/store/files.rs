@@ -6,8 +6,12 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use sextant::model::batch::{Batch, Contact, CountedKey, CounterKey, Coverage, Seen};
+use sextant::model::day::Day;
 use sextant::model::fact::{Attempt, Change, Commit, Fact, Origin};
-use sextant::model::name::ExternalId;
+use sextant::model::measure::Measure;
+use sextant::model::name::{ExternalId, SignalName, TeamSlug};
+use sextant::model::signal::SignalKey;
+use sextant::model::transition::{SeenTurn, StoredTurn, Turn, Withdrawal};
 use sextant::store::FactStore;
 use sextant::store::sqlite::SqliteStore;
 
@@ -184,7 +188,7 @@ async fn counters_and_what_they_counted_are_stored_together_or_not_at_all() {
 }
 
 /// For each version of the schema: its migration, and rows as that version wrote them.
-const VERSIONS: [(&str, &str); 2] = [
+const VERSIONS: [(&str, &str); 4] = [
     (
         include_str!("../../../src/store/migrations/sqlite/0001_facts.sql"),
         include_str!("../../fixtures/store/0001.sql"),
@@ -193,7 +197,55 @@ const VERSIONS: [(&str, &str); 2] = [
         include_str!("../../../src/store/migrations/sqlite/0002_origins_and_paths.sql"),
         include_str!("../../fixtures/store/0002.sql"),
     ),
+    (
+        include_str!("../../../src/store/migrations/sqlite/0003_turns.sql"),
+        include_str!("../../fixtures/store/0003.sql"),
+    ),
+    (
+        include_str!("../../../src/store/migrations/sqlite/0004_signals.sql"),
+        include_str!("../../fixtures/store/0004.sql"),
+    ),
 ];
+
+/// The changes of states in the rows of a version: the first two knew none.
+fn turns_written_by(version: usize) -> Vec<StoredTurn> {
+    let turn = |team: &str, measure, day: &str, (from, to): (&str, &str)| Turn {
+        team: team.into(),
+        measure,
+        day: Day::from(day.parse::<chrono::NaiveDate>().unwrap()),
+        from: from.to_owned(),
+        to: to.to_owned(),
+    };
+    let seen = |turn, evidence: &str, recorded_at, contact| SeenTurn {
+        turn,
+        evidence: evidence.to_owned(),
+        recorded_at: at(recorded_at),
+        contact,
+    };
+    let live = turn("payments", Measure::LeadTime, "2026-03-02", ("ok", "watch"));
+    let first = turn("search", Measure::DeploymentsPerDay, "2026-02-28", ("insufficient", "ok"));
+    let corrected = Withdrawal { at: at(12), reason: "data corrected".to_owned() };
+    let all = vec![
+        StoredTurn { id: 1, seen: seen(live, "{\"z\":3.1}", 10, Contact::Live), withdrawn: None },
+        StoredTurn { id: 4, seen: seen(first, "null", 11, Contact::First), withdrawn: Some(corrected) },
+    ];
+    if version < 3 { Vec::new() } else { all }
+}
+
+/// The signals in the rows of a version, with their values: the first three knew none.
+fn signals_written_by(version: usize) -> Vec<(SignalKey, Vec<(i64, f64)>)> {
+    let key = |team: Option<&str>, name: &str, promql: Option<&str>| SignalKey {
+        team: team.map(TeamSlug::from),
+        name: SignalName::new(name),
+        promql: promql.map(Into::into),
+    };
+    let conversion = vec![(1_789_200_000_000, 0.25), (1_789_203_660_000, 0.5)];
+    let all = vec![
+        (key(None, "conversion", Some("sum(rate(x[5m]))")), conversion),
+        (key(Some("payments"), "satisfaction", None), vec![(1_789_203_600_001, -4.0)]),
+    ];
+    if version < 4 { all.into_iter().map(|(key, _)| (key, Vec::new())).collect() } else { all }
+}
 
 /// The facts in the rows of a version: the first one knew neither origins nor paths.
 fn written_by(version: usize) -> (Commit, Change, Attempt) {
@@ -254,6 +306,12 @@ async fn files_of_every_version_are_read_as_what_was_written() {
         ];
         assert_eq!(found.counters.counted, counted);
         assert_eq!(found.counters.values[0].0.labels, ["payments", "high"]);
+        assert_eq!(store.turns().await.unwrap(), turns_written_by(version), "version {version}");
+        for (key, expected) in signals_written_by(version) {
+            let values = store.signal(key).await.unwrap();
+            let values: Vec<_> = values.points().map(|point| (point.at().millis(), point.value())).collect();
+            assert_eq!(values, expected, "version {version}");
+        }
         let unread =
             [Fact::Commit(Commit { paths: None, ..commit }), Fact::Change(Change { paths: None, ..change })];
         let facts = unread.into_iter().chain([Fact::Attempt(attempt)]).collect();

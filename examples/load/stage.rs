@@ -23,7 +23,7 @@ use crate::Failure;
 use crate::side::Took;
 
 /// What webhooks are signed with.
-pub(crate) const SECRET: &str = "hush";
+pub(crate) const SECRET: &str = "whs-s3cr3t-0123456789";
 /// A budget that counts and never ends.
 const POINTS_NEVER_SPENT: u64 = 1_000_000_000;
 /// Ticks of the kernel's clock in a second, as it says in `/proc`.

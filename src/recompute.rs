@@ -3,7 +3,7 @@
 //!
 //! What is kept between two snapshots is a cache: one [`ComponentHistory`] for each component, read again when its
 //! repository changed; whose each incident is; how teams stand, looked at again when something of theirs changed
-//! ([`engine::touched`]). Dropping all of it and reading everything gives the same snapshot
+//! ([`engine::touched()`]). Dropping all of it and reading everything gives the same snapshot
 //! (`tests/it/story.rs`, `a_restart_shows_the_same_numbers`).
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,12 +3,12 @@
 use super::{Setting, indented};
 
 /// 1 where the numbers of a daemon can be trusted: every source was read lately, all of its history is there, and they
-/// are computed from that.
+/// are computed from that. One poll that failed changes nothing of what is known: it must not end alerts and start them
+/// anew, so it is asked when the last one succeeded, and not whether it did.
 pub(super) const TRUSTED: &str = "sextant:trusted:bool";
 
 const EXPR: &str = "
-  min by (job, instance) (sextant_source_up)
-* min by (job, instance) (time() - sextant_source_last_success_timestamp_seconds < bool <stale>)
+  min by (job, instance) (time() - sextant_source_last_success_timestamp_seconds < bool <stale>)
 * min by (job, instance) (sextant_source_backfill_complete)
 * min by (job, instance) (time() - sextant_snapshot_timestamp_seconds < bool 300)
 ";

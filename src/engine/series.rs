@@ -29,6 +29,8 @@ use crate::model::time::Timestamp;
 
 mod before;
 mod collect;
+mod cuts;
+mod flow;
 mod instants;
 mod parts;
 mod rank;

@@ -116,6 +116,35 @@ impl<'h, 'f> Collecting<'h, 'f> {
         spell.after < self.last && through.is_some_and(|through| through >= self.first)
     }
 
+    /// What of things in order happened when it can be in a window.
+    fn within<'a, T>(&self, things: &'a [T], at: fn(&T) -> Timestamp) -> &'a [T] {
+        let from = self.first.minus(self.longest);
+        let before = |end: Timestamp| things.partition_point(|thing| at(thing) < end);
+        things.get(before(from)..before(self.last)).unwrap_or_default()
+    }
+
+    /// Makes room for what components have most of.
+    pub(super) fn expect(&mut self, components: &[LinkedComponent]) {
+        let (mut deployments, mut changes, mut attempts, mut merged) = (0, 0, 0, 0);
+        for history in components.iter().map(|component| &component.history) {
+            let deployed = self.within(&history.deployments, |deployment| deployment.deployed_at);
+            deployments += deployed.len();
+            changes += deployed.iter().map(|deployment| deployment.changes.len()).sum::<usize>();
+            attempts += self.within(&history.attempts, |attempt| attempt.finished_at).len();
+            merged += self.within(&history.merged, |pull| pull.merged_at).len();
+        }
+        let Timeline { counted, lead_times, phases, .. } = &mut self.timeline;
+        counted.deployments.reserve(deployments);
+        counted.forward.reserve(deployments);
+        counted.traced.reserve(deployments);
+        counted.succeeded.reserve(attempts);
+        counted.changes.reserve(changes);
+        counted.merged.reserve(merged);
+        counted.contained.reserve(merged);
+        lead_times.reserve(changes);
+        phases.reserve(if self.phases { changes } else { 0 });
+    }
+
     /// Takes a component in.
     pub(super) fn component(&mut self, component: &LinkedComponent) {
         let history = &*component.history;
@@ -204,13 +233,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
         counted.changes.push(spell);
         self.timeline.lead_times.push(change.lead_time);
         if self.phases {
-            let reviewed = change.phases.and_then(|phases| phases.reviewed);
-            self.timeline.phases.push([
-                change.phases.map(|phases| phases.coding),
-                reviewed.map(|reviewed| reviewed.pickup),
-                reviewed.map(|reviewed| reviewed.review),
-                change.phases.map(|phases| phases.deploy),
-            ]);
+            self.timeline.phases.push(change.phases);
         }
     }
 
@@ -302,10 +325,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
     }
 
     fn attempts(&mut self, history: &ComponentHistory) {
-        let from = self.first.minus(self.longest);
-        let gone = history.attempts.partition_point(|attempt| attempt.finished_at < from);
-        let attempts = history.attempts.iter().skip(gone);
-        for attempt in attempts.take_while(|attempt| attempt.finished_at < self.last) {
+        for attempt in self.within(&history.attempts, |attempt| attempt.finished_at) {
             let counted = match attempt.outcome {
                 Outcome::Success => &mut self.timeline.counted.succeeded,
                 Outcome::Failure => &mut self.timeline.counted.failed_attempts,
@@ -319,10 +339,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
         let Some(first_deployed_at) = history.deployments.first().map(|first| first.deployed_at) else {
             return;
         };
-        let from = self.first.minus(self.longest);
-        let gone = history.merged.partition_point(|pull| pull.merged_at < from);
-        let merged = history.merged.iter().skip(gone);
-        for pull in merged.take_while(|pull| pull.merged_at < self.last) {
+        for pull in self.within(&history.merged, |pull| pull.merged_at) {
             let merged = Spell::known(pull.merged_at, first_deployed_at);
             if self.counts(merged) {
                 self.timeline.counted.merged.push(merged);

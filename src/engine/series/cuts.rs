@@ -37,48 +37,54 @@ impl Cuts {
 
 /// How many things happened before each cut.
 #[derive(Debug, Clone)]
-pub(super) struct Passed(Vec<usize>);
+pub(super) struct Passed(Vec<u32>);
 
 impl Passed {
-    /// Of things that happened then.
-    pub(super) fn new(cuts: &Cuts, things: impl Iterator<Item = Timestamp>) -> Self {
+    /// Of nothing so far; to be [summed](Self::summed) when everything was taken in.
+    pub(super) fn new(cuts: &Cuts) -> Self {
         // One more, for what is before no cut.
-        let mut passed = vec![0; cuts.at.len() + 1];
-        for at in things {
-            if let Some(passed) = passed.get_mut(cuts.place(at)) {
-                *passed += 1;
-            }
+        Self(vec![0; cuts.at.len() + 1])
+    }
+
+    /// Takes in a thing at this place.
+    pub(super) fn add(&mut self, place: usize) {
+        if let Some(passed) = self.0.get_mut(place) {
+            *passed += 1;
         }
+    }
+
+    /// Ready to be asked.
+    pub(super) fn summed(mut self) -> Self {
         let mut sum = 0;
-        for passed in &mut passed {
+        for passed in &mut self.0 {
             sum += *passed;
             *passed = sum;
         }
-        Self(passed)
+        self
     }
 
     /// How many before this one.
     pub(super) fn before(&self, cut: usize) -> usize {
-        self.0.get(cut).copied().unwrap_or_default()
+        self.0.get(cut).map_or(0, |passed| wide(*passed))
     }
 
     /// The things in order: those before a cut are the first ones, as many as they are. They must be the same ones.
-    pub(super) fn ordered(
-        &self,
-        cuts: &Cuts,
-        things: impl Iterator<Item = (usize, Timestamp)>,
-    ) -> Vec<usize> {
-        let mut next: Vec<usize> = std::iter::once(0).chain(self.0.iter().copied()).collect();
-        let mut ordered = vec![0; self.0.last().copied().unwrap_or_default()];
+    pub(super) fn ordered(&self, cuts: &Cuts, things: impl Iterator<Item = (u32, Timestamp)>) -> Vec<u32> {
+        let mut next: Vec<u32> = std::iter::once(0).chain(self.0.iter().copied()).collect();
+        let mut ordered = vec![0; self.0.last().map_or(0, |all| wide(*all))];
         for (thing, at) in things {
             let Some(next) = next.get_mut(cuts.place(at)) else { continue };
-            if let Some(place) = ordered.get_mut(*next) {
+            if let Some(place) = ordered.get_mut(wide(*next)) {
                 *place = thing;
             }
             *next += 1;
         }
         ordered
     }
+}
+
+fn wide(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -99,12 +105,16 @@ mod tests {
         ] {
             let cuts = Cuts::new(instants, windows);
             assert_eq!(cuts.step, step);
-            let passed = Passed::new(&cuts, things.iter().copied());
-            let ordered = passed.ordered(&cuts, things.iter().copied().enumerate());
+            let mut passed = Passed::new(&cuts);
+            for thing in &things {
+                passed.add(cuts.place(*thing));
+            }
+            let passed = passed.summed();
+            let ordered = passed.ordered(&cuts, (0..).zip(things.iter().copied()));
             for (place, cut) in cuts.at.iter().enumerate() {
                 let (before, after) = ordered.split_at(passed.before(place));
-                assert!(before.iter().all(|thing| things[*thing] < *cut));
-                assert!(after.iter().all(|thing| things[*thing] >= *cut));
+                assert!(before.iter().all(|thing| things[wide(*thing)] < *cut));
+                assert!(after.iter().all(|thing| things[wide(*thing)] >= *cut));
                 assert_eq!(cuts.place(*cut), place + 1);
             }
             assert_eq!(ordered.len(), things.len());

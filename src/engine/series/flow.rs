@@ -31,8 +31,8 @@ pub(super) struct Flow {
 /// Things that a window is left by at other times than those that it reaches back to.
 #[derive(Debug, Clone)]
 struct Odd {
-    comes: Vec<(Timestamp, usize)>,
-    goes: Vec<(Timestamp, usize)>,
+    comes: Vec<(Timestamp, u32)>,
+    goes: Vec<(Timestamp, u32)>,
 }
 
 /// Which things come and go for good with what the windows reach back to: what stays true, and was known before any of
@@ -56,13 +56,25 @@ impl Flow {
     /// Of things through windows of these lengths.
     pub(super) fn new(cuts: &Cuts, spells: &[Spell], windows: &[Span]) -> Self {
         let prompt = Prompt::of(windows);
-        let prompts = || spells.iter().filter(|spell| prompt.is(spell));
-        let plain = prompts().all(|spell| spell.after == spell.within);
-        let odd: Vec<_> = spells.iter().enumerate().filter(|(_, spell)| !prompt.is(spell)).collect();
+        let (mut comes, mut goes, mut odd) = (Passed::new(cuts), None, Vec::new());
+        for (thing, spell) in (0_u32..).zip(spells) {
+            if !prompt.is(spell) {
+                odd.push((thing, spell));
+                continue;
+            }
+            let place = cuts.place(spell.after);
+            if spell.after != spell.within {
+                // Until here they came and went with the same.
+                goes.get_or_insert_with(|| comes.clone()).add(cuts.place(spell.within));
+            } else if let Some(goes) = &mut goes {
+                goes.add(place);
+            }
+            comes.add(place);
+        }
         let windows = windows.iter().filter(|_| !odd.is_empty());
         Self {
-            comes: Passed::new(cuts, prompts().map(|spell| spell.after)),
-            goes: (!plain).then(|| Passed::new(cuts, prompts().map(|spell| spell.within))),
+            comes: comes.summed(),
+            goes: goes.map(Passed::summed),
             odd: windows.map(|window| Odd::new(&odd, *window)).collect(),
         }
     }
@@ -80,7 +92,7 @@ impl Flow {
 }
 
 impl Odd {
-    fn new(odd: &[(usize, &Spell)], window: Span) -> Self {
+    fn new(odd: &[(u32, &Spell)], window: Span) -> Self {
         let ever = || odd.iter().filter_map(|(thing, spell)| Some((*thing, spell.over(window)?)));
         let mut comes: Vec<_> = ever().map(|(thing, (after, _))| (after, thing)).collect();
         let mut goes: Vec<_> = ever().map(|(thing, (_, through))| (through, thing)).collect();
@@ -94,7 +106,7 @@ impl Odd {
     }
 }
 
-fn before(sorted: &[(Timestamp, usize)], at: Timestamp) -> usize {
+fn before(sorted: &[(Timestamp, u32)], at: Timestamp) -> usize {
     sorted.partition_point(|(then, _)| *then < at)
 }
 
@@ -102,8 +114,8 @@ fn before(sorted: &[(Timestamp, usize)], at: Timestamp) -> usize {
 #[derive(Debug)]
 pub(super) struct Queue {
     flow: Flow,
-    comes: Vec<usize>,
-    goes: Option<Vec<usize>>,
+    comes: Vec<u32>,
+    goes: Option<Vec<u32>>,
 }
 
 /// How far a queue has passed through a window: how many came and went, promptly and oddly.
@@ -118,7 +130,7 @@ impl Queue {
     pub(super) fn new(cuts: &Cuts, spells: &[Spell], windows: &[Span], flow: &Flow) -> Self {
         let prompt = Prompt::of(windows);
         let things = |at: fn(&Spell) -> Timestamp| {
-            let prompts = spells.iter().enumerate().filter(move |(_, spell)| prompt.is(spell));
+            let prompts = (0_u32..).zip(spells).filter(move |(_, spell)| prompt.is(spell));
             prompts.map(move |(thing, spell)| (thing, at(spell)))
         };
         Self {
@@ -128,12 +140,21 @@ impl Queue {
         }
     }
 
+    /// The same with other names for the things.
+    pub(super) fn called(&self, name: impl Fn(u32) -> u32) -> Self {
+        let all = |things: &[u32]| things.iter().map(|thing| name(*thing)).collect();
+        let mut flow = self.flow.clone();
+        let odds = flow.odd.iter_mut().flat_map(|odd| odd.comes.iter_mut().chain(&mut odd.goes));
+        odds.for_each(|(_, thing)| *thing = name(*thing));
+        Self { flow, comes: all(&self.comes), goes: self.goes.as_deref().map(all) }
+    }
+
     /// Those that have come since the last look.
     pub(super) fn coming<'q>(
         &'q self,
         passing: &mut Passing,
         look: Look,
-    ) -> impl Iterator<Item = usize> + use<'q> {
+    ) -> impl Iterator<Item = u32> + use<'q> {
         let odd = self.flow.odd.get(look.window).map(|odd| &*odd.comes).unwrap_or_default();
         let upto = [self.flow.comes.before(look.cut), before(odd, look.at)];
         let [prompt, odds] = since(&mut passing.came, upto);
@@ -147,7 +168,7 @@ impl Queue {
         &'q self,
         passing: &mut Passing,
         look: Look,
-    ) -> impl Iterator<Item = usize> + use<'q> {
+    ) -> impl Iterator<Item = u32> + use<'q> {
         let odd = self.flow.odd.get(look.window).map(|odd| &*odd.goes).unwrap_or_default();
         let upto = [self.flow.goes().before(look.begin), before(odd, look.at)];
         let [prompt, odds] = since(&mut passing.went, upto);

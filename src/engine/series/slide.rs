@@ -20,7 +20,7 @@ pub(super) struct Squared {
 impl Squared {
     /// Of things with these sizes.
     pub(super) fn at(&mut self, queue: &Queue, sizes: &[u64], look: Look) -> (u64, u64) {
-        let size = |thing: usize| sizes.get(thing).copied().unwrap_or(0);
+        let size = |thing: u32| of(sizes, thing).copied().unwrap_or(0);
         for thing in queue.coming(&mut self.passing, look) {
             self.count += 1;
             self.squares += size(thing).pow(2);
@@ -53,7 +53,7 @@ impl Dates {
     }
 
     pub(super) fn at(&mut self, queue: &Queue, days: &[Day], look: Look) -> u64 {
-        let date = |thing: usize| place(self.first, *days.get(thing)?);
+        let date = |thing: u32| place(self.first, *of(days, thing)?);
         for thing in queue.coming(&mut self.passing, look) {
             if let Some(things) = date(thing).and_then(|date| self.things.get_mut(date)) {
                 self.distinct += u64::from(*things == 0);
@@ -70,75 +70,66 @@ impl Dates {
     }
 }
 
+fn of<T>(all: &[T], thing: u32) -> Option<&T> {
+    all.get(usize::try_from(thing).ok()?)
+}
+
 /// The place of a day, from the first one on.
 fn place(first: Option<Day>, day: Day) -> Option<usize> {
     first.and_then(|first| usize::try_from(day.since(first)).ok())
 }
 
-/// Values of `KINDS` kinds that things have, ranked once for all windows.
+/// Values that things have, ranked once for all windows.
 #[derive(Debug)]
-pub(super) struct Values<const KINDS: usize> {
+pub(super) struct Values {
+    /// Of their ranks.
     queue: Queue,
-    kinds: [Ranked; KINDS],
+    ranked: Ranked,
 }
 
-impl<const KINDS: usize> Values<KINDS> {
+impl Values {
     /// Of things that come and go like this.
-    pub(super) fn new<T>(queue: Queue, things: &[T], values: [fn(&T) -> Option<Span>; KINDS]) -> Self {
-        Self { queue, kinds: values.map(|value| Ranked::new(things.iter().map(value))) }
+    pub(super) fn new(queue: &Queue, values: impl Iterator<Item = Option<Span>>) -> Self {
+        let ranked = Ranked::new(values);
+        Self { queue: queue.called(|thing| ranked.rank(thing)), ranked }
     }
 
     /// An empty window that slides over them.
-    pub(super) fn empty(&self) -> Samples<KINDS> {
-        let kinds = std::array::from_fn(|kind| self.kinds.get(kind).map(Ranked::none));
-        Samples { passing: Passing::default(), kinds }
+    pub(super) fn empty(&self) -> Sample {
+        Sample { passing: Passing::default(), ranks: self.ranked.none(), quantiles: Quantiles::default() }
     }
 }
 
-/// The samples of a window, one for each kind.
+/// The values in a window.
 #[derive(Debug)]
-pub(super) struct Samples<const KINDS: usize> {
+pub(super) struct Sample {
     passing: Passing,
-    kinds: [Option<Ranks>; KINDS],
+    ranks: Ranks,
+    /// Of these ranks.
+    quantiles: Quantiles,
 }
 
-impl<const KINDS: usize> Samples<KINDS> {
-    pub(super) fn at(&mut self, values: &Values<KINDS>, look: Look) -> [Quantiles; KINDS] {
-        let ranks_of = |thing: usize| values.kinds.iter().map(move |ranked| ranked.rank(thing));
-        for thing in values.queue.coming(&mut self.passing, look) {
-            for (kind, rank) in self.kinds.iter_mut().flatten().zip(ranks_of(thing)) {
-                if let Some(rank) = rank {
-                    kind.enter(rank);
-                }
-            }
+impl Sample {
+    pub(super) fn at(&mut self, values: &Values, look: Look) -> Quantiles {
+        let Self { passing, ranks, quantiles } = self;
+        let mut moved = false;
+        for rank in values.queue.coming(passing, look) {
+            ranks.enter(rank);
+            moved = true;
         }
-        for thing in values.queue.going(&mut self.passing, look) {
-            for (kind, rank) in self.kinds.iter_mut().flatten().zip(ranks_of(thing)) {
-                if let Some(rank) = rank {
-                    kind.leave(rank);
-                }
-            }
+        for rank in values.queue.going(passing, look) {
+            ranks.leave(rank);
+            moved = true;
         }
-        std::array::from_fn(|kind| {
-            let (ranked, ranks) = (values.kinds.get(kind), self.kinds.get(kind));
-            let found = ranked.zip(ranks.and_then(Option::as_ref));
-            found.map(|(ranked, ranks)| quantiles(ranked, ranks)).unwrap_or_default()
-        })
+        if moved {
+            let at = |percent| values.ranked.value(ranks.nth(quantile::place(ranks.len(), percent)?)?);
+            *quantiles = Quantiles { p50: at(50), p90: at(90) };
+        }
+        *quantiles
     }
-}
 
-impl Samples<1> {
-    /// All of the sample, as it was at the last instant.
-    pub(super) fn times<'s>(&'s self, values: &'s Values<1>) -> Times<'s> {
-        let ([ranked], [ranks]) = (&values.kinds, &self.kinds);
-        match ranks {
-            Some(ranks) => Times::new(ranks.len(), |place| ranked.value(ranks.nth(place)?)),
-            None => Times::new(0, |_| None),
-        }
+    /// All of them, as they were at the last instant.
+    pub(super) fn times<'s>(&'s self, values: &'s Values) -> Times<'s> {
+        Times::new(self.ranks.len(), |place| values.ranked.value(self.ranks.nth(place)?))
     }
-}
-
-fn quantiles(ranked: &Ranked, ranks: &Ranks) -> Quantiles {
-    let at = |percent| ranked.value(ranks.nth(quantile::place(ranks.len(), percent)?)?);
-    Quantiles { p50: at(50), p90: at(90) }
 }

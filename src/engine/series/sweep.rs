@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::change::Phases;
 use crate::engine::completeness;
 use crate::engine::regression::live::{Bounding, Sample, Times};
 use crate::engine::series::before::Weeks;
@@ -9,7 +10,7 @@ use crate::engine::series::cuts::Cuts;
 use crate::engine::series::flow::{Flow, Look, Passing, Queue};
 use crate::engine::series::instants::Instants;
 use crate::engine::series::parts::Parts;
-use crate::engine::series::slide::{Dates, Samples, Squared, Values};
+use crate::engine::series::slide::{self, Dates, Squared, Values};
 use crate::engine::series::spell::Spell;
 use crate::engine::series::timeline::{Counted, Timeline};
 use crate::engine::snapshot::{Bounds, Coverage, Delivery, Incidents, LevelValues, Quantiles, WindowValues};
@@ -76,38 +77,36 @@ const STATES: [Span; 1] = [Span::ZERO];
 /// What quantiles are taken of, ranked once for all windows; `None` if nobody asks.
 #[derive(Debug)]
 struct Sampled {
-    lead_time: Option<Values<1>>,
-    phases: Option<Values<4>>,
-    recovery: Option<Values<1>>,
-    resolution: Option<Values<1>>,
+    lead_time: Option<Values>,
+    phases: Option<[Values; 4]>,
+    recovery: Option<Values>,
+    resolution: Option<Values>,
 }
 
 impl Sampled {
     /// Things that have a value are counted, too, at the same place.
     fn new(timeline: &Timeline, flows: &Flows<'_>, cuts: &Cuts, windows: &[Span], parts: Parts) -> Self {
         let (spells, flows) = (&timeline.counted, &flows.counted);
-        let queue = |spells: &[Spell], flow: &Flow| Queue::new(cuts, spells, windows, flow);
         let times = |part: Parts, times: &[Span], spells: &[Spell], flow: &Flow| {
-            parts.contain(part).then(|| Values::new(queue(spells, flow), times, [|time| Some(*time)]))
+            let queue = || Queue::new(cuts, spells, windows, flow);
+            parts.contain(part).then(|| Values::new(&queue(), times.iter().copied().map(Some)))
         };
-        let phases: [fn(&[Option<Span>; 4]) -> Option<Span>; 4] = [
-            |[coding, ..]| *coding,
-            |[_, pickup, ..]| *pickup,
-            |[.., review, _]| *review,
-            |[.., deploy]| *deploy,
-        ];
+        let phases = || {
+            let queue = Queue::new(cuts, &spells.changes, windows, &flows.changes);
+            let phases: [fn(Phases) -> Option<Span>; 4] = [
+                |phases| Some(phases.coding),
+                |phases| phases.reviewed.map(|reviewed| reviewed.pickup),
+                |phases| phases.reviewed.map(|reviewed| reviewed.review),
+                |phases| Some(phases.deploy),
+            ];
+            phases.map(|phase| Values::new(&queue, timeline.phases.iter().map(|all| all.and_then(phase))))
+        };
+        let Timeline { lead_times, recovery_times, resolution_times, .. } = timeline;
         Self {
-            lead_time: times(Parts::LEAD_TIME, &timeline.lead_times, &spells.changes, &flows.changes),
-            phases: parts
-                .contain(Parts::PHASES)
-                .then(|| Values::new(queue(&spells.changes, &flows.changes), &timeline.phases, phases)),
-            recovery: times(Parts::RECOVERY, &timeline.recovery_times, &spells.recovered, &flows.recovered),
-            resolution: times(
-                Parts::RESOLUTION,
-                &timeline.resolution_times,
-                &spells.resolved,
-                &flows.resolved,
-            ),
+            lead_time: times(Parts::LEAD_TIME, lead_times, &spells.changes, &flows.changes),
+            phases: parts.contain(Parts::PHASES).then(phases),
+            recovery: times(Parts::RECOVERY, recovery_times, &spells.recovered, &flows.recovered),
+            resolution: times(Parts::RESOLUTION, resolution_times, &spells.resolved, &flows.resolved),
         }
     }
 }
@@ -117,10 +116,10 @@ impl Sampled {
 struct InWindow<'t> {
     window: &'t Window,
     dates: Dates,
-    lead_time: Option<Samples<1>>,
-    phases: Option<Samples<4>>,
-    recovery: Option<Samples<1>>,
-    resolution: Option<Samples<1>>,
+    lead_time: Option<slide::Sample>,
+    phases: Option<[slide::Sample; 4]>,
+    recovery: Option<slide::Sample>,
+    resolution: Option<slide::Sample>,
     brought: Squared,
     bounding: Bounding,
 }
@@ -140,7 +139,7 @@ impl<'t> Sweep<'t> {
             window,
             dates: Dates::new(&timeline.dates),
             lead_time: sampled.lead_time.as_ref().map(Values::empty),
-            phases: sampled.phases.as_ref().map(Values::empty),
+            phases: sampled.phases.as_ref().map(|phases| phases.each_ref().map(Values::empty)),
             recovery: sampled.recovery.as_ref().map(Values::empty),
             resolution: sampled.resolution.as_ref().map(Values::empty),
             brought: Squared::default(),
@@ -164,7 +163,7 @@ impl<'t> Sweep<'t> {
         let cut = |at: Timestamp| cuts.place(at).saturating_sub(1);
         let now = Look { at, cut: cut(at), begin: cut(at), window: 0 };
         let come = flows.deployments.coming(passing, now);
-        let come = come.filter_map(|thing| timeline.counted.deployments.get(thing));
+        let come = come.filter_map(|thing| timeline.counted.deployments.get(usize::try_from(thing).ok()?));
         *newest = come.map(|spell| spell.after).max().max(*newest);
         let deployed = newest.is_some();
         let had_incident = timeline.first_incident_at.is_some_and(|first| first < at);
@@ -189,7 +188,7 @@ impl<'t> Sweep<'t> {
                     started: by_severity(flows.started.as_ref(), &known, look),
                     per_day: per_day(counted.incidents, window.window),
                     resolved: counted.resolved,
-                    resolution_time: only(window.resolution.as_mut(), sampled.resolution.as_ref(), look),
+                    resolution_time: quantiles(window.resolution.as_mut(), sampled.resolution.as_ref(), look),
                 }),
                 coverage: Coverage {
                     deployments_with_changes: ratio(counted.traced, counted.forward),
@@ -236,15 +235,25 @@ impl InWindow<'_> {
             changes: counted.changes,
             unreviewed_changes: counted.unreviewed,
             bot_changes: counted.bots,
-            lead_time: only(self.lead_time.as_mut(), sampled.lead_time.as_ref(), look),
-            phases: quantiles(self.phases.as_mut(), sampled.phases.as_ref(), look),
+            lead_time: quantiles(self.lead_time.as_mut(), sampled.lead_time.as_ref(), look),
+            phases: self.phases(sampled, look),
             failed_deployments: counted.failed,
             change_fail_ratio: ratio(counted.failed, counted.deployments),
             rework_deployments: counted.reworked,
             rework_ratio: ratio(counted.reworked, counted.deployments),
             recovered_deployments: counted.recovered,
-            recovery_time: only(self.recovery.as_mut(), sampled.recovery.as_ref(), look),
+            recovery_time: quantiles(self.recovery.as_mut(), sampled.recovery.as_ref(), look),
         }
+    }
+
+    fn phases(&mut self, sampled: &Sampled, look: Look) -> [Quantiles; 4] {
+        let mut found = [Quantiles::default(); 4];
+        if let (Some(samples), Some(values)) = (&mut self.phases, &sampled.phases) {
+            for (found, (sample, values)) in found.iter_mut().zip(samples.iter_mut().zip(values)) {
+                *found = sample.at(values, look);
+            }
+        }
+        found
     }
 
     /// What the numbers lie in. The samples must have been brought to `at`.
@@ -273,9 +282,9 @@ impl InWindow<'_> {
     }
 }
 
-fn times<'s>(samples: Option<&'s Samples<1>>, values: Option<&'s Values<1>>) -> Times<'s> {
-    let both = samples.zip(values);
-    both.map_or_else(|| Times::new(0, |_| None), |(samples, values)| samples.times(values))
+fn times<'s>(sample: Option<&'s slide::Sample>, values: Option<&'s Values>) -> Times<'s> {
+    let both = sample.zip(values);
+    both.map_or_else(|| Times::new(0, |_| None), |(sample, values)| sample.times(values))
 }
 
 /// Counts of every known severity; of none if nobody asks.
@@ -294,16 +303,7 @@ fn by_severity(
     known.iter().map(count).collect()
 }
 
-fn quantiles<const KINDS: usize>(
-    samples: Option<&mut Samples<KINDS>>,
-    values: Option<&Values<KINDS>>,
-    look: Look,
-) -> [Quantiles; KINDS] {
-    let both = samples.zip(values);
-    both.map_or([Quantiles::default(); KINDS], |(samples, values)| samples.at(values, look))
-}
-
-fn only(samples: Option<&mut Samples<1>>, values: Option<&Values<1>>, look: Look) -> Quantiles {
-    let [only] = quantiles(samples, values, look);
-    only
+fn quantiles(sample: Option<&mut slide::Sample>, values: Option<&Values>, look: Look) -> Quantiles {
+    let both = sample.zip(values);
+    both.map(|(sample, values)| sample.at(values, look)).unwrap_or_default()
 }

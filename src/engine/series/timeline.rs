@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::change::Phases;
 use crate::engine::completeness::Since;
 use crate::engine::series::before::{Before, Known, reach};
 use crate::engine::series::instants::Instants;
@@ -89,8 +90,8 @@ pub struct Timeline {
     pub(super) unrecovered: Vec<Spell>,
     /// Of each counted change.
     pub(super) lead_times: Vec<Span>,
-    /// Of each counted change: coding, pickup, review, deploy. Empty if nobody asks for them.
-    pub(super) phases: Vec<[Option<Span>; 4]>,
+    /// Of each counted change. Empty if nobody asks for them.
+    pub(super) phases: Vec<Option<Phases>>,
     /// Of each deployment that recovered.
     pub(super) recovery_times: Vec<Span>,
     /// Of each incident that was resolved.

@@ -172,6 +172,10 @@ pub struct ComponentHistory {
 impl ComponentHistory {
     /// The deployments before `at`; their indices are those of all.
     pub fn before(&self, at: Timestamp) -> &[Deployment] {
+        // Mostly one asks for now, and then it is all of them.
+        if self.deployments.last().is_some_and(|newest| newest.deployed_at < at) {
+            return &self.deployments;
+        }
         let end = self.deployments.partition_point(|deployment| deployment.deployed_at < at);
         self.deployments.get(..end).unwrap_or_default()
     }

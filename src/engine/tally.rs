@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
-
 use crate::engine::assessment::Failure;
 use crate::engine::change::DeployedChange;
 use crate::engine::count::size;
@@ -14,6 +12,7 @@ use crate::engine::link::LinkedComponent;
 use crate::engine::quantile::quantiles;
 use crate::engine::regression::live::{Sample, Times};
 use crate::engine::snapshot::{Coverage, Delivery, Incidents};
+use crate::model::day::Day;
 use crate::model::fact::{Author, Outcome};
 use crate::model::name::Severity;
 use crate::model::settings::{MetricSettings, Window};
@@ -58,7 +57,8 @@ pub(super) fn per_day(count: u64, window: &Window) -> f64 {
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     deployments: u64,
-    dates: BTreeSet<NaiveDate>,
+    /// The date of each.
+    dates: Vec<Day>,
     succeeded: u64,
     failed_attempts: u64,
     unreviewed: u64,
@@ -95,8 +95,7 @@ impl Tally {
         let first = history.before(from).len().min(before.len());
         for (index, deployment) in before.iter().enumerate().skip(first) {
             tally.deployments += 1;
-            let local = deployment.deployed_at.datetime().with_timezone(&settings.timezone);
-            tally.dates.insert(local.date_naive());
+            tally.dates.push(Day::of(deployment.deployed_at, settings.timezone));
             tally.reworked += u64::from(component.is_unplanned(index));
             if deployment.kind == Kind::Forward {
                 tally.traced.count(deployment.traced);
@@ -110,6 +109,7 @@ impl Tally {
             tally.bringing += u64::from(brought > 0);
             tally.squares += brought.pow(2);
         }
+        tally.dates.dedup();
         for (index, failure) in failures {
             tally.failed += u64::from(*index >= first);
             let recovery = failure.recovery.filter(|recovery| recovery.recovered_at >= from);
@@ -189,10 +189,13 @@ impl Tally {
     /// What derives from deployments.
     pub fn delivery(&mut self, window: &Window) -> Delivery {
         let [coding, pickup, review, deploy] = &mut self.phases;
+        // Those of one component after those of another, each in order.
+        self.dates.sort();
+        self.dates.dedup();
         Delivery {
             deployments: self.deployments,
             deployments_per_day: per_day(self.deployments, window),
-            deployment_dates: u64::try_from(self.dates.len()).unwrap_or(u64::MAX),
+            deployment_dates: size(&self.dates),
             attempts_succeeded: self.succeeded,
             attempts_failed: self.failed_attempts,
             changes: size(&self.lead_times),

@@ -9,13 +9,16 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Failure, say};
+use super::{Failure, complain, say};
 use crate::config::Config;
-use crate::model::time::Span;
+use crate::daemon;
+use crate::model::settings::Window;
+use crate::model::time::{Span, Timestamp};
 
 mod alert;
 mod collector;
 mod delivery;
+mod quiet;
 mod recording;
 mod routing;
 
@@ -26,10 +29,15 @@ struct Setting {
     /// Where people reach Grafana; no slash at its end.
     grafana_url: Option<String>,
     /// The longest window.
-    window: String,
+    window: Window,
     /// A source that was not read for so long is stale.
     stale_seconds: f64,
+    /// What is taken off a silence, and up to which year holidays are known.
+    quiet: (String, Option<i32>),
 }
+
+/// All alerts.
+const GROUPS: [&alert::Group; 2] = [&collector::GROUP, &delivery::GROUP];
 
 /// So many polls in a row may fail before the data is called stale …
 const POLLS_MISSED: f64 = 5.0;
@@ -37,26 +45,40 @@ const POLLS_MISSED: f64 = 5.0;
 const STALE_SECONDS_MIN: f64 = 900.0;
 
 impl Setting {
-    fn of(config: &Config, grafana_url: Option<String>) -> Self {
+    fn of(config: &Config, grafana_url: Option<String>, now: Timestamp) -> anyhow::Result<Self> {
         let github = config.github.iter().map(|source| source.poll_interval);
         let pagerduty = config.pagerduty.iter().map(|source| source.poll_interval);
         let slowest = github.chain(pagerduty).max().map_or(0.0, Span::seconds);
-        let windows = config.metrics.windows.iter();
-        let longest = windows.max_by_key(|window| window.length).map(|window| window.label.clone());
-        Self {
+        let window = longest(config).context("there is no window")?;
+        Ok(Self {
             external_url: config.server.external_url.clone(),
             grafana_url: grafana_url.map(|url| url.trim_end_matches('/').to_owned()),
-            window: longest.unwrap_or_default(),
+            window: window.clone(),
             stale_seconds: STALE_SECONDS_MIN.max(slowest * POLLS_MISSED),
-        }
+            quiet: (quiet::terms(&config.metrics, now, window.length)?, quiet::until(&config.metrics, now)),
+        })
     }
 
     /// A text with its places filled in.
     fn fill(&self, text: &str) -> String {
-        let text = text.replace("<window>", &self.window);
+        let text = text.replace("<window>", &self.window.label);
+        let text = text.replace("<window_seconds>", &self.window.length.seconds().to_string());
         let text = text.replace("<stale>", &self.stale_seconds.to_string());
+        let text = text.replace("<silence>", recording::SILENCE).replace("<last>", quiet::LAST);
         text.replace("<trusted>", recording::TRUSTED)
     }
+}
+
+/// The longest window.
+fn longest(config: &Config) -> Option<&Window> {
+    config.metrics.windows.iter().max_by_key(|window| window.length)
+}
+
+/// The alerts that this configuration leaves out: a sentence for each, with what mends it.
+pub(super) fn left_out(config: &Config) -> Vec<String> {
+    let alerts = GROUPS.into_iter().flat_map(|group| group.alerts);
+    let sentences = longest(config).map(|window| alerts.filter_map(|alert| alert.left_out(window)).collect());
+    sentences.unwrap_or_default()
 }
 
 /// Writes the rules into a folder, which is made if it is not there.
@@ -69,17 +91,21 @@ pub(super) fn run(path: &Path, out: &Path, grafana_url: Option<String>) -> Resul
             "error: --grafana {url:?} is no address; give http:// or https://"
         )));
     }
-    let setting = Setting::of(&config, grafana_url);
+    let now = Timestamp::from(daemon::system_clock().now());
+    let setting = Setting::of(&config, grafana_url, now)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let files = [
         ("recording.yml", recording::file(&setting)),
-        ("alerts.yml", alert::file(&setting, &[&collector::GROUP, &delivery::GROUP]).context("alerts")?),
+        ("alerts.yml", alert::file(&setting, &GROUPS).context("alerts")?),
         ("alertmanager.example.yml", routing::file(&config).context("routing")?),
     ];
     for (name, text) in files {
         let file = out.join(name);
         std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
         say(&file.display().to_string());
+    }
+    for sentence in left_out(&config) {
+        complain(&format!("warning: {sentence}"));
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use super::{Setting, indented, quoted};
+use crate::model::settings::Window;
+use crate::model::time::Span;
 
 /// Whom it is for: the value of the label `audience`, by which Alertmanager routes.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +58,7 @@ impl Board {
     };
 }
 
-/// An alert. `<window>`, `<stale>` and `<trusted>` in its texts are filled in.
+/// An alert. What [`Setting::fill`] knows is filled into its texts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Alert {
     pub(super) name: &'static str,
@@ -71,6 +73,8 @@ pub(super) struct Alert {
     /// What is so, in words and numbers.
     pub(super) description: &'static str,
     pub(super) board: Board,
+    /// How long the longest window must be, for it to tell anything.
+    pub(super) window_min: Span,
 }
 
 /// Alerts that belong together.
@@ -88,15 +92,31 @@ pub(super) fn file(setting: &Setting, groups: &[&Group]) -> Result<String, fmt::
     for group in groups {
         writeln!(out, "  - name: {}\n    rules:", group.name)?;
         for alert in group.alerts {
-            out.push_str(&alert.yaml(setting));
+            match alert.left_out(&setting.window) {
+                Some(sentence) => writeln!(out, "      # {sentence}.")?,
+                None => out.push_str(&alert.yaml(setting)),
+            }
         }
     }
     Ok(out)
 }
 
 impl Alert {
+    /// Why it is not written, if the longest window is too short for it.
+    pub(super) fn left_out(&self, longest: &Window) -> Option<String> {
+        let Self { name, window_min, .. } = self;
+        let days = window_min.days();
+        (longest.length < *window_min).then(|| {
+            format!(
+                "{name} is left out: it takes a window of at least {days} days, and the longest is {}; add \"90d\" to \
+                 `windows` in [metrics]",
+                longest.label
+            )
+        })
+    }
+
     fn yaml(&self, setting: &Setting) -> String {
-        let Self { name, expr, hold, severity, audience, summary, description, board } = self;
+        let Self { name, expr, hold, severity, audience, summary, description, board, window_min: _ } = self;
         let url = &setting.external_url;
         let dashboard = match &setting.grafana_url {
             Some(grafana) => format!("{grafana}/d/{}", board.uid),

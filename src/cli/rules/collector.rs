@@ -1,6 +1,7 @@
 //! Alerts about ourselves: a number that cannot be trusted says so before anybody acts on it.
 
 use super::alert::{Alert, Audience, Board, Group, Severity};
+use crate::model::time::Span;
 
 pub(super) const GROUP: Group = Group { name: "sextant-collector", alerts: &ALERTS };
 
@@ -13,7 +14,17 @@ const fn about_us(
     description: &'static str,
 ) -> Alert {
     let (severity, audience) = (Severity::Ticket, Audience::Platform);
-    Alert { name, expr, hold, severity, audience, summary, description, board: Board::COLLECTOR }
+    Alert {
+        name,
+        expr,
+        hold,
+        severity,
+        audience,
+        summary,
+        description,
+        board: Board::COLLECTOR,
+        window_min: Span::ZERO,
+    }
 }
 
 const ALERTS: [Alert; 11] = [

@@ -1,5 +1,6 @@
-//! Recording rules: the one question that every alert about a team asks first.
+//! Recording rules: what alerts about teams ask first.
 
+use super::quiet::LAST;
 use super::{Setting, indented};
 
 /// 1 where the numbers of a daemon can be trusted: every source was read lately, all of its history is there, and they
@@ -13,12 +14,23 @@ const EXPR: &str = "
 * min by (job, instance) (time() - sextant_snapshot_timestamp_seconds < bool 300)
 ";
 
+/// For how long a team has not deployed, in seconds, without what was no time to deploy.
+pub(super) const SILENCE: &str = "sextant:deployment_silence:seconds";
+
 /// The file of all recording rules.
 pub(super) fn file(setting: &Setting) -> String {
+    let (terms, year) = &setting.quiet;
+    let silence = format!("time() - {LAST}\n{terms}");
+    let holidays = year.map_or_else(String::new, |year| {
+        format!("      # Holidays up to the end of {year} are in it: write it again before that.\n")
+    });
     format!(
         "# What the alerts ask first. Written by `sextant rules`.\ngroups:\n  - name: sextant\n    rules:\n      \
          # 1: all sources were read lately, all of their history is known, and the numbers are made of it. 0: not so.\n      \
-         - record: {TRUSTED}\n        expr: |\n{}\n",
-        indented(&setting.fill(EXPR), 10)
+         - record: {TRUSTED}\n        expr: |\n{}\n      \
+         # Seconds since a team's last deployment, without holidays and what quiet periods are not worth.\n{holidays}      \
+         - record: {SILENCE}\n        expr: |\n{}\n",
+        indented(&setting.fill(EXPR), 10),
+        indented(&silence, 10),
     )
 }

@@ -30,6 +30,8 @@ struct Setting {
     grafana_url: Option<String>,
     /// The longest window.
     window: Window,
+    /// The label of the window that says most of the weeks that a state looks at.
+    recent: String,
     /// A source that was not read for so long is stale.
     stale_seconds: f64,
     /// What is taken off a silence, and up to which year holidays are known.
@@ -44,6 +46,14 @@ const POLLS_MISSED: f64 = 5.0;
 /// … but not before this: a short outage of an API concerns nobody.
 const STALE_SECONDS_MIN: f64 = 900.0;
 
+/// A state compares at most 84 days with those before (`regressions.md` 3.1); 90 days are as good as those.
+const RECENT_MAX: Span = Span::from_days(112);
+
+/// The teams of so many of whose deployments it is not known what they changed that nobody should trust what follows from
+/// it: reports withhold their verdict below the same share.
+const UNCOVERED: &str =
+    "dora_team_coverage_ratio{kind=\"deployments_with_changes\", window=\"<recent>\"} < 0.8";
+
 impl Setting {
     fn of(config: &Config, grafana_url: Option<String>, now: Timestamp) -> anyhow::Result<Self> {
         let github = config.github.iter().map(|source| source.poll_interval);
@@ -54,6 +64,7 @@ impl Setting {
             external_url: config.server.external_url.clone(),
             grafana_url: grafana_url.map(|url| url.trim_end_matches('/').to_owned()),
             window: window.clone(),
+            recent: recent(config).unwrap_or(window).label.clone(),
             stale_seconds: STALE_SECONDS_MIN.max(slowest * POLLS_MISSED),
             quiet: (quiet::terms(&config.metrics, now, window.length)?, quiet::until(&config.metrics, now)),
         })
@@ -61,6 +72,7 @@ impl Setting {
 
     /// A text with its places filled in.
     fn fill(&self, text: &str) -> String {
+        let text = text.replace("<uncovered>", UNCOVERED).replace("<recent>", &self.recent);
         let text = text.replace("<window>", &self.window.label);
         let text = text.replace("<window_seconds>", &self.window.length.seconds().to_string());
         let text = text.replace("<stale>", &self.stale_seconds.to_string());
@@ -72,6 +84,13 @@ impl Setting {
 /// The longest window.
 fn longest(config: &Config) -> Option<&Window> {
     config.metrics.windows.iter().max_by_key(|window| window.length)
+}
+
+/// The longest window that reaches no further back than a state looks, else the shortest.
+fn recent(config: &Config) -> Option<&Window> {
+    let windows = || config.metrics.windows.iter();
+    let longest = windows().filter(|window| window.length <= RECENT_MAX).max_by_key(|window| window.length);
+    longest.or_else(|| windows().min_by_key(|window| window.length))
 }
 
 /// The alerts that this configuration leaves out: a sentence for each, with what mends it.
@@ -124,4 +143,26 @@ fn indented(text: &str, blanks: usize) -> String {
         .lines()
         .map(|line| if line.is_empty() { String::new() } else { format!("{indent}{line}") });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_is_asked_of_what_a_state_looks_at() {
+        for (windows, expected) in [
+            (r#"["7d", "30d", "90d"]"#, "90d"),
+            (r#"["7d", "365d"]"#, "7d"),
+            (r#"["365d", "180d"]"#, "180d"),
+            (r#"["112d", "365d"]"#, "112d"),
+        ] {
+            let toml = format!(
+                "[organization]\nname = \"acme\"\n[metrics]\nwindows = {windows}\n[[pagerduty]]\nname = \"acme-pagerduty\"\n\
+                 token_env = \"PAGERDUTY_TOKEN\"\n"
+            );
+            let config = Config::parse(&toml, "t.toml", &|_| Some("token".to_owned())).unwrap();
+            assert_eq!(recent(&config).unwrap().label, expected, "{windows}");
+        }
+    }
 }

@@ -104,14 +104,14 @@ and on (job, instance, source)
         "6h",
         "
 max by (team) (
-  dora_team_coverage_ratio{kind=\"deployments_with_changes\", window=\"<window>\"} < 0.5
-  and on (job, instance, team) dora_team_deployments{window=\"<window>\"} >= 10
+  <uncovered>
+  and on (job, instance, team) dora_team_deployments{window=\"<recent>\"} >= 10
   and on (job, instance) <trusted> == 1
 )
 ",
-        "Most deployments of a team cannot be told what they changed.",
-        "Only {{ $value | humanizePercentage }} of the deployments of {{ $labels.team }} in <window> have a commit and a \
-         predecessor that are known: lead time and reverts are of those alone.",
+        "What many deployments of a team changed is not known.",
+        "Only {{ $value | humanizePercentage }} of the deployments of {{ $labels.team }} in <recent> have a commit and a \
+         predecessor that are known: lead time and reverts are of those alone, and nothing is said to the team about lead time.",
     ),
     about_us(
         "DoraDataSuspect",

@@ -32,6 +32,9 @@ const fn to_team(
 const PACE_WINDOW_MIN: Span = Span::from_days(28);
 
 const ALERTS: [Alert; 5] = [
+    // What a deployment changed is what lead time is made of. All else counts without it: deployments and incidents as they
+    // are, failures by incidents and rollbacks. How many incidents are attributed says nothing of how well that is known,
+    // since not every incident is a deployment's. Coverage that is absent is of no deployments, and hides nothing.
     to_team(
         "DoraRegressed",
         "1h",
@@ -40,6 +43,8 @@ const ALERTS: [Alert; 5] = [
 max by (team, measure) (
   dora_team_state{state=\"regressed\"}
   and on (job, instance) <trusted> == 1
+  unless on (job, instance, team, measure)
+    label_replace(<uncovered>, \"measure\", \"lead_time\", \"\", \"\")
 ) == 1
 ",
         "A measure of a team became worse than its own history explains.",

@@ -51,7 +51,15 @@ pub(super) struct Board {
 
 impl Board {
     pub(super) const COLLECTOR: Self = Self { page: "/sources", uid: "sextant-collector" };
-    pub(super) const TEAM: Self = Self { page: "/", uid: "sextant-team?var-team={{ $labels.team }}" };
+    /// The page of all teams, at this one: there its guardrails are.
+    pub(super) const TEAM: Self =
+        Self { page: "/#{{ $labels.team }}", uid: "sextant-team?var-team={{ $labels.team }}" };
+    /// The evidence of a measure.
+    pub(super) const DEPLOYMENTS: Self =
+        Self { page: "/teams/{{ $labels.team }}/deployments_per_day", ..Self::TEAM };
+    pub(super) const INCIDENTS: Self =
+        Self { page: "/teams/{{ $labels.team }}/incidents_per_day", ..Self::TEAM };
+    pub(super) const RECOVERY: Self = Self { page: "/teams/{{ $labels.team }}/recovery_time", ..Self::TEAM };
     pub(super) const MEASURE: Self = Self {
         page: "/teams/{{ $labels.team }}/{{ $labels.measure }}",
         uid: "sextant-team?var-team={{ $labels.team }}",

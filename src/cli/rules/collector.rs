@@ -113,17 +113,20 @@ max by (team) (
         "Only {{ $value | humanizePercentage }} of the deployments of {{ $labels.team }} in <recent> have a commit and a \
          predecessor that are known: lead time and reverts are of those alone, and nothing is said to the team about lead time.",
     ),
-    about_us(
-        "DoraDataSuspect",
-        "1h",
-        "
+    Alert {
+        board: Board::MEASURE,
+        ..about_us(
+            "DoraDataSuspect",
+            "1h",
+            "
 max by (team, measure) (
   dora_team_state{state=\"data_suspect\"}
   and on (job, instance) <trusted> == 1
 ) == 1
 ",
-        "A number moved, probably because its data did.",
-        "{{ $labels.measure }} of {{ $labels.team }} would count as a regression, but what it is made of changed with it. \
+            "A number moved, probably because its data did.",
+            "{{ $labels.measure }} of {{ $labels.team }} would count as a regression, but what it is made of changed with it. \
          The evidence page says what; nothing is said to the team.",
-    ),
+        )
+    },
 ];

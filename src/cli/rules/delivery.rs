@@ -75,7 +75,7 @@ max by (team, guardrail) (
         ..to_team(
             "DoraDeploymentsStopped",
             "1h",
-            (Severity::Ticket, Board::TEAM),
+            (Severity::Ticket, Board::DEPLOYMENTS),
             "
 max by (team) (
   <silence> > 604800
@@ -95,7 +95,7 @@ max by (team) (
     to_team(
         "DoraIncidentOpenTooLong",
         "1d",
-        (Severity::Ticket, Board::TEAM),
+        (Severity::Ticket, Board::INCIDENTS),
         "
 max by (team) (
   sum by (job, instance, team) (dora_team_open_incidents)
@@ -109,7 +109,7 @@ max by (team) (
     to_team(
         "DoraDeploymentUnrecovered",
         "1d",
-        (Severity::Ticket, Board::TEAM),
+        (Severity::Ticket, Board::RECOVERY),
         "
 max by (team) (
   dora_team_unrecovered_deployments

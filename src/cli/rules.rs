@@ -18,6 +18,7 @@ use crate::model::time::{Span, Timestamp};
 mod alert;
 mod collector;
 mod delivery;
+mod fresh;
 mod quiet;
 mod recording;
 mod routing;
@@ -32,19 +33,16 @@ struct Setting {
     window: Window,
     /// The label of the window that says most of the weeks that a state looks at.
     recent: String,
-    /// A source that was not read for so long is stale.
-    stale_seconds: f64,
+    /// Which sources are stale, which were read lately, and for how long one is down before it is told.
+    stale: String,
+    lately: String,
+    down: String,
     /// What is taken off a silence, and up to which year holidays are known.
     quiet: (String, Option<i32>),
 }
 
 /// All alerts.
 const GROUPS: [&alert::Group; 2] = [&collector::GROUP, &delivery::GROUP];
-
-/// So many polls in a row may fail before the data is called stale …
-const POLLS_MISSED: f64 = 5.0;
-/// … but not before this: a short outage of an API concerns nobody.
-const STALE_SECONDS_MIN: f64 = 900.0;
 
 /// A state compares at most 84 days with those before (`regressions.md` 3.1); 90 days are as good as those.
 const RECENT_MAX: Span = Span::from_days(112);
@@ -56,16 +54,15 @@ const UNCOVERED: &str =
 
 impl Setting {
     fn of(config: &Config, grafana_url: Option<String>, now: Timestamp) -> anyhow::Result<Self> {
-        let github = config.github.iter().map(|source| source.poll_interval);
-        let pagerduty = config.pagerduty.iter().map(|source| source.poll_interval);
-        let slowest = github.chain(pagerduty).max().map_or(0.0, Span::seconds);
         let window = longest(config).context("there is no window")?;
         Ok(Self {
             external_url: config.server.external_url.clone(),
             grafana_url: grafana_url.map(|url| url.trim_end_matches('/').to_owned()),
             window: window.clone(),
             recent: recent(config).unwrap_or(window).label.clone(),
-            stale_seconds: STALE_SECONDS_MIN.max(slowest * POLLS_MISSED),
+            stale: fresh::stale(config),
+            lately: fresh::lately(config),
+            down: fresh::down(config),
             quiet: (quiet::terms(&config.metrics, now, window.length)?, quiet::until(&config.metrics, now)),
         })
     }
@@ -75,7 +72,8 @@ impl Setting {
         let text = text.replace("<uncovered>", UNCOVERED).replace("<recent>", &self.recent);
         let text = text.replace("<window>", &self.window.label);
         let text = text.replace("<window_seconds>", &self.window.length.seconds().to_string());
-        let text = text.replace("<stale>", &self.stale_seconds.to_string());
+        let text = text.replace("<stale>", &self.stale).replace("<lately>", &self.lately);
+        let text = text.replace("<down>", &self.down);
         let text = text.replace("<silence>", recording::SILENCE).replace("<last>", quiet::LAST);
         text.replace("<trusted>", recording::TRUSTED)
     }

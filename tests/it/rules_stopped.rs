@@ -15,12 +15,12 @@ const DECLARED_SECONDS: i64 = 946_684_800;
 /// Longer than any window of these configurations.
 const DAYS: u32 = 91;
 
-/// A team, and from when to when the alert about it is pending or fires; for an hour it is pending.
+/// A team, and from when to when the alert about it holds: it is told an hour later, and ends an hour later.
 struct Team {
     name: &'static str,
     /// How many days apart its days with deployments are.
     every_days: f64,
-    /// The first and the last hour at which it would be told, if it lasted.
+    /// The first and the last hour at which it holds.
     stopped: Option<(u32, u32)>,
 }
 
@@ -73,7 +73,7 @@ fn test(teams: &[Team], window: &str) -> String {
         match team.stopped {
             Some((first, last)) => {
                 for (hour, is_fired) in
-                    [(0, false), (first, false), (first + 1, true), (last, true), (last + 1, false)]
+                    [(0, false), (first, false), (first + 1, true), (last + 1, true), (last + 2, false)]
                 {
                     asked(hour, is_fired);
                 }
@@ -173,4 +173,17 @@ fn short_windows_leave_it_out_and_say_so() {
     let answer = check.output().unwrap();
     assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
     assert!(String::from_utf8_lossy(&answer.stdout).contains(&format!("\nrules        {sentence}\n")));
+}
+
+#[test]
+fn rules_for_sources_of_different_pace_are_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("sextant.toml");
+    let more = "poll_interval = \"1h\"\n[prometheus]\nurl = \"http://127.0.0.1:9090\"\n";
+    std::fs::write(&config, configured(more)).unwrap();
+    assert!(sextant(&config, folder.path(), &[]).status.success());
+    for name in ["alerts.yml", "recording.yml"] {
+        let file = folder.path().join(name);
+        tool("promtool", &["check", "rules", "--lint=all", "--lint-fatal", file.to_str().unwrap()]);
+    }
 }

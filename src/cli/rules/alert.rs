@@ -85,6 +85,9 @@ pub(super) struct Alert {
     pub(super) window_min: Span,
 }
 
+/// While a daemon starts anew nothing is known, which must not end an alert and tell it again an hour later.
+const KEPT: &str = "        keep_firing_for: 1h\n";
+
 /// Alerts that belong together.
 pub(super) struct Group {
     pub(super) name: &'static str,
@@ -94,7 +97,8 @@ pub(super) struct Group {
 /// The file of all alerts.
 pub(super) fn file(setting: &Setting, groups: &[&Group]) -> Result<String, fmt::Error> {
     let mut out = String::from(
-        "# What is worth a message, and why: docs/runbooks. Written by `sextant rules`; needs recording.yml beside it.\n\
+        "# What is worth a message, and why: docs/runbooks. Written by `sextant rules`; needs recording.yml beside it,\n\
+         # and Prometheus 2.42 or newer.\n\
          groups:\n",
     );
     for group in groups {
@@ -131,11 +135,13 @@ impl Alert {
             None => format!("{url}{}", board.page),
         };
         format!(
-            "      - alert: {name}\n        expr: |\n{expr}\n        for: {hold}\n        labels:\n          \
+            "      - alert: {name}\n        expr: |\n{expr}\n        for: {hold}\n{keep}        labels:\n          \
              severity: {severity}\n          audience: {audience}\n        annotations:\n          \
              summary: {summary}\n          description: {description}\n          runbook_url: {runbook}\n          \
              dashboard_url: {dashboard}\n",
             expr = indented(&setting.fill(expr), 10),
+            hold = setting.fill(hold),
+            keep = if expr.contains("<trusted>") { KEPT } else { "" },
             severity = severity.label(),
             audience = audience.label(),
             summary = quoted(summary),

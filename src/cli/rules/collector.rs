@@ -31,13 +31,17 @@ const ALERTS: [Alert; 11] = [
     about_us(
         "SextantAbsent",
         "10m",
-        "absent(sextant_build_info)",
+        "
+group by (job) (present_over_time(sextant_build_info[1d])) unless on (job) sextant_build_info
+or absent(present_over_time(sextant_build_info[1d]))
+",
         "Nothing scrapes sextant, or it does not run.",
-        "Prometheus has had no metrics of sextant for ten minutes: no board is current, and no other alert can fire.",
+        "Prometheus has had no metrics of sextant{{ with $labels.job }} from the job {{ . }}{{ end }} for ten minutes: no board \
+         of it is current, and no other alert about it can fire.",
     ),
     about_us(
         "SextantSourceDown",
-        "15m",
+        "<down>",
         "sextant_source_up == 0",
         "A source cannot be read.",
         "The last polls of {{ $labels.source }} ({{ $labels.kind }}) failed. The last values stay; nothing newer is known.",
@@ -45,7 +49,7 @@ const ALERTS: [Alert; 11] = [
     about_us(
         "SextantDataStale",
         "5m",
-        "time() - sextant_source_last_success_timestamp_seconds > <stale>",
+        "<stale>",
         "A source was not read for too long.",
         "{{ $labels.source }} was read {{ $value | humanizeDuration }} ago for the last time. What happened since is missing \
          in all numbers.",
@@ -60,9 +64,11 @@ const ALERTS: [Alert; 11] = [
     about_us(
         "SextantBudgetExhausted",
         "1h",
-        "rate(sextant_source_throttled_seconds_total[30m]) > 0.5",
+        // A pause until the limit begins anew is counted when it begins, once an hour: so it takes more than an hour to see
+        // how much of the time that is. Several requests may wait at once.
+        "clamp_max(rate(sextant_source_throttled_seconds_total[2h]), 1) > 0.5",
         "A source waits for its rate limit most of the time.",
-        "{{ $labels.source }} has spent {{ $value | humanizePercentage }} of the last half hour waiting, to stay inside its \
+        "{{ $labels.source }} has spent {{ $value | humanizePercentage }} of the last two hours waiting, to stay inside its \
          share of the rate limit. Numbers come late.",
     ),
     about_us(

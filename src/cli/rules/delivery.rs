@@ -92,15 +92,19 @@ max by (team) (
              its pace of before there would have been deployments on more than six days.",
         )
     },
+    // The day is looked back on and not waited for: `for` would begin anew whenever the daemon does.
     to_team(
         "DoraIncidentOpenTooLong",
-        "1d",
+        "15m",
         (Severity::Ticket, Board::INCIDENTS),
         "
 max by (team) (
   sum by (job, instance, team) (dora_team_open_incidents)
   and on (job, instance) <trusted> == 1
 ) > 0
+and on (team)
+  min_over_time((max by (team) (sum by (job, instance, team) (dora_team_open_incidents)))[1d:15m]) > 0
+and on (team) dora_team_open_incidents offset 1d
 ",
         "A team has had an open incident for a day.",
         "For a day {{ $labels.team }} has not been without an open incident ({{ $value }} now). If it is over, resolve it where \
@@ -108,13 +112,15 @@ max by (team) (
     ),
     to_team(
         "DoraDeploymentUnrecovered",
-        "1d",
+        "15m",
         (Severity::Ticket, Board::RECOVERY),
         "
 max by (team) (
   dora_team_unrecovered_deployments
   and on (job, instance) <trusted> == 1
 ) > 0
+and on (team) min_over_time((max by (team) (dora_team_unrecovered_deployments))[1d:15m]) > 0
+and on (team) dora_team_unrecovered_deployments offset 1d
 ",
         "A failed deployment of a team has not recovered for a day.",
         "For a day {{ $labels.team }} has had a failed deployment that nothing has remedied ({{ $value }} now): its incidents \

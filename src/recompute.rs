@@ -269,9 +269,10 @@ impl<F: FactStore> Recompute<F> {
         let facts = self.store.repository(id).await?;
         let known = facts.as_ref().is_some_and(|facts| self.knows(&facts.repository));
         if let Some(facts) = facts.filter(|facts| self.rules.collects(&facts.repository)) {
-            if let Some(at) = newest::of_repository(&facts) {
-                self.newest.insert(id.clone(), at);
-            }
+            match newest::of_repository(&facts) {
+                Some(at) => self.newest.insert(id.clone(), at),
+                None => self.newest.remove(id),
+            };
             self.histories.insert(id.clone(), self.histories_of(&facts));
         } else {
             self.histories.remove(id);

@@ -1,6 +1,7 @@
 //! Everything that counts for one level, window by window and instant by instant.
 
 use std::collections::BTreeMap;
+use std::iter::Skip;
 
 use crate::engine::change::Phases;
 use crate::engine::completeness::Since;
@@ -139,18 +140,19 @@ impl Timeline {
             }
         }
         differ.extend(differing(&self.unrecovered, &other.unrecovered));
-        let times: [fn(&Self) -> Valued<Span>; 3] = [
-            |one| valued(&one.counted.changes, &one.lead_times),
-            |one| valued(&one.counted.recovered, &one.recovery_times),
-            |one| valued(&one.counted.resolved, &one.resolution_times),
-        ];
-        for times in times {
-            differ.extend(differing(&times(self), &times(other)).iter().map(|(spell, _)| *spell));
+        let (mine, others) = (&self.counted, &other.counted);
+        differ.extend(differing_values(
+            (&mine.changes, &self.lead_times),
+            (&others.changes, &other.lead_times),
+        ));
+        differ.extend(differing_values((&mine.changes, &self.phases), (&others.changes, &other.phases)));
+        let recovered = [(&mine.recovered, &self.recovery_times), (&others.recovered, &other.recovery_times)];
+        let resolved =
+            [(&mine.resolved, &self.resolution_times), (&others.resolved, &other.resolution_times)];
+        for [(mine, times), (others, other_times)] in [recovered, resolved] {
+            differ.extend(differing_values((mine, times), (others, other_times)));
         }
-        let phases = |one: &Self| valued(&one.counted.changes, &one.phases);
-        differ.extend(differing(&phases(self), &phases(other)).iter().map(|(spell, _)| *spell));
-        let brought = |one: &Self| valued(&one.brought, &one.sizes);
-        differ.extend(differing(&brought(self), &brought(other)).iter().map(|(spell, _)| *spell));
+        differ.extend(differing_values((&self.brought, &self.sizes), (&other.brought, &other.sizes)));
         let mut touched: Vec<_> = differ.iter().filter_map(|spell| spell.over(longest)).collect();
         self.touched_states(other, longest, &mut touched);
         self.touched_before(other, reach(longest), &mut touched);
@@ -210,24 +212,37 @@ impl Timeline {
     }
 }
 
-/// Things, each with a value.
-type Valued<T> = Vec<(Spell, T)>;
-
-fn valued<T: Copy>(spells: &[Spell], values: &[T]) -> Valued<T> {
-    spells.iter().copied().zip(values.iter().copied()).collect()
+/// Of what is in one of two lists of things with a value and not in the other: when it counts.
+fn differing_values<T: Ord + Copy>(mine: (&[Spell], &[T]), others: (&[Spell], &[T])) -> Vec<Spell> {
+    fn things<'a, T: Copy>(
+        (spells, values): (&'a [Spell], &'a [T]),
+    ) -> impl DoubleEndedIterator<Item = (Spell, T)> + ExactSizeIterator + Clone {
+        spells.iter().copied().zip(values.iter().copied())
+    }
+    differing_of(things(mine), things(others)).into_iter().map(|(spell, _)| spell).collect()
 }
 
-/// What is in one of two lists and not in the other. They are nearly the same, in nearly the same order.
+/// What is in one of two lists and not in the other.
 fn differing<T: Ord + Copy>(mine: &[T], others: &[T]) -> Vec<T> {
-    let before = mine.iter().zip(others).take_while(|(one, another)| one == another).count();
-    let later = |all: &'_ [T]| all.get(before..).unwrap_or_default().to_vec();
-    let (mut mine, mut others) = (later(mine), later(others));
-    let after =
-        mine.iter().rev().zip(others.iter().rev()).take_while(|(one, another)| one == another).count();
-    for list in [&mut mine, &mut others] {
-        list.truncate(list.len() - after);
+    differing_of(mine.iter().copied(), others.iter().copied())
+}
+
+/// The same of anything. They are nearly the same, in nearly the same order.
+fn differing_of<T: Ord, I>(mine: I, others: I) -> Vec<T>
+where
+    I: DoubleEndedIterator<Item = T> + ExactSizeIterator + Clone,
+{
+    let before = mine.clone().zip(others.clone()).take_while(|(one, another)| one == another).count();
+    let (mine, others) = (mine.skip(before), others.skip(before));
+    let after = mine.clone().rev().zip(others.clone().rev()).take_while(|(one, another)| one == another);
+    let after = after.count();
+    let sorted = |list: Skip<I>| {
+        let differ = list.len() - after;
+        let mut list: Vec<_> = list.take(differ).collect();
         list.sort_unstable();
-    }
+        list
+    };
+    let (mine, others) = (sorted(mine), sorted(others));
     let (mut mine, mut others) = (mine.into_iter().peekable(), others.into_iter().peekable());
     let next = || {
         loop {

@@ -102,7 +102,15 @@ impl Shown {
             let matchers = format!("bound=\"{bound}\"");
             scope.now(&format!("{}_bound", self.metric), &[], &matchers)
         };
-        Panel::stat(self.title, 4, 5)
+        let panel = Panel::stat(self.title, 4, 5);
+        // The lower end of a rare thing has many digits and none that says something: "0.000381 / day" fits no tile.
+        let panel = match self.measure {
+            Measure::DeploymentsPerDay | Measure::IncidentsPerDay => panel.set("decimals", json!(2)),
+            Measure::LeadTime | Measure::ChangeFailRatio | Measure::RecoveryTime | Measure::ReworkRatio => {
+                panel
+            }
+        };
+        panel
             .ask(self.now(scope), self.word())
             .ask(bound("lower"), "95 % from")
             .ask(bound("upper"), "95 % to")

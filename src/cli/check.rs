@@ -22,6 +22,9 @@ pub(super) fn run(path: &Path, online: bool) -> Result<(), Failure> {
     let config = Config::load(path).map_err(|errors| Failure::Usage(errors.to_string()))?;
     say(&format!("{}: ok", path.display()));
     say(crate::config::summary(&config).trim_end());
+    for sentence in super::rules::left_out(&config) {
+        say(&format!("rules        {sentence}"));
+    }
     let clock = daemon::system_clock();
     // A store that cannot be read is no mistake of the configuration: a newer sextant, too, is checked before it runs.
     let looked = runtime()?.block_on(daemon::look(&config, &clock));

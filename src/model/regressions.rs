@@ -98,6 +98,17 @@ impl TeamPatterns {
         are_all.then(|| names.into_iter().map(|glob| TeamSlug::from(glob.glob().glob())).collect())
     }
 
+    /// As regular expressions over whole slugs: those that take in, and those that leave out.
+    pub fn expressions(&self) -> (Vec<String>, Vec<String>) {
+        let expression = |glob: &GlobMatcher| {
+            let whole = glob.glob().regex().trim_start_matches("(?-u)");
+            let whole = whole.strip_prefix('^').unwrap_or(whole);
+            whole.strip_suffix('$').unwrap_or(whole).to_owned()
+        };
+        let all = |globs: &[GlobMatcher]| globs.iter().map(expression).collect();
+        (all(&self.include), all(&self.exclude))
+    }
+
     /// Whether this team is meant.
     pub fn matches(&self, team: &TeamSlug) -> bool {
         let any = |globs: &[GlobMatcher]| globs.iter().any(|glob| glob.is_match(team.as_str()));

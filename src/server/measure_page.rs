@@ -78,11 +78,7 @@ impl Page<'_> {
 
     /// A value of the measure in words.
     fn value(&self, value: f64) -> String {
-        match self.evidence.look.measure {
-            Measure::DeploymentsPerDay | Measure::IncidentsPerDay => words::rate(value),
-            Measure::ChangeFailRatio | Measure::ReworkRatio => words::share(value),
-            Measure::LeadTime | Measure::RecoveryTime => words::seconds(value),
-        }
+        words::amount(self.evidence.look.measure, value)
     }
 
     /// What the n of a sample counts.

@@ -3,9 +3,12 @@
 
 use askama::Template;
 
+use crate::engine::exposure::{Calendar, Chance};
+use crate::engine::shown::{self, Counted, Shown};
 use crate::engine::snapshot::{Completeness, LevelValues, Snapshot, WindowValues};
 use crate::exposition::{Published, SourceState};
 use crate::model::day::Day;
+use crate::model::measure::Measure;
 use crate::model::name::TeamSlug;
 use crate::model::settings::Window;
 use crate::model::signal::Standing;
@@ -14,8 +17,18 @@ use crate::model::time::Timestamp;
 use super::signal_view::{SignalView, view};
 use super::{measure_page, words};
 
-/// Windows side by side: more do not fit a phone.
-const WINDOWS_SHOWN: usize = 2;
+/// The five metrics, in DORA's order.
+const MEASURES: [(Measure, &str); 5] = [
+    (Measure::DeploymentsPerDay, "Deployment frequency"),
+    (Measure::LeadTime, "Lead time for changes, median"),
+    (Measure::ChangeFailRatio, "Change fail rate"),
+    (Measure::RecoveryTime, "Failed deployment recovery time, median"),
+    (Measure::ReworkRatio, "Deployment rework rate"),
+];
+
+/// Where a table has less room for the names of its rows and for each window, it is scrolled.
+const NAME_REM: usize = 8;
+const WINDOW_REM: usize = 7;
 
 /// Teams on one page, by name; the page says how many it leaves out.
 const TEAMS_SHOWN_MAX: usize = 500;
@@ -31,6 +44,8 @@ struct Landing<'a> {
     north_stars: Vec<SignalView<'a>>,
     /// Its further signals.
     signals: Vec<SignalView<'a>>,
+    /// How wide a team's table is at least.
+    table_rem: usize,
     teams: Vec<Team<'a>>,
     teams_left_out: usize,
     has_guardrails: bool,
@@ -44,7 +59,7 @@ struct Landing<'a> {
 struct Team<'a> {
     name: &'a str,
     windows: Vec<Heading<'a>>,
-    measures: Vec<Measure>,
+    measures: Vec<Row>,
     signals: Vec<SignalView<'a>>,
     guardrails: Vec<Guardrail<'a>>,
     standings: Vec<StandingLine>,
@@ -71,32 +86,20 @@ struct Heading<'a> {
 }
 
 /// A row of a team's table.
-struct Measure {
+struct Row {
     name: &'static str,
     cells: Vec<Cell>,
 }
 
-/// A value in words and its n; both absent where unknown.
-struct Cell {
-    words: Option<String>,
-    n: Option<u64>,
-    /// The smallest n with which a value is shown.
-    n_min: u64,
+/// What is said of a number (`definitions.md` §5).
+enum Cell {
+    /// Nothing is known.
+    Unknown,
+    /// The number, the ends of what it could be, and what it rests on.
+    Known { value: String, range: (String, String), n: u64 },
+    /// Why it is not shown, and what it would rest on, where that is something else.
+    Hidden { why: String, n: Option<u64> },
 }
-
-impl Cell {
-    /// Whether something is known and not enough of it (`definitions.md` §5: pages hide the value then).
-    fn lacks_data(&self) -> bool {
-        self.words.is_some() && self.n.is_some_and(|n| n < self.n_min)
-    }
-}
-
-/// A frequency is a count, and a count of none is one too.
-const RATE_SAMPLE_MIN: u64 = 0;
-/// Below ten deployments one failure more or less moves a rate by ten points and more.
-const RATIO_SAMPLE_MIN: u64 = 10;
-/// Below six there is no 95 % interval of a median.
-const TIME_SAMPLE_MIN: u64 = 6;
 
 /// The page; without a publication it says that the first one is on its way.
 pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::Error> {
@@ -108,6 +111,7 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
             at: None,
             north_stars: Vec::new(),
             signals: Vec::new(),
+            table_rem: 0,
             teams: Vec::new(),
             teams_left_out: 0,
             has_guardrails: false,
@@ -130,6 +134,7 @@ pub(super) fn landing(published: Option<&Published>) -> Result<String, askama::E
         at: Some(snapshot.at),
         north_stars: signals(&Standing::NorthStar),
         signals: signals(&Standing::Organization),
+        table_rem: NAME_REM.saturating_add(WINDOW_REM.saturating_mul(snapshot.windows.len())),
         teams: teams
             .map(|(slug, values)| {
                 team(slug, published, &values.values, signals(&Standing::Team(slug.clone())))
@@ -186,55 +191,49 @@ fn team<'a>(
     // A team of which nothing is known has no values at all.
     let unknown = WindowValues::default();
     let known = values.windows.iter().chain(std::iter::repeat(&unknown));
-    let shown: Vec<(&Window, &WindowValues)> =
-        snapshot.windows.iter().zip(known).take(WINDOWS_SHOWN).collect();
-    let row = |name, cell: fn(&WindowValues) -> Cell| Measure {
-        name,
-        cells: shown.iter().map(|(_, values)| cell(values)).collect(),
+    let windows: Vec<(&Window, &WindowValues)> = snapshot.windows.iter().zip(known).collect();
+    let open = Calendar::default();
+    let calendar = published.background.tracker.watched(slug).map_or(&open, |watched| &watched.calendar);
+    let chances: Vec<_> =
+        windows.iter().map(|(window, _)| shown::chance(calendar, window, snapshot.at)).collect();
+    let row = |(measure, name)| {
+        let values = windows.iter().map(|(_, values)| *values).zip(&chances);
+        Row { name, cells: values.map(|(values, chance)| cell(measure, values, *chance)).collect() }
     };
     Team {
         name: slug.as_str(),
         guardrails: guardrails(slug, snapshot),
         standings: standings(slug, published),
         signals,
-        windows: shown
+        windows: windows
             .iter()
             .map(|(window, values)| Heading {
                 label: &window.label,
                 partial: values.complete == Completeness::Partial,
             })
             .collect(),
-        measures: vec![
-            row("Deployment frequency", |values| {
-                let delivery = values.delivery.as_ref();
-                let rate = delivery.map(|delivery| words::rate(delivery.deployments_per_day));
-                cell(rate, delivery.map(|delivery| delivery.deployments), RATE_SAMPLE_MIN)
-            }),
-            row("Lead time for changes, median", |values| {
-                let delivery = values.delivery.as_ref();
-                let median = delivery.and_then(|delivery| delivery.lead_time.p50);
-                cell(median.map(words::span), delivery.map(|delivery| delivery.changes), TIME_SAMPLE_MIN)
-            }),
-            row("Change fail rate", |values| {
-                let delivery = values.delivery.as_ref();
-                let ratio = delivery.and_then(|delivery| delivery.change_fail_ratio);
-                cell(ratio.map(words::share), delivery.map(|delivery| delivery.deployments), RATIO_SAMPLE_MIN)
-            }),
-            row("Failed deployment recovery time, median", |values| {
-                let delivery = values.delivery.as_ref();
-                let median = delivery.and_then(|delivery| delivery.recovery_time.p50);
-                cell(
-                    median.map(words::span),
-                    delivery.map(|delivery| delivery.recovered_deployments),
-                    TIME_SAMPLE_MIN,
-                )
-            }),
-            row("Deployment rework rate", |values| {
-                let delivery = values.delivery.as_ref();
-                let ratio = delivery.and_then(|delivery| delivery.rework_ratio);
-                cell(ratio.map(words::share), delivery.map(|delivery| delivery.deployments), RATIO_SAMPLE_MIN)
-            }),
-        ],
+        measures: MEASURES.into_iter().map(row).collect(),
+    }
+}
+
+fn cell(measure: Measure, values: &WindowValues, chance: Chance) -> Cell {
+    let Some(shown) = shown::shown(measure, values, chance) else {
+        return Cell::Unknown;
+    };
+    let n = words::sample(measure, values);
+    // All windows are side by side, so there is no other one to name.
+    let why = shown.instead(None).unwrap_or_default();
+    match shown {
+        Shown::Value { value, interval } => {
+            let range = words::range(measure, value, interval);
+            Cell::Known { value: words::amount(measure, value), range, n }
+        }
+        Shown::NotEnough { of: Counted::Deployments | Counted::Changes | Counted::Recoveries, .. } => {
+            Cell::Hidden { why, n: None }
+        }
+        Shown::NotEnough { of: Counted::WorkingDays | Counted::Days, .. } | Shown::Uncertain(_) => {
+            Cell::Hidden { why, n: Some(n) }
+        }
     }
 }
 
@@ -249,8 +248,4 @@ fn guardrails<'a>(team: &TeamSlug, snapshot: &'a Snapshot) -> Vec<Guardrail<'a>>
         words: standing.words(),
     });
     shown.collect()
-}
-
-fn cell(words: Option<String>, n: Option<u64>, n_min: u64) -> Cell {
-    Cell { words, n, n_min }
 }

@@ -1,8 +1,10 @@
 //! Numbers in words, for people. What is unknown has no words: the page shows a dash.
 
 use super::measure_page;
+use crate::engine::interval::Interval;
 use crate::engine::regression::machine::State;
-use crate::engine::snapshot::ComponentView;
+use crate::engine::snapshot::{ComponentView, WindowValues};
+use crate::model::measure::Measure;
 use crate::model::time::{Span, Timestamp};
 
 const SECONDS_PER_MINUTE: i64 = 60;
@@ -11,13 +13,57 @@ const SECONDS_PER_DAY: i64 = 86_400;
 const MILLIS_PER_SECOND: i64 = 1_000;
 const DAYS_PER_WEEK: f64 = 7.0;
 
+/// A number of a measure, in the unit of its metric.
+pub(super) fn amount(measure: Measure, value: f64) -> String {
+    match measure {
+        Measure::DeploymentsPerDay | Measure::IncidentsPerDay => rate(value),
+        Measure::ChangeFailRatio | Measure::ReworkRatio => share(value),
+        Measure::LeadTime | Measure::RecoveryTime => seconds(value),
+    }
+}
+
+/// The ends of what such a number lies in, in the unit in which the number itself is written: `2.7` and `3.8`.
+pub(super) fn range(measure: Measure, value: f64, interval: Interval) -> (String, String) {
+    let Interval { lower, upper } = interval;
+    match measure {
+        Measure::DeploymentsPerDay | Measure::IncidentsPerDay => {
+            let (factor, _) = rate_unit(value);
+            (digits(lower * factor), digits(upper * factor))
+        }
+        Measure::ChangeFailRatio | Measure::ReworkRatio => (format!("{:.1}", lower * 100.0), share(upper)),
+        Measure::LeadTime | Measure::RecoveryTime => (seconds(lower), seconds(upper)),
+    }
+}
+
+/// What such a number rests on: so many deployments, changes, recoveries or incidents.
+pub(super) fn sample(measure: Measure, values: &WindowValues) -> u64 {
+    let WindowValues { delivery, incidents, coverage: _, complete: _, bounds: _ } = values;
+    let delivery = delivery.as_ref();
+    let found = match measure {
+        Measure::DeploymentsPerDay | Measure::ChangeFailRatio | Measure::ReworkRatio => {
+            delivery.map(|delivery| delivery.deployments)
+        }
+        Measure::LeadTime => delivery.map(|delivery| delivery.changes),
+        Measure::RecoveryTime => delivery.map(|delivery| delivery.recovered_deployments),
+        Measure::IncidentsPerDay => incidents.as_ref().map(|incidents| incidents.started.values().sum()),
+    };
+    found.unwrap_or_default()
+}
+
 /// A rate: `3.2 per day`, `1.5 per week`.
 pub(super) fn rate(per_day: f64) -> String {
-    if per_day >= 1.0 || per_day <= 0.0 {
-        format!("{per_day:.1} per day")
-    } else {
-        format!("{:.1} per week", per_day * DAYS_PER_WEEK)
-    }
+    let (factor, unit) = rate_unit(per_day);
+    format!("{} {unit}", digits(per_day * factor))
+}
+
+/// What is less than one a day is counted by the week.
+fn rate_unit(per_day: f64) -> (f64, &'static str) {
+    if per_day >= 1.0 || per_day <= 0.0 { (1.0, "per day") } else { (DAYS_PER_WEEK, "per week") }
+}
+
+/// A digit behind the point, or two of less than one.
+fn digits(number: f64) -> String {
+    if number > 0.0 && number < 1.0 { format!("{number:.2}") } else { format!("{number:.1}") }
 }
 
 /// A share: `12.5 %`.
@@ -122,8 +168,23 @@ mod tests {
 
     #[test]
     fn rates_below_one_a_day_are_per_week() {
-        for (per_day, words) in [(3.21, "3.2 per day"), (0.0, "0.0 per day"), (0.5, "3.5 per week")] {
+        for (per_day, words) in
+            [(3.21, "3.2 per day"), (0.0, "0.0 per day"), (0.5, "3.5 per week"), (0.05, "0.35 per week")]
+        {
             assert_eq!(rate(per_day), words);
+        }
+    }
+
+    #[test]
+    fn a_range_is_in_the_unit_of_its_number() {
+        for (measure, value, (lower, upper), words) in [
+            (Measure::DeploymentsPerDay, 3.2, (0.9, 5.0), ("0.90", "5.0")),
+            (Measure::IncidentsPerDay, 0.5, (0.1, 1.5), ("0.70", "10.5")),
+            (Measure::ChangeFailRatio, 0.125, (0.0, 0.3), ("0.0", "30.0 %")),
+            (Measure::LeadTime, 9_000.0, (3_600.0, 200_000.0), ("1 h 0 min", "2 d 7 h")),
+        ] {
+            let (from, to) = range(measure, value, Interval { lower, upper });
+            assert_eq!((from.as_str(), to.as_str()), words, "{measure:?}");
         }
     }
 }

@@ -71,6 +71,7 @@ mod regression_tracker;
 mod replay;
 mod rig;
 mod rules;
+mod rules_stopped;
 mod scraped;
 mod series;
 mod series_bounds;

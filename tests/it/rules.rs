@@ -16,7 +16,7 @@ fn read(path: &str) -> String {
 }
 
 /// The tool's answer; the test fails, and says how to mend it, if it is not installed.
-fn tool(name: &str, arguments: &[&str]) -> String {
+pub(crate) fn tool(name: &str, arguments: &[&str]) -> String {
     let output = Command::new(name).args(arguments).current_dir(root().join("config")).output();
     let output = output.unwrap_or_else(|error| {
         panic!("cannot run {name}: {error}; scripts/test installs what the tests need")
@@ -26,7 +26,7 @@ fn tool(name: &str, arguments: &[&str]) -> String {
     out.into_owned()
 }
 
-fn sextant(config: &Path, out: &Path, more: &[&str]) -> Output {
+pub(crate) fn sextant(config: &Path, out: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sextant"));
     command.arg("rules").arg("--config").arg(config).arg("--out").arg(out).args(more);
     command.env("PAGERDUTY_TOKEN", "not-a-token").output().unwrap()

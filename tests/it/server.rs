@@ -184,10 +184,14 @@ async fn the_landing_page_says_what_is_known_and_shows_a_dash_for_what_is_not() 
     assert_eq!(headers["content-type"], "text/html; charset=utf-8");
     for expected in [
         "<h1>acme</h1>",
-        "1.1 per day</span> <span class=\"quiet\">n 8</span>",
-        "1 h 30 min</span> <span class=\"quiet\">n 11</span>",
-        "not enough data: 8 of 10",
-        "not enough data: 1 of 6",
+        "<td><span class=\"quiet\">not enough data: 5 of 14 working days</span> <span class=\"quiet\">n 8</span></td>",
+        "<td><span class=\"value\">3.0 per day</span> <span class=\"quiet\"><span class=\"value\">0.50</span> to \
+         <span class=\"value\">2.2</span></span> <span class=\"quiet\">n 21</span></td>",
+        "<td><span class=\"value\">1 h 30 min</span> <span class=\"quiet\"><span class=\"value\">1 h 0 min</span> to \
+         <span class=\"value\">2 h 30 min</span></span> <span class=\"quiet\">n 11</span></td>",
+        "<td><span class=\"quiet\">not enough data: 8 of 10 deployments</span></td>",
+        "<td><span class=\"quiet\">not enough data: 1 of 6 recoveries</span></td>",
+        "<td><span class=\"quiet\">not enough data: it could be almost anything</span> <span class=\"quiet\">n 21</span></td>",
         "30d <span class=\"quiet\">history incomplete</span>",
         "<th scope=\"row\">acme-github</th><td>github</td><td>succeeded</td>",
         "<th scope=\"row\">acme-pagerduty</th><td>pagerduty</td><td>failed</td>",
@@ -200,9 +204,12 @@ async fn the_landing_page_says_what_is_known_and_shows_a_dash_for_what_is_not() 
     let tables: Vec<&str> = page.split("<caption>").collect();
     let names: Vec<&str> = tables[1..].iter().map(|table| table.split_once('<').unwrap().0).collect();
     assert_eq!(names, ["payments", "platform", "search"]);
-    let unknown = "<td><span class=\"value\"><abbr title=\"unknown\">–</abbr></span> <span class=\"quiet\">n <abbr title=\"unknown\">–</abbr></span></td>";
-    assert_eq!(tables[3].matches(unknown).count(), 10, "a team that never deployed: {}", tables[3]);
-    assert!(tables[2].contains("<td><span class=\"value\"><abbr title=\"unknown\">–</abbr></span> <span class=\"quiet\">n 0</span></td>"));
+    assert!(page.contains("<div class=\"wide\" id=\"payments\">"), "alerts lead to a team: {page}");
+    let unknown = "<td><abbr title=\"unknown\">–</abbr></td>";
+    let (never, _) = tables[3].split_once("</table>").unwrap();
+    assert_eq!(never.matches(unknown).count(), 10, "a team that never deployed: {never}");
+    assert_eq!(tables[2].matches(unknown).count(), 0, "a team that deployed once, long ago: {}", tables[2]);
+    assert!(tables[2].contains("not enough data: 0 of 6 changes"), "{}", tables[2]);
     assert!(!page.contains("<script"));
     server.stop().await;
 }
@@ -225,7 +232,7 @@ async fn names_on_the_page_are_text_and_a_long_list_of_teams_is_cut_with_a_word(
     let (_, anew) = page.split_once("<caption>anew<").unwrap();
     let (anew, _) = anew.split_once("</table>").unwrap();
     assert!(anew.contains("<th scope=\"col\">7d"), "a team of which nothing is known yet: {anew}");
-    assert_eq!(anew.matches("<td><span class=\"value\"><abbr title=\"unknown\">").count(), 5, "{anew}");
+    assert_eq!(anew.matches("<td><abbr title=\"unknown\">").count(), 5, "{anew}");
     server.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! Alerts about ourselves: a number that cannot be trusted says so before anybody acts on it.
 
 use super::alert::{Alert, Audience, Board, Group, Severity};
+use crate::model::time::Span;
 
 pub(super) const GROUP: Group = Group { name: "sextant-collector", alerts: &ALERTS };
 
@@ -13,20 +14,34 @@ const fn about_us(
     description: &'static str,
 ) -> Alert {
     let (severity, audience) = (Severity::Ticket, Audience::Platform);
-    Alert { name, expr, hold, severity, audience, summary, description, board: Board::COLLECTOR }
+    Alert {
+        name,
+        expr,
+        hold,
+        severity,
+        audience,
+        summary,
+        description,
+        board: Board::COLLECTOR,
+        window_min: Span::ZERO,
+    }
 }
 
 const ALERTS: [Alert; 11] = [
     about_us(
         "SextantAbsent",
         "10m",
-        "absent(sextant_build_info)",
+        "
+group by (job) (present_over_time(sextant_build_info[1d])) unless on (job) sextant_build_info
+or absent(present_over_time(sextant_build_info[1d]))
+",
         "Nothing scrapes sextant, or it does not run.",
-        "Prometheus has had no metrics of sextant for ten minutes: no board is current, and no other alert can fire.",
+        "Prometheus has had no metrics of sextant{{ with $labels.job }} from the job {{ . }}{{ end }} for ten minutes: no board \
+         of it is current, and no other alert about it can fire.",
     ),
     about_us(
         "SextantSourceDown",
-        "15m",
+        "<down>",
         "sextant_source_up == 0",
         "A source cannot be read.",
         "The last polls of {{ $labels.source }} ({{ $labels.kind }}) failed. The last values stay; nothing newer is known.",
@@ -34,7 +49,7 @@ const ALERTS: [Alert; 11] = [
     about_us(
         "SextantDataStale",
         "5m",
-        "time() - sextant_source_last_success_timestamp_seconds > <stale>",
+        "<stale>",
         "A source was not read for too long.",
         "{{ $labels.source }} was read {{ $value | humanizeDuration }} ago for the last time. What happened since is missing \
          in all numbers.",
@@ -49,9 +64,11 @@ const ALERTS: [Alert; 11] = [
     about_us(
         "SextantBudgetExhausted",
         "1h",
-        "rate(sextant_source_throttled_seconds_total[30m]) > 0.5",
+        // A pause until the limit begins anew is counted when it begins, once an hour: so it takes more than an hour to see
+        // how much of the time that is. Several requests may wait at once.
+        "clamp_max(rate(sextant_source_throttled_seconds_total[2h]), 1) > 0.5",
         "A source waits for its rate limit most of the time.",
-        "{{ $labels.source }} has spent {{ $value | humanizePercentage }} of the last half hour waiting, to stay inside its \
+        "{{ $labels.source }} has spent {{ $value | humanizePercentage }} of the last two hours waiting, to stay inside its \
          share of the rate limit. Numbers come late.",
     ),
     about_us(
@@ -93,26 +110,29 @@ and on (job, instance, source)
         "6h",
         "
 max by (team) (
-  dora_team_coverage_ratio{kind=\"deployments_with_changes\", window=\"<window>\"} < 0.5
-  and on (job, instance, team) dora_team_deployments{window=\"<window>\"} >= 10
+  <uncovered>
+  and on (job, instance, team) dora_team_deployments{window=\"<recent>\"} >= 10
   and on (job, instance) <trusted> == 1
 )
 ",
-        "Most deployments of a team cannot be told what they changed.",
-        "Only {{ $value | humanizePercentage }} of the deployments of {{ $labels.team }} in <window> have a commit and a \
-         predecessor that are known: lead time and reverts are of those alone.",
+        "What many deployments of a team changed is not known.",
+        "Only {{ $value | humanizePercentage }} of the deployments of {{ $labels.team }} in <recent> have a commit and a \
+         predecessor that are known: lead time and reverts are of those alone, and nothing is said to the team about lead time.",
     ),
-    about_us(
-        "DoraDataSuspect",
-        "1h",
-        "
+    Alert {
+        board: Board::MEASURE,
+        ..about_us(
+            "DoraDataSuspect",
+            "1h",
+            "
 max by (team, measure) (
   dora_team_state{state=\"data_suspect\"}
   and on (job, instance) <trusted> == 1
 ) == 1
 ",
-        "A number moved, probably because its data did.",
-        "{{ $labels.measure }} of {{ $labels.team }} would count as a regression, but what it is made of changed with it. \
+            "A number moved, probably because its data did.",
+            "{{ $labels.measure }} of {{ $labels.team }} would count as a regression, but what it is made of changed with it. \
          The evidence page says what; nothing is said to the team.",
-    ),
+        )
+    },
 ];

@@ -83,7 +83,14 @@ fn out(path: Option<&Path>) -> Result<Box<dyn Write + Send>, anyhow::Error> {
 fn instants(export: &Export, timezone: Tz, now: Timestamp) -> Result<Instants, String> {
     let read = |name: &str, text: &str| {
         let mend = "write a date such as 2026-08-24, or an instant such as 2026-08-24T12:00:00Z";
-        day::instant(text, timezone).ok_or_else(|| format!("--{name} {text:?} is no instant: {mend}"))
+        let at =
+            day::instant(text, timezone).ok_or_else(|| format!("--{name} {text:?} is no instant: {mend}"))?;
+        if at < Timestamp::default() {
+            return Err(format!(
+                "--{name} {text:?} lies before 1970, when nobody had anything to collect from"
+            ));
+        }
+        Ok(at)
     };
     let (from, to) = (read("from", &export.from)?, read("to", &export.to)?.min(now));
     let step = Span::parse(&export.step).filter(|step| *step >= STEP_MIN);
@@ -133,6 +140,7 @@ mod tests {
             ("2026-11-22", "2026-13-22", "1h", "--to \"2026-13-22\" is no instant"),
             ("2026-11-22", "2026-11-21", "1h", "nothing lies between"),
             ("2026-12-22", "2026-12-24", "1h", "history ends now"),
+            ("0001-01-01", "2026-11-22", "3650d", "--from \"0001-01-01\" lies before 1970"),
             ("2026-11-21", "2026-11-22", "1s", "no duration of at least 15s"),
             ("2006-11-21", "2026-11-22", "1h", "more than 88000"),
         ] {

@@ -2,16 +2,18 @@
 //! that is not known is null, never 0.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
 use super::ServerState;
+use super::computing::GoOn;
+use super::parameters::{Given, Parameters};
 use super::problem::Problem;
 use crate::engine::interval::Interval;
 use crate::engine::series::{History, Level, Parts, Past};
 use crate::engine::snapshot::{Delivery, Quantiles, WindowValues};
+use crate::exposition::history::INTERVAL_WORTH;
 use crate::model::measure::{Measure, Stat};
 use crate::model::time::Span;
 
@@ -21,31 +23,23 @@ use self::asked::{Asked, Depth};
 
 /// Values of one answer, nulls included: some megabytes of JSON.
 const VALUES_MAX: usize = 500_000;
-/// As so many values counts one with its interval, which takes longer to find.
-const INTERVAL_WORTH: usize = 10;
 
-pub(super) async fn series(
-    State(state): State<ServerState>,
-    parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
-) -> Response {
-    match answered(&state, parameters).await {
+pub(super) async fn series(State(state): State<ServerState>, given: Given) -> Response {
+    match answered(&state, given).await {
         Ok(answer) => Json(answer).into_response(),
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn answered(
-    state: &ServerState,
-    parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
-) -> Result<Value, Problem> {
-    let Query(parameters) = parameters.map_err(|error| Problem::Malformed(error.body_text()))?;
+async fn answered(state: &ServerState, given: Given) -> Result<Value, Problem> {
+    let parameters = Parameters::read(given, &asked::KNOWN, &asked::SEVERAL)?;
     let published = state.newest().ok_or(Problem::NotReady)?;
     let (past, _) = published.past.clone().ok_or(Problem::NotReady)?;
     let asked = Asked::read(&parameters, &past.settings, published.snapshot.at)?;
-    state.computing.run(move || answer(&past, &asked)).await
+    state.computing.run(move |go_on| answer(&past, &asked, go_on)).await
 }
 
-fn answer(past: &Past, asked: &Asked) -> Result<Value, Problem> {
+fn answer(past: &Past, asked: &Asked, go_on: GoOn<'_>) -> Result<Value, Problem> {
     let history = past.history();
     let levels: Vec<_> = history.levels().filter(|level| is_asked(level, asked)).collect();
     if levels.is_empty() {
@@ -69,7 +63,7 @@ fn answer(past: &Past, asked: &Asked) -> Result<Value, Problem> {
     }
     let mut series = Vec::new();
     for level in &levels {
-        series.extend(of_level(&history, level, asked));
+        series.extend(of_level(&history, level, asked, go_on)?);
     }
     let Asked { window, stat, instants, .. } = asked;
     Ok(json!({
@@ -101,18 +95,24 @@ struct Found {
     intervals: Vec<Option<Interval>>,
 }
 
-fn of_level(history: &History<'_>, level: &Level, asked: &Asked) -> Vec<Value> {
+fn of_level(
+    history: &History<'_>,
+    level: &Level,
+    asked: &Asked,
+    go_on: GoOn<'_>,
+) -> Result<Vec<Value>, Problem> {
     let parts_of = |measure: Measure| {
         let parts = parts_of(measure);
         if asked.interval { parts.and(Parts::bound(measure)) } else { parts }
     };
     let parts = asked.measures.iter().fold(Parts::COUNTS, |parts, measure| parts.and(parts_of(*measure)));
     let Some(timeline) = history.timeline(level, &asked.instants, parts) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let windows = [asked.window.clone()];
     let mut found = vec![Found::default(); asked.measures.len()];
     for (_, level) in timeline.sweep(&windows, parts, &asked.instants) {
+        go_on()?;
         for (found, measure) in found.iter_mut().zip(&asked.measures) {
             let read = level.windows.first().map(|window| reading(window, *measure, asked.stat));
             let (value, count) = read.unwrap_or_default();
@@ -151,7 +151,7 @@ fn of_level(history: &History<'_>, level: &Level, asked: &Asked) -> Vec<Value> {
         }
         Value::Object(series)
     });
-    series.collect()
+    Ok(series.collect())
 }
 
 const fn parts_of(measure: Measure) -> Parts {

@@ -12,7 +12,7 @@ use super::parameters::{Given, Parameters};
 use super::problem::Problem;
 use crate::engine::interval::Interval;
 use crate::engine::series::{History, Level, Parts, Past};
-use crate::engine::snapshot::{Delivery, Quantiles, WindowValues};
+use crate::engine::snapshot::{Completeness, Delivery, Quantiles, WindowValues};
 use crate::exposition::history::INTERVAL_WORTH;
 use crate::model::measure::{Measure, Stat};
 use crate::model::time::Span;
@@ -91,6 +91,8 @@ fn is_asked(level: &Level, asked: &Asked) -> bool {
 struct Found {
     values: Vec<Option<f64>>,
     n: Vec<Option<u64>>,
+    /// Whether the collected history covers the window.
+    complete: Vec<Option<bool>>,
     /// Empty if nobody asks for them.
     intervals: Vec<Option<Interval>>,
 }
@@ -111,47 +113,60 @@ fn of_level(
     };
     let windows = [asked.window.clone()];
     let mut found = vec![Found::default(); asked.measures.len()];
-    for (_, level) in timeline.sweep(&windows, parts, &asked.instants) {
+    for (_, values) in timeline.sweep(&windows, parts, &asked.instants) {
         go_on()?;
         for (found, measure) in found.iter_mut().zip(&asked.measures) {
-            let read = level.windows.first().map(|window| reading(window, *measure, asked.stat));
+            let read = values.windows.first().map(|window| reading(window, *measure, asked.stat));
             let (value, count) = read.unwrap_or_default();
             found.values.push(value);
             found.n.push(count);
+            found.complete.push(values.windows.first().and_then(|window| is_complete(level, window)));
             if asked.interval {
-                let bounds = level.windows.first().map(|window| &window.bounds);
+                let bounds = values.windows.first().map(|window| &window.bounds);
                 found.intervals.push(bounds.and_then(|bounds| bounds.of(*measure, asked.stat)));
             }
         }
     }
-    let series = asked.measures.iter().zip(found).map(|(measure, Found { values, n, intervals })| {
-        let mut series = Map::new();
-        let whose = match level {
-            Level::Organization => [None, None],
-            Level::Team(team) => [Some(("team", team.as_str())), None],
-            Level::Component(team, name) => {
-                [Some(("team", team.as_str())), Some(("component", name.as_str()))]
-            }
-        };
-        series.extend(whose.into_iter().flatten().map(|(label, name)| (label.to_owned(), json!(name))));
-        for (field, value) in [
-            ("measure", json!(measure.label())),
-            ("unit", json!(unit(*measure))),
-            ("values", json!(values)),
-            ("n", json!(n)),
-        ] {
-            series.insert(field.to_owned(), value);
-        }
-        if asked.interval {
-            let ends = |end: fn(Interval) -> f64| -> Vec<Option<f64>> {
-                intervals.iter().map(|interval| interval.map(end)).collect()
+    let series =
+        asked.measures.iter().zip(found).map(|(measure, Found { values, n, complete, intervals })| {
+            let mut series = Map::new();
+            let whose = match level {
+                Level::Organization => [None, None],
+                Level::Team(team) => [Some(("team", team.as_str())), None],
+                Level::Component(team, name) => {
+                    [Some(("team", team.as_str())), Some(("component", name.as_str()))]
+                }
             };
-            series.insert("lower".to_owned(), json!(ends(|interval| interval.lower)));
-            series.insert("upper".to_owned(), json!(ends(|interval| interval.upper)));
-        }
-        Value::Object(series)
-    });
+            series.extend(whose.into_iter().flatten().map(|(label, name)| (label.to_owned(), json!(name))));
+            for (field, value) in [
+                ("measure", json!(measure.label())),
+                ("unit", json!(unit(*measure))),
+                ("values", json!(values)),
+                ("n", json!(n)),
+                ("complete", json!(complete)),
+            ] {
+                series.insert(field.to_owned(), value);
+            }
+            if asked.interval {
+                let ends = |end: fn(Interval) -> f64| -> Vec<Option<f64>> {
+                    intervals.iter().map(|interval| interval.map(end)).collect()
+                };
+                series.insert("lower".to_owned(), json!(ends(|interval| interval.lower)));
+                series.insert("upper".to_owned(), json!(ends(|interval| interval.upper)));
+            }
+            Value::Object(series)
+        });
     Ok(series.collect())
+}
+
+/// As `dora_L_window_complete` has it: who never did anything has no history that could be complete; the organisation
+/// always has one.
+fn is_complete(level: &Level, window: &WindowValues) -> Option<bool> {
+    let has_history = match level {
+        Level::Organization => true,
+        Level::Team(_) | Level::Component(..) => window.delivery.is_some() || window.incidents.is_some(),
+    };
+    has_history.then_some(window.complete == Completeness::Complete)
 }
 
 const fn parts_of(measure: Measure) -> Parts {

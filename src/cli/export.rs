@@ -12,7 +12,7 @@ use super::{Failure, complain, runtime};
 use crate::config::Config;
 use crate::daemon::{self, ExportFormat};
 use crate::engine::series::Instants;
-use crate::model::day;
+use crate::model::day::{self, Day};
 use crate::model::time::{Span, Timestamp};
 
 /// Instants of one export: ten years by the hour. What is finer is no history, and larger than any disk expects.
@@ -85,7 +85,7 @@ fn instants(export: &Export, timezone: Tz, now: Timestamp) -> Result<Instants, S
         let mend = "write a date such as 2026-08-24, or an instant such as 2026-08-24T12:00:00Z";
         let at =
             day::instant(text, timezone).ok_or_else(|| format!("--{name} {text:?} is no instant: {mend}"))?;
-        if at < Timestamp::default() {
+        if Day::of(at, timezone) < Day::of(Timestamp::default(), Tz::UTC) {
             return Err(format!(
                 "--{name} {text:?} lies before 1970, when nobody had anything to collect from"
             ));
@@ -133,6 +133,7 @@ mod tests {
             asked("2026-11-22", "2026-12-01", "12h").unwrap(),
             ["2026-11-21T23:00:00Z", "2026-11-22T11:00:00Z"]
         );
+        assert_eq!(asked("1970-01-01", "1970-01-01", "1d").unwrap(), ["1969-12-31T23:00:00Z"]);
         let exactly = asked("2026-11-22T00:00:00+02:00", "2026-11-21T22:00:30Z", "15s").unwrap();
         assert_eq!(exactly.len(), 3);
         for (from, to, step, said) in [

@@ -161,7 +161,10 @@ fn anchored(label: &str, pattern: &str) -> Result<Regex, Refused> {
         if let regex::Error::CompiledTooBig(_) = error {
             return Refused::TooMuch(format!("the regular expression of {label:?} is too large"));
         }
-        Refused::Malformed(format!("the regular expression of {label:?} cannot be read: {error}"))
+        // The last line says what is wrong, those before it show all of the expression.
+        let text = error.to_string();
+        let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        Refused::Malformed(format!("the regular expression of {label:?} cannot be read: {why}"))
     })
 }
 
@@ -231,7 +234,7 @@ mod tests {
     #[test]
     fn a_matcher_that_cannot_be_is_refused() {
         for (matcher, said) in [
-            ((2, "team", "("), "the regular expression of \"team\" cannot be read"),
+            ((2, "team", "("), "the regular expression of \"team\" cannot be read: unclosed group"),
             ((7, "team", "x"), "no known type"),
         ] {
             let error = query(&[matcher], 0, 0, None).unwrap_err();

@@ -202,19 +202,26 @@ mod tests {
     fn what_takes_minutes_is_refused_before_anything_is_computed() {
         let past = past();
         let quarter = Span::from_seconds(15);
-        for (what, queries) in [
-            ("all there is, for a hundred hours", vec![question(&[("__name__", "dora_.*")], 100)]),
+        for (what, resolution, queries) in [
+            ("all there is, for a hundred hours", quarter, vec![question(&[("__name__", "dora_.*")], 100)]),
             (
                 "what nobody has, which is not known before",
+                quarter,
                 vec![question(&[("__name__", "dora_.*"), ("severity", "nope|")], 100)],
             ),
             (
+                "half a century, three instants of it",
+                Span::from_days(20_000),
+                vec![question(&[("__name__", "dora_.*(_bound|_guardrail.*)")], 24 * 21_000)],
+            ),
+            (
                 "a little, sixteen times",
+                quarter,
                 vec![question(&[("__name__", "dora_team_lead_time_seconds_bound"), ("window", "7d")], 1); 16],
             ),
         ] {
             let count = queries.len();
-            let (outcome, went_on) = asked(&past, queries, quarter, usize::MAX);
+            let (outcome, went_on) = asked(&past, queries, resolution, usize::MAX);
             let Err(Problem::TooMuch(detail)) = outcome else { panic!("{what}: {outcome:?}") };
             assert!(detail.contains("more than 8000000") && detail.contains("ask for fewer"), "{detail}");
             assert_eq!(went_on, count, "{what}: each question is looked at, and nothing else");

@@ -10,14 +10,17 @@ use crate::exposition::history::{Found, Known, Series, Source, Wanted, guardrail
 use crate::exposition::levels::{self, BOUNDS, COVERAGE_KINDS};
 use crate::model::measure::{Measure, Stat};
 use crate::model::settings::{Window, longest};
-use crate::model::time::Span;
+use crate::model::time::{Span, Timestamp};
 
 /// As so many values counts what one lies in: some five microseconds instead of half a one.
 pub const INTERVAL_WORTH: usize = 10;
 /// Facts that are taken in, or pass through a window, in the time that a value takes.
 const FACTS_PER_VALUE: usize = 5;
+/// As so many facts counts to begin with the numbers of a team or component, whatever it did.
+const BEGIN_WORTH: usize = 100;
 /// Before a window, so much is looked at to tell what its numbers lie in.
 const LOOKED_BACK: Span = Span::from_days(26 * 7);
+const DAY: Span = Span::from_days(1);
 
 /// An answer that was not computed yet.
 #[derive(Debug)]
@@ -51,9 +54,14 @@ impl<'a> Plan<'a> {
     /// How long it takes, as so many values: each instant of each series is one, and what a value lies in
     /// [`INTERVAL_WORTH`]; besides, the facts that they are made of.
     pub fn worth(&self) -> usize {
-        let of_levels = [Level::Organization, Level::Team, Level::Component]
-            .map(|level| (self.of(level).count(), self.facts(level)));
-        let [organization, team, component] = of_levels;
+        let of_level = |level| {
+            let levels = self.of(level).count();
+            (levels, self.facts(level).saturating_add(levels.saturating_mul(BEGIN_WORTH)))
+        };
+        let [organization, team, component] =
+            [Level::Organization, Level::Team, Level::Component].map(of_level);
+        // What numbers lie in is found out day by day.
+        let days = |levels: usize| levels.saturating_mul(self.days());
         let worth = self.metrics.iter().map(|(metric, source)| match source {
             Source::Level(_, level, _) => {
                 let (levels, facts) = match level {
@@ -62,16 +70,19 @@ impl<'a> Plan<'a> {
                     Level::Component => component,
                 };
                 let windows = self.windows_of(metric).len().max(1);
+                let days = if metric.labels.contains(&"bound") { days(levels) } else { 0 };
+                let facts = facts.saturating_mul(windows.saturating_add(1)).saturating_add(days);
                 self.numbers(levels.saturating_mul(windows), self.values_each(metric))
-                    .saturating_add(facts.saturating_mul(windows.saturating_add(1)) / FACTS_PER_VALUE)
+                    .saturating_add(facts / FACTS_PER_VALUE)
             }
             Source::Guardrails(_) => {
                 let teams = self.of(Level::Team).filter_map(series::Level::team);
                 let held = teams.map(|team| guardrails::held(team, self.known.past, self.wanted).count());
                 let most = held.clone().max().unwrap_or_default();
                 let each = INTERVAL_WORTH.saturating_add(self.values_each(metric));
-                let facts = team.1.saturating_mul(most).saturating_mul(2) / FACTS_PER_VALUE;
-                self.numbers(held.sum(), each).saturating_add(facts)
+                let held = held.sum();
+                let facts = team.1.saturating_mul(most).saturating_mul(2).saturating_add(days(held));
+                self.numbers(held, each).saturating_add(facts / FACTS_PER_VALUE)
             }
             Source::States(_) => {
                 let teams = states::teams(self.known.tracker, self.wanted).count();
@@ -159,14 +170,25 @@ impl<'a> Plan<'a> {
         metric.labels.iter().map(of_label).fold(1, usize::saturating_mul)
     }
 
+    /// Since when facts matter, and until when.
+    fn range(&self) -> Option<(Timestamp, Timestamp)> {
+        let Wanted { instants, .. } = self.wanted;
+        let (first, last) = instants.first().zip(instants.last())?;
+        Some((first.minus(longest(&self.known.past.settings.windows)).minus(LOOKED_BACK), last))
+    }
+
+    fn days(&self) -> usize {
+        let days = self.range().map(|(first, last)| last.since(first).millis() / DAY.millis());
+        days.and_then(|days| usize::try_from(days).ok()).unwrap_or_default()
+    }
+
     /// How many facts those of a level take in.
     fn facts(&self, level: Level) -> usize {
         if self.of(level).next().is_none() {
             return 0;
         }
         let (past, wanted) = (self.known.past, self.wanted);
-        let Some((first, last)) = wanted.instants.first().zip(wanted.instants.last()) else { return 0 };
-        let first = first.minus(longest(&past.settings.windows)).minus(LOOKED_BACK);
+        let Some((first, last)) = self.range() else { return 0 };
         let components = past.linked.components.iter().map(|component| &component.history);
         let of_level = components.filter(|history| {
             let is = |label: &str, name: &str| (wanted.label)(label, name);

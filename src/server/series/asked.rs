@@ -1,7 +1,9 @@
 //! What `/api/v1/series` is asked for, read from its parameters: everything that is wrong is told, nothing is ignored.
 
+use chrono_tz::Tz;
+
 use crate::engine::series::Instants;
-use crate::model::day;
+use crate::model::day::{self, Day};
 use crate::model::measure::{Measure, Stat};
 use crate::model::settings::{MetricSettings, Window};
 use crate::model::time::{Span, Timestamp};
@@ -135,7 +137,7 @@ fn instants<'p>(
     };
     let (at, from, to) = (instant("at")?, instant("from")?, instant("to")?);
     for (name, at) in [("at", at), ("from", from), ("to", to)] {
-        if at.is_some_and(|at| at < Timestamp::default()) {
+        if at.is_some_and(|at| Day::of(at, settings.timezone) < Day::of(Timestamp::default(), Tz::UTC)) {
             return Err(malformed(format!(
                 "`{name}` lies before 1970, when nobody had anything to collect from"
             )));

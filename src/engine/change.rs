@@ -187,7 +187,7 @@ pub enum Unplanned {
 
 /// The phases of a pull request's lead time. Those of a reviewed one add up to the time from its first commit to its
 /// deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Phases {
     /// First commit to opened, or to ready for review.
     pub coding: Span,
@@ -198,7 +198,7 @@ pub struct Phases {
 }
 
 /// The phases that only a reviewed change has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reviewed {
     /// Opened or ready to the first review.
     pub pickup: Span,

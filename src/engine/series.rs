@@ -6,9 +6,9 @@
 //! 2. [`Timeline`] – everything that ever counts for one level, as [`Spell`]s: since when it counts, and how long. It
 //!    depends on no window and on no instant, so that two timelines differ exactly in the facts that differ
 //!    ([`Timeline::touched`]).
-//! 3. [`Timeline::sweep`] – counters and rank bitmaps that things enter and leave as the windows slide. Of the weeks
-//!    before them, which say how certain the numbers are, it has sums up to each thing, so that those of any week are a
-//!    difference.
+//! 3. [`Timeline::sweep`] – sums up to each instant, so that how many things are in a window is a difference, and rank
+//!    bitmaps that things enter and leave as the windows slide. Of the weeks before them, which say how certain the numbers
+//!    are, it has sums up to each thing, so that those of any week are a difference, too.
 //!
 //! It never decides anything: whether a deployment failed, and when that was known, is asked of
 //! [`Linked::failure`]. `a_series_is_the_snapshot_at_each_of_its_instants` in `tests/it/series.rs` holds it to the
@@ -29,6 +29,8 @@ use crate::model::time::Timestamp;
 
 mod before;
 mod collect;
+mod cuts;
+mod flow;
 mod instants;
 mod parts;
 mod rank;
@@ -166,6 +168,7 @@ impl<'f> History<'f> {
         if let (Level::Component(..), [component]) = (level, components) {
             collected.begin(self.collected.component(component));
         }
+        collected.expect(components);
         for component in components {
             collected.component(component);
         }

@@ -17,7 +17,7 @@ use crate::engine::series::before::{Before, Known, NEXT, brought, reach};
 use crate::engine::series::instants::Instants;
 use crate::engine::series::parts::Parts;
 use crate::engine::series::spell::{EVER, Spell};
-use crate::engine::series::timeline::{Counted, Led, Timeline};
+use crate::engine::series::timeline::{Counted, Timeline};
 use crate::model::day::Day;
 use crate::model::fact::{Author, Outcome};
 use crate::model::measure::Measure;
@@ -44,8 +44,8 @@ pub(super) struct Collecting<'h, 'f> {
     longest: Span,
     /// Whether anybody asks for what lead times lie in.
     brings: bool,
-    /// How many counted changes deployments brought.
-    brought: Vec<(Spell, u64)>,
+    /// Whether anybody asks for phases of lead times.
+    phases: bool,
     /// From when on the history of what was taken in is collected; `None` while it is read for the first time.
     begin: Option<Begin>,
     timeline: Timeline,
@@ -77,16 +77,17 @@ impl<'h, 'f> Collecting<'h, 'f> {
             last,
             longest,
             brings: parts.contain(Parts::bound(Measure::LeadTime)),
-            brought: Vec::new(),
+            phases: parts.contain(Parts::PHASES),
             begin: Some(Begin::default()),
             timeline: Timeline {
                 counted: Counted::default(),
                 started: BTreeMap::new(),
                 open: BTreeMap::new(),
                 unrecovered: Vec::new(),
-                changes: Vec::new(),
-                recoveries: Vec::new(),
-                resolutions: Vec::new(),
+                lead_times: Vec::new(),
+                phases: Vec::new(),
+                recovery_times: Vec::new(),
+                resolution_times: Vec::new(),
                 dates: Vec::new(),
                 deployed_before: None,
                 first_incident_at: None,
@@ -113,6 +114,35 @@ impl<'h, 'f> Collecting<'h, 'f> {
     fn counts_for(&self, spell: Spell, longest: Span) -> bool {
         let through = spell.over(longest).map(|(_, through)| through);
         spell.after < self.last && through.is_some_and(|through| through >= self.first)
+    }
+
+    /// What of things in order happened when it can be in a window.
+    fn within<'a, T>(&self, things: &'a [T], at: fn(&T) -> Timestamp) -> &'a [T] {
+        let from = self.first.minus(self.longest);
+        let before = |end: Timestamp| things.partition_point(|thing| at(thing) < end);
+        things.get(before(from)..before(self.last)).unwrap_or_default()
+    }
+
+    /// Makes room for what components have most of.
+    pub(super) fn expect(&mut self, components: &[LinkedComponent]) {
+        let (mut deployments, mut changes, mut attempts, mut merged) = (0, 0, 0, 0);
+        for history in components.iter().map(|component| &component.history) {
+            let deployed = self.within(&history.deployments, |deployment| deployment.deployed_at);
+            deployments += deployed.len();
+            changes += deployed.iter().map(|deployment| deployment.changes.len()).sum::<usize>();
+            attempts += self.within(&history.attempts, |attempt| attempt.finished_at).len();
+            merged += self.within(&history.merged, |pull| pull.merged_at).len();
+        }
+        let Timeline { counted, lead_times, phases, .. } = &mut self.timeline;
+        counted.deployments.reserve(deployments);
+        counted.forward.reserve(deployments);
+        counted.traced.reserve(deployments);
+        counted.succeeded.reserve(attempts);
+        counted.changes.reserve(changes);
+        counted.merged.reserve(merged);
+        counted.contained.reserve(merged);
+        lead_times.reserve(changes);
+        phases.reserve(if self.phases { changes } else { 0 });
     }
 
     /// Takes a component in.
@@ -157,9 +187,12 @@ impl<'h, 'f> Collecting<'h, 'f> {
             }
             if self.brings {
                 let brought = brought(deployment, self.history.settings, &mut values);
-                let sizes = brought.iter().map(|known| (known.spell(), known.what.all.count()));
-                let counted: Vec<_> = sizes.filter(|(spell, _)| self.counts(*spell)).collect();
-                self.brought.extend(counted);
+                for known in &brought {
+                    if self.counts(known.spell()) {
+                        self.timeline.brought.push(known.spell());
+                        self.timeline.sizes.push(known.what.all.count());
+                    }
+                }
                 before.brought.extend(brought.into_iter().filter(|_| begins.is_some()));
             }
         }
@@ -198,15 +231,10 @@ impl<'h, 'f> Collecting<'h, 'f> {
             return;
         }
         counted.changes.push(spell);
-        let reviewed = change.phases.and_then(|phases| phases.reviewed);
-        self.timeline.changes.push(Led {
-            spell,
-            lead_time: change.lead_time,
-            coding: change.phases.map(|phases| phases.coding),
-            pickup: reviewed.map(|reviewed| reviewed.pickup),
-            review: reviewed.map(|reviewed| reviewed.review),
-            deploy: change.phases.map(|phases| phases.deploy),
-        });
+        self.timeline.lead_times.push(change.lead_time);
+        if self.phases {
+            self.timeline.phases.push(change.phases);
+        }
     }
 
     /// What is to be said of a deployment changes only when something about it happens; in between it is what it was
@@ -240,7 +268,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
                 Said::Unrecovered => self.timeline.unrecovered.push(spell),
                 Said::Recovered(_, span) => {
                     self.timeline.counted.recovered.push(spell);
-                    self.timeline.recoveries.push((spell, span));
+                    self.timeline.recovery_times.push(span);
                 }
             }
         }
@@ -297,10 +325,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
     }
 
     fn attempts(&mut self, history: &ComponentHistory) {
-        let from = self.first.minus(self.longest);
-        let gone = history.attempts.partition_point(|attempt| attempt.finished_at < from);
-        let attempts = history.attempts.iter().skip(gone);
-        for attempt in attempts.take_while(|attempt| attempt.finished_at < self.last) {
+        for attempt in self.within(&history.attempts, |attempt| attempt.finished_at) {
             let counted = match attempt.outcome {
                 Outcome::Success => &mut self.timeline.counted.succeeded,
                 Outcome::Failure => &mut self.timeline.counted.failed_attempts,
@@ -314,10 +339,7 @@ impl<'h, 'f> Collecting<'h, 'f> {
         let Some(first_deployed_at) = history.deployments.first().map(|first| first.deployed_at) else {
             return;
         };
-        let from = self.first.minus(self.longest);
-        let gone = history.merged.partition_point(|pull| pull.merged_at < from);
-        let merged = history.merged.iter().skip(gone);
-        for pull in merged.take_while(|pull| pull.merged_at < self.last) {
+        for pull in self.within(&history.merged, |pull| pull.merged_at) {
             let merged = Spell::known(pull.merged_at, first_deployed_at);
             if self.counts(merged) {
                 self.timeline.counted.merged.push(merged);
@@ -364,25 +386,16 @@ impl<'h, 'f> Collecting<'h, 'f> {
         {
             let span = resolved_at.since(started_at).max(Span::ZERO);
             self.timeline.counted.resolved.push(resolved);
-            self.timeline.resolutions.push((resolved, span));
+            self.timeline.resolution_times.push(span);
         }
     }
 
-    /// What was taken in, in an order that does not depend on that of the facts.
+    /// What was taken in.
     pub(super) fn finish(self) -> Timeline {
-        let Self { history, first: _, last: _, longest: _, brings: _, mut brought, begin, mut timeline } =
-            self;
-        timeline.counted.map_mut(|spells| spells.sort());
-        timeline.started.values_mut().chain(timeline.open.values_mut()).for_each(|spells| spells.sort());
-        timeline.unrecovered.sort();
-        timeline.changes.sort();
-        timeline.recoveries.sort();
-        timeline.resolutions.sort();
+        let Self { history, first: _, last: _, longest: _, brings: _, phases: _, begin, mut timeline } = self;
         let deployed = timeline.counted.deployments.iter();
         timeline.dates = deployed.map(|spell| Day::of(spell.after, history.settings.timezone)).collect();
         timeline.unknown_at.sort();
-        brought.sort_unstable();
-        (timeline.brought, timeline.sizes) = brought.into_iter().unzip();
         timeline.since = timeline.since.and(history.incidents_since);
         if let Some(before) = timeline.before.as_mut() {
             before.begin = begin.and_then(|begin| begin.and(history.collected.incidents()).at());

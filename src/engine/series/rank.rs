@@ -1,44 +1,49 @@
 //! A sample that things enter and leave, with exact quantiles: one bit for each value that there ever is, by rank, and
-//! counts of the bits in blocks. To enter and to leave is a bit and two counts; a quantile skips blocks, then words.
+//! counts of the bits in blocks, in blocks of blocks, and in blocks of those. To enter and to leave is a bit and three
+//! counts; a quantile passes by large blocks, then looks once at eight of each smaller kind.
 
 use crate::model::time::Span;
 
 /// Bits in a word.
 const WORD: usize = 64;
-/// Bits in a block: what eight words have, one cache line.
-const BLOCK: usize = 512;
-/// Bits in a large block: sixty-four blocks, so that ten million ranks have three hundred of them.
-const LARGE: usize = 32_768;
+/// As many of a kind make one of the next larger kind.
+const FAN: usize = 8;
+/// Bits in the blocks: eight words, one cache line, in the smallest; so that ten million ranks have three hundred of the
+/// largest.
+const BLOCKS: [usize; 3] = [WORD * FAN, WORD * FAN * FAN, WORD * FAN * FAN * FAN];
+/// The rank of what has no value: no set has so many.
+pub(super) const NONE: u32 = u32::MAX;
 
 /// Values in order, and which place each thing has among them.
 #[derive(Debug)]
 pub(super) struct Ranked {
     values: Vec<Span>,
-    /// By thing; `None` if it has no value.
-    ranks: Vec<Option<u32>>,
+    /// By thing.
+    ranks: Vec<u32>,
 }
 
 impl Ranked {
     /// Ranks the values of things.
     pub(super) fn new(values: impl Iterator<Item = Option<Span>>) -> Self {
-        let mut ranks: Vec<Option<u32>> = Vec::new();
+        let mut ranks = Vec::new();
         let mut sorted: Vec<(Span, u32)> = Vec::new();
         for (thing, value) in (0_u32..).zip(values) {
-            ranks.push(None);
+            ranks.push(NONE);
             sorted.extend(value.map(|value| (value, thing)));
         }
         sorted.sort_unstable();
         for (rank, (_, thing)) in (0_u32..).zip(&sorted) {
             if let Some(place) = usize::try_from(*thing).ok().and_then(|thing| ranks.get_mut(thing)) {
-                *place = Some(rank);
+                *place = rank;
             }
         }
         Self { values: sorted.into_iter().map(|(value, _)| value).collect(), ranks }
     }
 
-    /// The place of a thing's value.
-    pub(super) fn rank(&self, thing: usize) -> Option<usize> {
-        self.ranks.get(thing).copied().flatten().and_then(|rank| usize::try_from(rank).ok())
+    /// The place of a thing's value; [`NONE`] if it has none.
+    pub(super) fn rank(&self, thing: u32) -> u32 {
+        let thing = usize::try_from(thing).ok();
+        thing.and_then(|thing| self.ranks.get(thing)).copied().unwrap_or(NONE)
     }
 
     /// The value of this rank.
@@ -51,8 +56,7 @@ impl Ranked {
         let ranks = self.values.len();
         Ranks {
             words: vec![0; ranks.div_ceil(WORD)],
-            blocks: vec![0; ranks.div_ceil(BLOCK)],
-            large: vec![0; ranks.div_ceil(LARGE)],
+            blocks: BLOCKS.map(|bits| vec![0; ranks.div_ceil(bits)]),
             len: 0,
         }
     }
@@ -62,8 +66,8 @@ impl Ranked {
 #[derive(Debug)]
 pub(super) struct Ranks {
     words: Vec<u64>,
-    blocks: Vec<u16>,
-    large: Vec<u32>,
+    /// How many there are in each block, of each size.
+    blocks: [Vec<u16>; 3],
     len: usize,
 }
 
@@ -73,71 +77,87 @@ impl Ranks {
         self.len
     }
 
-    /// Takes in a rank that is not there.
-    pub(super) fn enter(&mut self, rank: usize) {
-        self.flip(rank);
-        self.len += 1;
-        if let Some(count) = self.blocks.get_mut(rank / BLOCK) {
-            *count += 1;
-        }
-        if let Some(count) = self.large.get_mut(rank / LARGE) {
-            *count += 1;
+    /// Takes in a rank that is not there; not [`NONE`].
+    pub(super) fn enter(&mut self, rank: u32) {
+        if let Some(rank) = self.flip(rank) {
+            self.len += 1;
+            self.count(rank, |count| *count += 1);
         }
     }
 
-    /// Drops a rank that is there.
-    pub(super) fn leave(&mut self, rank: usize) {
-        self.flip(rank);
-        self.len -= 1;
-        if let Some(count) = self.blocks.get_mut(rank / BLOCK) {
-            *count -= 1;
-        }
-        if let Some(count) = self.large.get_mut(rank / LARGE) {
-            *count -= 1;
+    /// Drops a rank that is there; not [`NONE`].
+    pub(super) fn leave(&mut self, rank: u32) {
+        if let Some(rank) = self.flip(rank) {
+            self.len -= 1;
+            self.count(rank, |count| *count -= 1);
         }
     }
 
-    fn flip(&mut self, rank: usize) {
-        if let Some(word) = self.words.get_mut(rank / WORD) {
-            *word ^= 1 << (rank % WORD);
+    fn flip(&mut self, rank: u32) -> Option<usize> {
+        let rank = usize::try_from(rank).ok()?;
+        *self.words.get_mut(rank / WORD)? ^= 1 << (rank % WORD);
+        Some(rank)
+    }
+
+    fn count(&mut self, rank: usize, change: impl Fn(&mut u16)) {
+        for (blocks, bits) in self.blocks.iter_mut().zip(BLOCKS) {
+            if let Some(count) = blocks.get_mut(rank / bits) {
+                change(count);
+            }
         }
     }
 
     /// The rank at this place, from 0, of those that are there.
     pub(super) fn nth(&self, place: usize) -> Option<usize> {
-        let mut left = u32::try_from(place).ok()?;
-        let large = skip(&mut left, self.large.iter().copied())?;
-        let blocks = self.blocks.iter().skip(large * (LARGE / BLOCK));
-        let block = large * (LARGE / BLOCK) + skip(&mut left, blocks.map(|count| u32::from(*count)))?;
-        let words = self.words.iter().skip(block * (BLOCK / WORD));
-        let word = block * (BLOCK / WORD) + skip(&mut left, words.map(|word| word.count_ones()))?;
-        Some(word * WORD + bit(*self.words.get(word)?, left))
+        let mut left = u32::try_from(place).ok().filter(|_| place < self.len)?;
+        let [small, middle, large] = &self.blocks;
+        let mut found = 0;
+        for (passed, count) in large.iter().enumerate() {
+            found = passed;
+            if left < u32::from(*count) {
+                break;
+            }
+            left -= u32::from(*count);
+        }
+        for blocks in [middle, small] {
+            let eight = blocks.iter().skip(found * FAN).take(FAN);
+            found = found * FAN + pass(&mut left, eight.map(|count| u32::from(*count)));
+        }
+        let eight = self.words.iter().skip(found * FAN).take(FAN);
+        found = found * FAN + pass(&mut left, eight.map(|word| word.count_ones()));
+        Some(found * WORD + bit(*self.words.get(found)?, left)?)
     }
 }
 
-/// Passes by what lies wholly before the place that is `left`; says how many that are.
-fn skip(left: &mut u32, counts: impl Iterator<Item = u32>) -> Option<usize> {
-    for (passed, count) in counts.enumerate() {
-        if *left < count {
-            return Some(passed);
-        }
-        *left -= count;
+/// How many of a few counts lie wholly before the place that is `left`, which they are taken from. It looks at all of
+/// them, so that no branch depends on what they are.
+fn pass(left: &mut u32, counts: impl Iterator<Item = u32>) -> usize {
+    let (mut sum, mut before, mut passed) = (0, 0, 0);
+    for count in counts {
+        sum += count;
+        let is_passed = sum <= *left;
+        passed += usize::from(is_passed);
+        before = if is_passed { sum } else { before };
     }
-    None
+    *left -= before;
+    passed
 }
 
-/// Which bit of a word is the one at this place, from 0, of those that are set: by halves.
-fn bit(mut word: u64, mut place: u32) -> usize {
-    let mut found = 0;
-    for width in [32, 16, 8, 4, 2, 1] {
-        let lower = (word & ((1 << width) - 1)).count_ones();
-        if place >= lower {
-            place -= lower;
-            word >>= width;
-            found += width;
-        }
+/// Which bit of a word is the one at this place, from 0, of those that are set: which byte, then which of its bits.
+fn bit(word: u64, place: u32) -> Option<usize> {
+    // How many are set in each two, each four, each eight bits; then in each byte and all below it, of which none is 64 but
+    // the last, which a byte has room for.
+    let twos = word - ((word >> 1) & 0x5555_5555_5555_5555);
+    let fours = (twos & 0x3333_3333_3333_3333) + ((twos >> 2) & 0x3333_3333_3333_3333);
+    let bytes = (fours + (fours >> 4)) & 0x0F0F_0F0F_0F0F_0F0F;
+    let upto = bytes.wrapping_mul(0x0101_0101_0101_0101).to_le_bytes();
+    let byte = upto.iter().map(|upto| usize::from(u32::from(*upto) <= place)).sum::<usize>();
+    let before = byte.checked_sub(1).and_then(|before| upto.get(before)).copied().unwrap_or_default();
+    let mut rest = *word.to_le_bytes().get(byte)?;
+    for _ in u32::from(before)..place {
+        rest &= rest.wrapping_sub(1);
     }
-    found
+    Some(byte * 8 + usize::try_from(rest.trailing_zeros()).ok()?)
 }
 
 #[cfg(test)]
@@ -151,7 +171,7 @@ mod tests {
         let mut ranks = ranked.none();
         let mut expected = Vec::new();
         for thing in (0..100_000).filter(|thing| thing % 3 == 0 || thing % 7 == 1) {
-            let rank = ranked.rank(thing).unwrap();
+            let rank = ranked.rank(thing);
             ranks.enter(rank);
             expected.push(rank);
         }
@@ -163,17 +183,20 @@ mod tests {
         stay.sort_unstable();
         assert_eq!(ranks.len(), stay.len());
         for (place, rank) in stay.iter().enumerate() {
-            assert_eq!(ranks.nth(place), Some(*rank));
+            assert_eq!(ranks.nth(place), usize::try_from(*rank).ok());
         }
         assert_eq!(ranks.nth(stay.len()), None);
-        assert!(ranked.value(stay[0]) < ranked.value(stay[1]));
+        let value = |place: usize| ranked.value(ranks.nth(place).unwrap());
+        assert!(value(0) < value(1));
     }
 
     #[test]
     fn things_without_a_value_have_no_rank() {
         let span = Span::from_seconds;
         let ranked = Ranked::new([Some(span(3)), None, Some(span(1)), Some(span(3))].into_iter());
-        assert_eq!([0, 1, 2, 3].map(|thing| ranked.rank(thing)), [Some(1), None, Some(0), Some(2)]);
-        assert_eq!(ranked.none().nth(0), None);
+        assert_eq!([0, 1, 2, 3].map(|thing| ranked.rank(thing)), [1, NONE, 0, 2]);
+        let mut ranks = ranked.none();
+        ranks.enter(NONE);
+        assert_eq!((ranks.len(), ranks.nth(0)), (0, None));
     }
 }

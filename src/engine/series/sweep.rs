@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::change::Phases;
 use crate::engine::completeness;
 use crate::engine::regression::live::{Bounding, Sample, Times};
 use crate::engine::series::before::Weeks;
+use crate::engine::series::cuts::Cuts;
+use crate::engine::series::flow::{Flow, Look, Passing, Queue};
 use crate::engine::series::instants::Instants;
 use crate::engine::series::parts::Parts;
-use crate::engine::series::slide::{Count, Dates, Samples, Squared, Values};
+use crate::engine::series::slide::{self, Dates, Squared, Values};
 use crate::engine::series::spell::Spell;
-use crate::engine::series::timeline::{Counted, Led, Timeline};
+use crate::engine::series::timeline::{Counted, Timeline};
 use crate::engine::snapshot::{Bounds, Coverage, Delivery, Incidents, LevelValues, Quantiles, WindowValues};
 use crate::engine::tally::{per_day, ratio};
 use crate::model::name::Severity;
@@ -21,42 +24,89 @@ use crate::model::time::{Span, Timestamp};
 pub struct Sweep<'t> {
     timeline: &'t Timeline,
     instants: &'t [Timestamp],
-    sampled: Sampled<'t>,
+    cuts: Cuts,
+    flows: Flows<'t>,
+    sampled: Sampled,
     windows: Vec<InWindow<'t>>,
-    unrecovered: Count<'t>,
-    /// By severity; `None` if nobody asks.
-    open: Option<BTreeMap<&'t Severity, Count<'t>>>,
     /// What was before the windows; `None` if nobody asks.
     weeks: Option<Weeks<'t>>,
-    /// Deployments that have happened.
-    deployed: usize,
+    /// Deployments that have happened, and the newest of them.
+    passing: Passing,
+    newest: Option<Timestamp>,
 }
+
+/// Things as they come and go.
+#[derive(Debug)]
+struct Flows<'t> {
+    counted: Counted<Flow>,
+    /// Deployments once more, one by one.
+    deployments: Queue,
+    /// Those that brought counted changes.
+    brought: Queue,
+    unrecovered: Flow,
+    /// By severity; `None` if nobody asks.
+    started: Option<BTreeMap<&'t Severity, Flow>>,
+    open: Option<BTreeMap<&'t Severity, Flow>>,
+}
+
+impl<'t> Flows<'t> {
+    fn new(timeline: &'t Timeline, cuts: &Cuts, windows: &[Span], parts: Parts) -> Self {
+        let queue = |spells: &[Spell], flow: &Flow| Queue::new(cuts, spells, windows, flow);
+        let counted = timeline.counted.map(|spells| Flow::new(cuts, spells, windows));
+        let states = |spells: &[Spell]| Flow::new(cuts, spells, &STATES);
+        let severities = |spells: &'t BTreeMap<Severity, Vec<Spell>>, windows: &[Span]| {
+            let flow = |(severity, spells): (&'t Severity, &'t Vec<Spell>)| {
+                (severity, Flow::new(cuts, spells, windows))
+            };
+            parts.contain(Parts::SEVERITIES).then(|| spells.iter().map(flow).collect())
+        };
+        Self {
+            deployments: queue(&timeline.counted.deployments, &counted.deployments),
+            brought: queue(&timeline.brought, &Flow::new(cuts, &timeline.brought, windows)),
+            unrecovered: states(&timeline.unrecovered),
+            started: severities(&timeline.started, windows),
+            open: severities(&timeline.open, &STATES),
+            counted,
+        }
+    }
+}
+
+/// The window of what is so whatever the window.
+const STATES: [Span; 1] = [Span::ZERO];
 
 /// What quantiles are taken of, ranked once for all windows; `None` if nobody asks.
 #[derive(Debug)]
-struct Sampled<'t> {
-    lead_time: Option<Values<'t, 1>>,
-    phases: Option<Values<'t, 4>>,
-    recovery: Option<Values<'t, 1>>,
-    resolution: Option<Values<'t, 1>>,
+struct Sampled {
+    lead_time: Option<Values>,
+    phases: Option<[Values; 4]>,
+    recovery: Option<Values>,
+    resolution: Option<Values>,
 }
 
-impl<'t> Sampled<'t> {
-    /// Things that have a value are counted, too, in the same order.
-    fn new(timeline: &'t Timeline, parts: Parts) -> Self {
-        let Timeline { counted, changes, recoveries, resolutions, .. } = timeline;
-        let times = |things: &[(Spell, Span)], spells| Values::new(things, spells, [|one| Some(one.1)]);
+impl Sampled {
+    /// Things that have a value are counted, too, at the same place.
+    fn new(timeline: &Timeline, flows: &Flows<'_>, cuts: &Cuts, windows: &[Span], parts: Parts) -> Self {
+        let (spells, flows) = (&timeline.counted, &flows.counted);
+        let times = |part: Parts, times: &[Span], spells: &[Spell], flow: &Flow| {
+            let queue = || Queue::new(cuts, spells, windows, flow);
+            parts.contain(part).then(|| Values::new(&queue(), times.iter().copied().map(Some)))
+        };
+        let phases = || {
+            let queue = Queue::new(cuts, &spells.changes, windows, &flows.changes);
+            let phases: [fn(Phases) -> Option<Span>; 4] = [
+                |phases| Some(phases.coding),
+                |phases| phases.reviewed.map(|reviewed| reviewed.pickup),
+                |phases| phases.reviewed.map(|reviewed| reviewed.review),
+                |phases| Some(phases.deploy),
+            ];
+            phases.map(|phase| Values::new(&queue, timeline.phases.iter().map(|all| all.and_then(phase))))
+        };
+        let Timeline { lead_times, recovery_times, resolution_times, .. } = timeline;
         Self {
-            lead_time: parts
-                .contain(Parts::LEAD_TIME)
-                .then(|| Values::new(changes, &counted.changes, [|led| Some(led.lead_time)])),
-            phases: parts.contain(Parts::PHASES).then(|| {
-                let phases: [fn(&Led) -> Option<Span>; 4] =
-                    [|led| led.coding, |led| led.pickup, |led| led.review, |led| led.deploy];
-                Values::new(changes, &counted.changes, phases)
-            }),
-            recovery: parts.contain(Parts::RECOVERY).then(|| times(recoveries, &counted.recovered)),
-            resolution: parts.contain(Parts::RESOLUTION).then(|| times(resolutions, &counted.resolved)),
+            lead_time: times(Parts::LEAD_TIME, lead_times, &spells.changes, &flows.changes),
+            phases: parts.contain(Parts::PHASES).then(phases),
+            recovery: times(Parts::RECOVERY, recovery_times, &spells.recovered, &flows.recovered),
+            resolution: times(Parts::RESOLUTION, resolution_times, &spells.resolved, &flows.resolved),
         }
     }
 }
@@ -65,15 +115,12 @@ impl<'t> Sampled<'t> {
 #[derive(Debug)]
 struct InWindow<'t> {
     window: &'t Window,
-    counted: Counted<Count<'t>>,
-    dates: Dates<'t>,
-    /// By severity; `None` if nobody asks.
-    started: Option<BTreeMap<&'t Severity, Count<'t>>>,
-    lead_time: Option<Samples<'t, 1>>,
-    phases: Option<Samples<'t, 4>>,
-    recovery: Option<Samples<'t, 1>>,
-    resolution: Option<Samples<'t, 1>>,
-    brought: Squared<'t>,
+    dates: Dates,
+    lead_time: Option<slide::Sample>,
+    phases: Option<[slide::Sample; 4]>,
+    recovery: Option<slide::Sample>,
+    resolution: Option<slide::Sample>,
+    brought: Squared,
     bounding: Bounding,
 }
 
@@ -84,76 +131,78 @@ impl<'t> Sweep<'t> {
         parts: Parts,
         instants: &'t Instants,
     ) -> Self {
-        let sampled = Sampled::new(timeline, parts);
-        let severities = |spells: &'t BTreeMap<Severity, Vec<Spell>>, window: Span| {
-            let count = move |(severity, spells): (&'t Severity, &'t Vec<Spell>)| {
-                (severity, Count::new(spells, window))
-            };
-            parts.contain(Parts::SEVERITIES).then(|| spells.iter().map(count).collect())
-        };
-        let in_window = |window: &'t Window| {
-            let length = window.length;
-            InWindow {
-                window,
-                counted: timeline.counted.map(|spells| Count::new(spells, length)),
-                dates: Dates::new(&timeline.counted.deployments, &timeline.dates, length),
-                started: severities(&timeline.started, length),
-                lead_time: sampled.lead_time.as_ref().map(|values| values.over(length)),
-                phases: sampled.phases.as_ref().map(|values| values.over(length)),
-                recovery: sampled.recovery.as_ref().map(|values| values.over(length)),
-                resolution: sampled.resolution.as_ref().map(|values| values.over(length)),
-                brought: Squared::new(&timeline.brought, &timeline.sizes, length),
-                bounding: Bounding::new(parts.bounded()),
-            }
+        let lengths: Vec<_> = windows.iter().map(|window| window.length).collect();
+        let cuts = Cuts::new(instants.as_slice(), &lengths);
+        let flows = Flows::new(timeline, &cuts, &lengths, parts);
+        let sampled = Sampled::new(timeline, &flows, &cuts, &lengths, parts);
+        let in_window = |window: &'t Window| InWindow {
+            window,
+            dates: Dates::new(&timeline.dates),
+            lead_time: sampled.lead_time.as_ref().map(Values::empty),
+            phases: sampled.phases.as_ref().map(|phases| phases.each_ref().map(Values::empty)),
+            recovery: sampled.recovery.as_ref().map(Values::empty),
+            resolution: sampled.resolution.as_ref().map(Values::empty),
+            brought: Squared::default(),
+            bounding: Bounding::new(parts.bounded()),
         };
         Self {
             timeline,
             instants: instants.as_slice(),
             windows: windows.iter().map(in_window).collect(),
-            unrecovered: Count::new(&timeline.unrecovered, Span::ZERO),
-            open: severities(&timeline.open, Span::ZERO),
             weeks: timeline.before.as_ref().filter(|_| parts.bounded().next().is_some()).map(Weeks::new),
-            deployed: 0,
+            passing: Passing::default(),
+            newest: timeline.deployed_before,
+            cuts,
+            flows,
             sampled,
         }
     }
 
     fn at(&mut self, at: Timestamp) -> LevelValues {
-        let deployments = &self.timeline.counted.deployments;
-        let newer = deployments.iter().skip(self.deployed);
-        self.deployed += newer.take_while(|deployment| deployment.after < at).count();
-        let newest = self.deployed.checked_sub(1).and_then(|newest| deployments.get(newest));
-        let last_deployment_at = newest.map(|newest| newest.after).max(self.timeline.deployed_before);
-        let deployed = last_deployment_at.is_some();
-        let had_incident = self.timeline.first_incident_at.is_some_and(|first| first < at);
+        let Self { timeline, instants: _, cuts, flows, sampled, windows, weeks, passing, newest } = self;
+        let cut = |at: Timestamp| cuts.place(at).saturating_sub(1);
+        let now = Look { at, cut: cut(at), begin: cut(at), window: 0 };
+        let come = flows.deployments.coming(passing, now);
+        let come = come.filter_map(|thing| timeline.counted.deployments.get(usize::try_from(thing).ok()?));
+        *newest = come.map(|spell| spell.after).max().max(*newest);
+        let deployed = newest.is_some();
+        let had_incident = timeline.first_incident_at.is_some_and(|first| first < at);
         let counts_incidents = deployed || had_incident;
-        let since = self.timeline.since.and(completeness::known_since(&self.timeline.unknown_at, at));
-        let known = self.timeline.severities.iter().filter(|(_, first)| **first < at);
+        let since = timeline.since.and(completeness::known_since(&timeline.unknown_at, at));
+        let known = timeline.severities.iter().filter(|(_, first)| **first < at);
         let known: Vec<_> = known.map(|(severity, _)| severity).collect();
-        let windows = self.windows.iter_mut().map(|window| {
-            let counted = window.counted.at(at);
-            let delivery = deployed.then(|| window.delivery(&counted, &self.sampled, at));
-            let weeks = self.weeks.as_ref();
+        let windows = (0_usize..).zip(windows).map(|(index, window)| {
+            let begin = at.minus(window.window.length);
+            let look = Look { begin: cut(begin), window: index, ..now };
+            let counted = flows.counted.map(|flow| flow.count(look));
+            let delivery = deployed.then(|| window.delivery(&counted, timeline, flows, sampled, look));
             let known_of = (deployed, counts_incidents);
+            let brought = window.brought.at(&flows.brought, &timeline.sizes, look);
             WindowValues {
                 bounds: weeks
-                    .map(|weeks| window.bounds(weeks, &counted, &self.sampled, known_of, at))
+                    .as_ref()
+                    .map(|weeks| window.bounds(weeks, (&counted, brought), sampled, known_of, at))
                     .unwrap_or_default(),
                 delivery,
-                incidents: counts_incidents.then(|| window.incidents(&counted, &self.sampled, &known, at)),
+                incidents: counts_incidents.then(|| Incidents {
+                    started: by_severity(flows.started.as_ref(), &known, look),
+                    per_day: per_day(counted.incidents, window.window),
+                    resolved: counted.resolved,
+                    resolution_time: quantiles(window.resolution.as_mut(), sampled.resolution.as_ref(), look),
+                }),
                 coverage: Coverage {
                     deployments_with_changes: ratio(counted.traced, counted.forward),
                     changes_deployed: ratio(counted.contained, counted.merged),
                     incidents_attributed: ratio(counted.attributed, counted.incidents),
                 },
-                complete: since.covers(at.minus(window.window.length)),
+                complete: since.covers(begin),
             }
         });
         LevelValues {
             windows: windows.collect(),
-            last_deployment_at,
-            unrecovered_deployments: deployed.then(|| self.unrecovered.at(at)),
-            open_incidents: counts_incidents.then(|| by_severity(self.open.as_mut(), &known, at)),
+            last_deployment_at: *newest,
+            unrecovered_deployments: deployed.then(|| flows.unrecovered.count(now)),
+            open_incidents: counts_incidents.then(|| by_severity(flows.open.as_ref(), &known, now)),
         }
     }
 }
@@ -169,55 +218,54 @@ impl Iterator for Sweep<'_> {
 }
 
 impl InWindow<'_> {
-    fn delivery(&mut self, counted: &Counted<u64>, sampled: &Sampled<'_>, at: Timestamp) -> Delivery {
+    fn delivery(
+        &mut self,
+        counted: &Counted<u64>,
+        timeline: &Timeline,
+        flows: &Flows<'_>,
+        sampled: &Sampled,
+        look: Look,
+    ) -> Delivery {
         Delivery {
             deployments: counted.deployments,
             deployments_per_day: per_day(counted.deployments, self.window),
-            deployment_dates: self.dates.at(at),
+            deployment_dates: self.dates.at(&flows.deployments, &timeline.dates, look),
             attempts_succeeded: counted.succeeded,
             attempts_failed: counted.failed_attempts,
             changes: counted.changes,
             unreviewed_changes: counted.unreviewed,
             bot_changes: counted.bots,
-            lead_time: only(self.lead_time.as_mut(), sampled.lead_time.as_ref(), at),
-            phases: quantiles(self.phases.as_mut(), sampled.phases.as_ref(), at),
+            lead_time: quantiles(self.lead_time.as_mut(), sampled.lead_time.as_ref(), look),
+            phases: self.phases(sampled, look),
             failed_deployments: counted.failed,
             change_fail_ratio: ratio(counted.failed, counted.deployments),
             rework_deployments: counted.reworked,
             rework_ratio: ratio(counted.reworked, counted.deployments),
             recovered_deployments: counted.recovered,
-            recovery_time: only(self.recovery.as_mut(), sampled.recovery.as_ref(), at),
+            recovery_time: quantiles(self.recovery.as_mut(), sampled.recovery.as_ref(), look),
         }
     }
 
-    fn incidents(
-        &mut self,
-        counted: &Counted<u64>,
-        sampled: &Sampled<'_>,
-        known: &[&Severity],
-        at: Timestamp,
-    ) -> Incidents {
-        Incidents {
-            started: by_severity(self.started.as_mut(), known, at),
-            per_day: per_day(counted.incidents, self.window),
-            resolved: counted.resolved,
-            resolution_time: only(self.resolution.as_mut(), sampled.resolution.as_ref(), at),
+    fn phases(&mut self, sampled: &Sampled, look: Look) -> [Quantiles; 4] {
+        let mut found = [Quantiles::default(); 4];
+        if let (Some(samples), Some(values)) = (&mut self.phases, &sampled.phases) {
+            for (found, (sample, values)) in found.iter_mut().zip(samples.iter_mut().zip(values)) {
+                *found = sample.at(values, look);
+            }
         }
+        found
     }
-}
 
-impl InWindow<'_> {
     /// What the numbers lie in. The samples must have been brought to `at`.
     fn bounds(
         &mut self,
         weeks: &Weeks<'_>,
-        counted: &Counted<u64>,
-        sampled: &Sampled<'_>,
+        (counted, (bringing, squares)): (&Counted<u64>, (u64, u64)),
+        sampled: &Sampled,
         (deployed, counts_incidents): (bool, bool),
         at: Timestamp,
     ) -> Bounds {
         let frame = weeks.frame(self.window, at);
-        let (bringing, squares) = self.brought.at(at);
         if !frame.has_past(weeks.begin()) {
             return Bounds::default();
         }
@@ -234,43 +282,28 @@ impl InWindow<'_> {
     }
 }
 
-fn times<'s>(samples: Option<&'s Samples<'_, 1>>, values: Option<&'s Values<'_, 1>>) -> Times<'s> {
-    let both = samples.zip(values);
-    both.map_or_else(|| Times::new(0, |_| None), |(samples, values)| samples.times(values))
-}
-
-impl Counted<Count<'_>> {
-    fn at(&mut self, at: Timestamp) -> Counted<u64> {
-        self.map_mut(|count| count.at(at))
-    }
+fn times<'s>(sample: Option<&'s slide::Sample>, values: Option<&'s Values>) -> Times<'s> {
+    let both = sample.zip(values);
+    both.map_or_else(|| Times::new(0, |_| None), |(sample, values)| sample.times(values))
 }
 
 /// Counts of every known severity; of none if nobody asks.
 fn by_severity(
-    counts: Option<&mut BTreeMap<&Severity, Count<'_>>>,
+    flows: Option<&BTreeMap<&Severity, Flow>>,
     known: &[&Severity],
-    at: Timestamp,
+    look: Look,
 ) -> BTreeMap<Severity, u64> {
-    let Some(counts) = counts else {
+    let Some(flows) = flows else {
         return BTreeMap::new();
     };
     let count = |severity: &&Severity| {
-        let count = counts.get_mut(*severity).map_or(0, |count| count.at(at));
+        let count = flows.get(*severity).map_or(0, |flow| flow.count(look));
         ((*severity).clone(), count)
     };
     known.iter().map(count).collect()
 }
 
-fn quantiles<const KINDS: usize>(
-    samples: Option<&mut Samples<'_, KINDS>>,
-    values: Option<&Values<'_, KINDS>>,
-    at: Timestamp,
-) -> [Quantiles; KINDS] {
-    let both = samples.zip(values);
-    both.map_or([Quantiles::default(); KINDS], |(samples, values)| samples.at(values, at))
-}
-
-fn only(samples: Option<&mut Samples<'_, 1>>, values: Option<&Values<'_, 1>>, at: Timestamp) -> Quantiles {
-    let [only] = quantiles(samples, values, at);
-    only
+fn quantiles(sample: Option<&mut slide::Sample>, values: Option<&Values>, look: Look) -> Quantiles {
+    let both = sample.zip(values);
+    both.map(|(sample, values)| sample.at(values, look)).unwrap_or_default()
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::change::Phases;
 use crate::engine::completeness::Since;
-use crate::engine::series::before::{Before, reach};
+use crate::engine::series::before::{Before, Known, reach};
 use crate::engine::series::instants::Instants;
 use crate::engine::series::parts::Parts;
 use crate::engine::series::spell::{EVER, Spell};
@@ -57,28 +58,6 @@ impl<T> Counted<T> {
         }
     }
 
-    /// The same of something else, for which each is changed.
-    pub(super) fn map_mut<U>(&mut self, mut to: impl FnMut(&mut T) -> U) -> Counted<U> {
-        Counted {
-            deployments: to(&mut self.deployments),
-            reworked: to(&mut self.reworked),
-            forward: to(&mut self.forward),
-            traced: to(&mut self.traced),
-            succeeded: to(&mut self.succeeded),
-            failed_attempts: to(&mut self.failed_attempts),
-            failed: to(&mut self.failed),
-            changes: to(&mut self.changes),
-            unreviewed: to(&mut self.unreviewed),
-            bots: to(&mut self.bots),
-            merged: to(&mut self.merged),
-            contained: to(&mut self.contained),
-            recovered: to(&mut self.recovered),
-            incidents: to(&mut self.incidents),
-            attributed: to(&mut self.attributed),
-            resolved: to(&mut self.resolved),
-        }
-    }
-
     /// Looks at each together with that of others.
     fn both(&self, other: &Self, mut look: impl FnMut(&T, &T)) {
         look(&self.deployments, &other.deployments);
@@ -100,17 +79,6 @@ impl<T> Counted<T> {
     }
 }
 
-/// A change that has a lead time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Led {
-    pub(super) spell: Spell,
-    pub(super) lead_time: Span,
-    pub(super) coding: Option<Span>,
-    pub(super) pickup: Option<Span>,
-    pub(super) review: Option<Span>,
-    pub(super) deploy: Option<Span>,
-}
-
 /// What counts for one level, at the instants for which it was asked.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Timeline {
@@ -120,9 +88,14 @@ pub struct Timeline {
     /// By severity: incidents open.
     pub(super) open: BTreeMap<Severity, Vec<Spell>>,
     pub(super) unrecovered: Vec<Spell>,
-    pub(super) changes: Vec<Led>,
-    pub(super) recoveries: Vec<(Spell, Span)>,
-    pub(super) resolutions: Vec<(Spell, Span)>,
+    /// Of each counted change.
+    pub(super) lead_times: Vec<Span>,
+    /// Of each counted change. Empty if nobody asks for them.
+    pub(super) phases: Vec<Option<Phases>>,
+    /// Of each deployment that recovered.
+    pub(super) recovery_times: Vec<Span>,
+    /// Of each incident that was resolved.
+    pub(super) resolution_times: Vec<Span>,
     /// The date of each deployment in the organisation's time zone.
     pub(super) dates: Vec<Day>,
     /// The newest deployment of those that are in no window any more.
@@ -155,35 +128,33 @@ impl Timeline {
     /// the same level, asked for the same: later than the first of each pair, not later than the second. Everywhere else
     /// they are the same. What they lie in depends on the 26 weeks before the windows, too.
     pub fn touched(&self, other: &Self, longest: Span) -> Vec<(Timestamp, Timestamp)> {
-        let mut touched = Vec::new();
-        let spells = |mine: &[Spell], others: &[Spell], touched: &mut Vec<_>| {
-            touched.extend(differing(mine, others).filter_map(|spell| spell.over(longest)));
-        };
-        self.counted.both(&other.counted, |mine, others| spells(mine, others, &mut touched));
+        let mut differ = Vec::new();
+        self.counted.both(&other.counted, |mine, others| differ.extend(differing(mine, others)));
         for (mine, others) in [(&self.started, &other.started), (&self.open, &other.open)] {
             for severity in mine.keys().chain(others.keys()) {
                 let of = |spells: &BTreeMap<Severity, Vec<Spell>>| {
                     spells.get(severity).cloned().unwrap_or_default()
                 };
-                spells(&of(mine), &of(others), &mut touched);
+                differ.extend(differing(&of(mine), &of(others)));
             }
         }
-        spells(&self.unrecovered, &other.unrecovered, &mut touched);
-        let changes = differing(&self.changes, &other.changes).map(|led| led.spell);
-        let times = differing(&self.recoveries, &other.recoveries)
-            .chain(differing(&self.resolutions, &other.resolutions))
-            .map(|(spell, _)| spell);
-        let (mine, others) = (self.bringing(), other.bringing());
-        let brought = differing(&mine, &others).map(|(spell, _)| spell);
-        let all = changes.chain(times).chain(brought);
-        touched.extend(all.filter_map(|spell| spell.over(longest)));
+        differ.extend(differing(&self.unrecovered, &other.unrecovered));
+        let times: [fn(&Self) -> Valued<Span>; 3] = [
+            |one| valued(&one.counted.changes, &one.lead_times),
+            |one| valued(&one.counted.recovered, &one.recovery_times),
+            |one| valued(&one.counted.resolved, &one.resolution_times),
+        ];
+        for times in times {
+            differ.extend(differing(&times(self), &times(other)).iter().map(|(spell, _)| *spell));
+        }
+        let phases = |one: &Self| valued(&one.counted.changes, &one.phases);
+        differ.extend(differing(&phases(self), &phases(other)).iter().map(|(spell, _)| *spell));
+        let brought = |one: &Self| valued(&one.brought, &one.sizes);
+        differ.extend(differing(&brought(self), &brought(other)).iter().map(|(spell, _)| *spell));
+        let mut touched: Vec<_> = differ.iter().filter_map(|spell| spell.over(longest)).collect();
         self.touched_states(other, longest, &mut touched);
         self.touched_before(other, reach(longest), &mut touched);
         merged(touched)
-    }
-
-    fn bringing(&self) -> Vec<(Spell, u64)> {
-        self.brought.iter().copied().zip(self.sizes.iter().copied()).collect()
     }
 
     /// What was before the windows, of which the begin lies this far back.
@@ -200,11 +171,13 @@ impl Timeline {
             (&mine.unplanned, &others.unplanned),
             (&mine.incidents, &others.incidents),
         ] {
-            touched.extend(differing(mine, others).filter_map(|at| Spell::of(at).over(reach)));
+            let differ = differing(mine, others);
+            touched.extend(differ.into_iter().filter_map(|at| Spell::of(at).over(reach)));
         }
-        let failed = differing(&mine.failed, &others.failed).map(|one| one.spell());
-        let brought = differing(&mine.brought, &others.brought).map(|one| one.spell());
-        touched.extend(failed.chain(brought).filter_map(|spell| spell.over(reach)));
+        let (failed, brought) =
+            (differing(&mine.failed, &others.failed), differing(&mine.brought, &others.brought));
+        let spells = failed.iter().map(Known::spell).chain(brought.iter().map(Known::spell));
+        touched.extend(spells.filter_map(|spell| spell.over(reach)));
     }
 
     /// What is no spell: the newest deployment, what was ever known, and completeness.
@@ -213,9 +186,8 @@ impl Timeline {
         let between = |one: Timestamp, another: Timestamp| (one.min(another), one.max(another));
         for spell in differing(&self.counted.deployments, &other.counted.deployments) {
             let next = |timeline: &Self| {
-                let deployments = &timeline.counted.deployments;
-                let later = deployments.partition_point(|later| later.after <= spell.after);
-                deployments.get(later).map_or(EVER, |later| later.after)
+                let deployments = timeline.counted.deployments.iter().map(|later| later.after);
+                deployments.filter(|later| *later > spell.after).min().unwrap_or(EVER)
             };
             touched.push((spell.after, next(self).min(next(other))));
         }
@@ -232,29 +204,45 @@ impl Timeline {
             touched.push((Timestamp::from_millis(i64::MIN), EVER));
         }
         let unknown = differing(&self.unknown_at, &other.unknown_at);
-        touched.extend(unknown.filter_map(|at| Spell::of(at.plus(Span::from_millis(1))).over(longest)));
-        touched.extend(
-            differing(&self.unknown_at, &other.unknown_at).map(|at| (at, at.plus(Span::from_millis(1)))),
-        );
+        let next = |at: &Timestamp| at.plus(Span::from_millis(1));
+        touched.extend(unknown.iter().filter_map(|at| Spell::of(next(at)).over(longest)));
+        touched.extend(unknown.iter().map(|at| (*at, next(at))));
     }
 }
 
-/// What is in one of two sorted lists and not in the other.
-fn differing<'t, T: Ord + Copy>(mine: &'t [T], others: &'t [T]) -> impl Iterator<Item = T> + 't {
-    let (mut mine, mut others) = (mine.iter().peekable(), others.iter().peekable());
-    std::iter::from_fn(move || {
+/// Things, each with a value.
+type Valued<T> = Vec<(Spell, T)>;
+
+fn valued<T: Copy>(spells: &[Spell], values: &[T]) -> Valued<T> {
+    spells.iter().copied().zip(values.iter().copied()).collect()
+}
+
+/// What is in one of two lists and not in the other. They are nearly the same, in nearly the same order.
+fn differing<T: Ord + Copy>(mine: &[T], others: &[T]) -> Vec<T> {
+    let before = mine.iter().zip(others).take_while(|(one, another)| one == another).count();
+    let later = |all: &'_ [T]| all.get(before..).unwrap_or_default().to_vec();
+    let (mut mine, mut others) = (later(mine), later(others));
+    let after =
+        mine.iter().rev().zip(others.iter().rev()).take_while(|(one, another)| one == another).count();
+    for list in [&mut mine, &mut others] {
+        list.truncate(list.len() - after);
+        list.sort_unstable();
+    }
+    let (mut mine, mut others) = (mine.into_iter().peekable(), others.into_iter().peekable());
+    let next = || {
         loop {
             match (mine.peek(), others.peek()) {
                 (Some(one), Some(another)) if one == another => {
                     mine.next();
                     others.next();
                 }
-                (Some(one), Some(another)) if one > another => return others.next().copied(),
-                (Some(_), _) => return mine.next().copied(),
-                (None, _) => return others.next().copied(),
+                (Some(one), Some(another)) if one > another => return others.next(),
+                (Some(_), _) => return mine.next(),
+                (None, _) => return others.next(),
             }
         }
-    })
+    };
+    std::iter::from_fn(next).collect()
 }
 
 /// The same instants in as few pairs as possible, in order.

@@ -147,7 +147,8 @@ mod tests {
     async fn a_client_that_goes_away_ends_the_work() {
         let Waiting { client, mut told, serving, shutdown } = Waiting::new().await;
         drop(client);
-        assert_eq!(told.recv().await, Some(Err(Problem::Unanswered)));
+        // A limit, so that it fails rather than hangs.
+        assert_eq!(timeout(WAIT_MAX, told.recv()).await, Ok(Some(Err(Problem::Unanswered))));
         shutdown.cancel();
         serving.join_all().await;
     }

@@ -256,7 +256,8 @@ mod tests {
     fn what_nobody_waits_for_is_given_up_at_the_next_instant() {
         let past = past();
         for name in ["dora_organization_window_complete", "dora_team_deployments", "dora_team_guardrail"] {
-            let question = question(&[("__name__", name)], 100);
+            // One team: between its instants, and not between teams.
+            let question = question(&[("__name__", name), ("team", "team-7|")], 100);
             let (outcome, went_on) = asked(&past, vec![question], Span::from_hours(1), 50);
             assert_eq!((outcome, went_on), (Err(Problem::Unanswered), 50), "{name}");
         }

@@ -16,6 +16,8 @@ use prost::Message as _;
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// Questions of one request: Prometheus asks one, the protocol allows more.
 const QUERIES_MAX: usize = 16;
+/// Regular expressions of one request, each of which takes megabytes and milliseconds before anything is looked for.
+const REGEXES_MAX: usize = 16;
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,5 +51,46 @@ pub fn queries(body: &[u8]) -> Result<Vec<Query>, Refused> {
             "the request has more than {QUERIES_MAX} queries: send several"
         )));
     }
+    let regexes = queries.iter().flat_map(|query| &query.matchers).filter(|matcher| matcher.is_regex());
+    let regexes = regexes.count();
+    if regexes > REGEXES_MAX {
+        return Err(Refused::TooMuch(format!(
+            "the request has {regexes} regular expressions, more than {REGEXES_MAX}: name what you ask for, or send several \
+             requests"
+        )));
+    }
     queries.into_iter().map(Query::new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_regular_expressions_are_refused_before_any_is_read() {
+        let matcher = |kind| wire::LabelMatcher { kind, name: "team".to_owned(), value: "(".to_owned() };
+        let query = |kind, count| wire::Query {
+            start_timestamp_ms: 0,
+            end_timestamp_ms: 0,
+            matchers: vec![matcher(kind); count],
+            hints: None,
+        };
+        let asked = |queries: Vec<wire::Query>| {
+            let request = wire::ReadRequest { queries, accepted_response_types: Vec::new() };
+            queries_of(&request)
+        };
+        let half = REGEXES_MAX / 2;
+        let refused = asked(vec![query(2, half), query(3, half + 1)]).unwrap_err();
+        assert!(
+            matches!(&refused, Refused::TooMuch(text) if text.contains("17 regular expressions")),
+            "{refused}"
+        );
+        let read = asked(vec![query(2, half), query(3, half)]).unwrap_err();
+        assert!(matches!(&read, Refused::Malformed(text) if text.contains("cannot be read")), "{read}");
+        assert_eq!(asked(vec![query(0, half), query(1, half + 1)]).unwrap().len(), 2);
+    }
+
+    fn queries_of(request: &wire::ReadRequest) -> Result<Vec<Query>, Refused> {
+        queries(&snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap())
+    }
 }

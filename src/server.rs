@@ -19,7 +19,7 @@ use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::exposition::Published;
@@ -37,6 +37,7 @@ mod inbound;
 mod measure_page;
 mod negotiate;
 mod page;
+mod parameters;
 mod problem;
 mod read;
 mod reload;
@@ -76,8 +77,8 @@ pub struct ServerState {
     bodies: Bodies,
     computing: Computing,
     deliveries: Deliveries,
-    /// Places for those who ask why a team stands as it does.
-    explaining: Arc<Semaphore>,
+    /// Places for those who ask why a team stands as it does: they do not wait for history.
+    explaining: Computing,
 }
 
 impl ServerState {
@@ -90,9 +91,9 @@ impl ServerState {
             telemetry: Telemetry::new(),
             inbound: nothing,
             bodies: Bodies::new(),
-            computing: Computing::new(),
+            computing: Computing::new(CancellationToken::new()),
             deliveries: Deliveries::default(),
-            explaining: Arc::new(Semaphore::new(explain::EXPLAINED_AT_ONCE)),
+            explaining: Computing::new(CancellationToken::new()),
         }
     }
 
@@ -108,6 +109,12 @@ impl ServerState {
         Self { telemetry, inbound, ..self }
     }
 
+    /// With work that ends when the server does.
+    fn until(self, shutdown: &CancellationToken) -> Self {
+        let places = || Computing::new(shutdown.clone());
+        Self { computing: places(), explaining: places(), ..self }
+    }
+
     fn inbound(&self) -> Option<Arc<Inbound>> {
         self.inbound.borrow().clone()
     }
@@ -117,10 +124,11 @@ impl ServerState {
     }
 }
 
-/// Serves until `shutdown`, then lets requests under way finish for [`ConnectionLimits::drain`].
+/// Serves until `shutdown`, then lets requests under way finish for [`ConnectionLimits::drain`]; those for which history
+/// is being computed are told that it ends.
 pub async fn serve(listener: TcpListener, state: ServerState, shutdown: CancellationToken) {
     let limits = state.limits;
-    connection::accept(listener, router(state), limits, shutdown).await;
+    connection::accept(listener, router(state.until(&shutdown)), limits, shutdown).await;
 }
 
 fn router(state: ServerState) -> Router {

@@ -12,7 +12,7 @@ use super::{Failure, complain, runtime};
 use crate::config::Config;
 use crate::daemon::{self, ExportFormat};
 use crate::engine::series::Instants;
-use crate::model::day;
+use crate::model::day::{self, Day};
 use crate::model::time::{Span, Timestamp};
 
 /// Instants of one export: ten years by the hour. What is finer is no history, and larger than any disk expects.
@@ -83,7 +83,14 @@ fn out(path: Option<&Path>) -> Result<Box<dyn Write + Send>, anyhow::Error> {
 fn instants(export: &Export, timezone: Tz, now: Timestamp) -> Result<Instants, String> {
     let read = |name: &str, text: &str| {
         let mend = "write a date such as 2026-08-24, or an instant such as 2026-08-24T12:00:00Z";
-        day::instant(text, timezone).ok_or_else(|| format!("--{name} {text:?} is no instant: {mend}"))
+        let at =
+            day::instant(text, timezone).ok_or_else(|| format!("--{name} {text:?} is no instant: {mend}"))?;
+        if Day::of(at, timezone) < Day::of(Timestamp::default(), Tz::UTC) {
+            return Err(format!(
+                "--{name} {text:?} lies before 1970, when nobody had anything to collect from"
+            ));
+        }
+        Ok(at)
     };
     let (from, to) = (read("from", &export.from)?, read("to", &export.to)?.min(now));
     let step = Span::parse(&export.step).filter(|step| *step >= STEP_MIN);
@@ -126,6 +133,7 @@ mod tests {
             asked("2026-11-22", "2026-12-01", "12h").unwrap(),
             ["2026-11-21T23:00:00Z", "2026-11-22T11:00:00Z"]
         );
+        assert_eq!(asked("1970-01-01", "1970-01-01", "1d").unwrap(), ["1969-12-31T23:00:00Z"]);
         let exactly = asked("2026-11-22T00:00:00+02:00", "2026-11-21T22:00:30Z", "15s").unwrap();
         assert_eq!(exactly.len(), 3);
         for (from, to, step, said) in [
@@ -133,6 +141,7 @@ mod tests {
             ("2026-11-22", "2026-13-22", "1h", "--to \"2026-13-22\" is no instant"),
             ("2026-11-22", "2026-11-21", "1h", "nothing lies between"),
             ("2026-12-22", "2026-12-24", "1h", "history ends now"),
+            ("0001-01-01", "2026-11-22", "3650d", "--from \"0001-01-01\" lies before 1970"),
             ("2026-11-21", "2026-11-22", "1s", "no duration of at least 15s"),
             ("2006-11-21", "2026-11-22", "1h", "more than 88000"),
         ] {

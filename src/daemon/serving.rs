@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -15,6 +16,10 @@ use crate::model::signal::Signals;
 use crate::recompute::Computed;
 use crate::server::{self, InboundReceiver, ServerState};
 use crate::telemetry::Telemetry;
+
+/// How long is waited at the end for what is still being computed for an answer: it has been told to end, so that this
+/// is never reached; a process that does not end would be worse than an answer that is cut off.
+const COMPUTING_ENDS_IN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Serving {
@@ -48,6 +53,7 @@ impl Serving {
                     Err(error) => tracing::error!("cannot serve: {error}"),
                 }
             });
+            runtime.shutdown_timeout(COMPUTING_ENDS_IN);
         })?;
         Ok(Self { stop, renderer, server })
     }

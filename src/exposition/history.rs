@@ -9,16 +9,16 @@ use std::fmt;
 
 use crate::catalogue::{self, Derived, Id, Level, LevelGauge, Metric, Sample};
 use crate::engine::regression::tracker::Tracker;
-use crate::engine::series::{self, Instants, Parts, Past};
+use crate::engine::series::{Instants, Parts, Past};
 use crate::model::measure::Measure;
 use crate::model::time::Timestamp;
 
-use super::levels;
-
 mod guardrails;
+mod plan;
 mod states;
 mod table;
 
+pub use self::plan::{INTERVAL_WORTH, Plan};
 pub use self::table::{Csv, OpenMetrics};
 
 /// A metric's values with one set of labels.
@@ -63,7 +63,8 @@ pub fn metrics() -> impl Iterator<Item = &'static Metric> {
 }
 
 /// Where the history of a metric comes from.
-enum History {
+#[derive(Debug, Clone, Copy)]
+enum Source {
     /// A gauge of a level, with what it is read from.
     Level(LevelGauge, Level, Parts),
     /// How teams stood to their guardrails, or where these lie.
@@ -73,13 +74,13 @@ enum History {
 }
 
 /// `None` if it has none.
-const fn source(metric: &Metric) -> Option<History> {
+const fn source(metric: &Metric) -> Option<Source> {
     match metric.id {
-        Id::Level(gauge, level) => Some(History::Level(gauge, level, parts(gauge))),
-        Id::Derived(Derived::Guardrail) => Some(History::Guardrails(guardrails::Told::State)),
-        Id::Derived(Derived::GuardrailLimit) => Some(History::Guardrails(guardrails::Told::Limit)),
-        Id::Derived(Derived::TeamState) => Some(History::States(states::Told::State)),
-        Id::Derived(Derived::TeamStateSince) => Some(History::States(states::Told::Since)),
+        Id::Level(gauge, level) => Some(Source::Level(gauge, level, parts(gauge))),
+        Id::Derived(Derived::Guardrail) => Some(Source::Guardrails(guardrails::Told::State)),
+        Id::Derived(Derived::GuardrailLimit) => Some(Source::Guardrails(guardrails::Told::Limit)),
+        Id::Derived(Derived::TeamState) => Some(Source::States(states::Told::State)),
+        Id::Derived(Derived::TeamStateSince) => Some(Source::States(states::Told::Since)),
         // The first four are made of whole looks, which are kept of the newest day alone. All others tell what is so
         // today, or what was seen.
         Id::Derived(
@@ -105,78 +106,13 @@ const fn source(metric: &Metric) -> Option<History> {
     }
 }
 
-/// Tells every series that is asked for, one after the other: those of a metric stand together. Nothing is kept but the
-/// series of one team or component and metric. Ends early if `tell` fails.
+/// Tells every series that is asked for, however long it takes, as [`Plan::each`] does.
 pub fn each<E>(
     known: Known<'_>,
     wanted: &Wanted<'_>,
-    mut tell: impl FnMut(Series) -> Result<(), E>,
+    tell: impl FnMut(Series) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut metrics = metrics().filter(|metric| (wanted.metric)(metric)).peekable();
-    // A Prometheus that reads from here asks for everything that it does not know, too.
-    if metrics.peek().is_none() || wanted.instants.is_empty() {
-        return Ok(());
-    }
-    let Known { past, tracker } = known;
-    let history = past.history();
-    let windows = past.settings.windows.iter();
-    let windows: Vec<_> = windows.filter(|window| (wanted.label)("window", &window.label)).cloned().collect();
-    let whose: Vec<_> = history.levels().filter(|whose| is_wanted(whose, wanted)).collect();
-    for metric in metrics {
-        match source(metric) {
-            None => {}
-            Some(History::States(told)) => {
-                let found = states::series(metric, told, tracker, past.settings.timezone, wanted);
-                found.into_iter().try_for_each(&mut tell)?;
-            }
-            Some(History::Guardrails(told)) => {
-                for team in whose.iter().filter_map(series::Level::team) {
-                    let found = guardrails::series(metric, told, &history, team, past, wanted);
-                    found.into_iter().try_for_each(&mut tell)?;
-                }
-            }
-            Some(History::Level(gauge, level, parts)) => {
-                for whose in whose.iter().filter(|whose| is_of(whose, level)) {
-                    let Some(timeline) = history.timeline(whose, wanted.instants, parts) else { continue };
-                    let mut found = Found::new(metric, wanted);
-                    for (at, values) in timeline.sweep(&windows, parts, wanted.instants) {
-                        let base = base(whose);
-                        found.take(at, levels::of_level(metric, gauge, base, &windows, &values));
-                    }
-                    found.series().try_for_each(&mut tell)?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The values of the labels that say whose numbers they are.
-fn base(whose: &series::Level) -> Vec<&str> {
-    match whose {
-        series::Level::Organization => Vec::new(),
-        series::Level::Team(team) => vec![team.as_str()],
-        series::Level::Component(team, name) => vec![team.as_str(), name.as_str()],
-    }
-}
-
-fn is_of(whose: &series::Level, level: Level) -> bool {
-    match whose {
-        series::Level::Organization => level == Level::Organization,
-        series::Level::Team(_) => level == Level::Team,
-        series::Level::Component(..) => level == Level::Component,
-    }
-}
-
-fn is_wanted(whose: &series::Level, wanted: &Wanted<'_>) -> bool {
-    let label = wanted.label;
-    match whose {
-        series::Level::Organization => true,
-        series::Level::Team(team) => label("team", team.as_str()),
-        series::Level::Component(team, name) => {
-            label("team", team.as_str()) && label("component", name.as_str())
-        }
-    }
+    Plan::new(known, wanted).each(&|| Ok(()), tell)
 }
 
 /// What a gauge is read from.

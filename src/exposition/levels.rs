@@ -12,6 +12,12 @@ use crate::model::time::{Span, Timestamp};
 
 use super::count;
 
+/// The values of the label `bound`.
+pub(super) const BOUNDS: [&str; 2] = ["lower", "upper"];
+/// The values of the label `kind`.
+pub(super) const COVERAGE_KINDS: [&str; 3] =
+    ["deployments_with_changes", "changes_deployed", "incidents_attributed"];
+
 /// Where a gauge is found in the numbers of a level.
 enum Reading {
     /// It is the same for all windows.
@@ -191,14 +197,20 @@ impl<'a> Series<'a> {
             }
             (Reading::Bound(read), _, _) => {
                 if let Some(Interval { lower, upper }) = read(bounds) {
-                    self.push(&[window, "lower"], Some(lower));
-                    self.push(&[window, "upper"], Some(upper));
+                    for (bound, value) in BOUNDS.into_iter().zip([lower, upper]) {
+                        self.push(&[window, bound], Some(value));
+                    }
                 }
             }
             (Reading::Coverage, _, _) => {
-                self.push(&[window, "deployments_with_changes"], coverage.deployments_with_changes);
-                self.push(&[window, "changes_deployed"], coverage.changes_deployed);
-                self.push(&[window, "incidents_attributed"], coverage.incidents_attributed);
+                let shares = [
+                    coverage.deployments_with_changes,
+                    coverage.changes_deployed,
+                    coverage.incidents_attributed,
+                ];
+                for (kind, share) in COVERAGE_KINDS.into_iter().zip(shares) {
+                    self.push(&[window, kind], share);
+                }
             }
             // Who never did anything has no history that could be complete; the organisation always has one.
             (Reading::Complete, None, None) if !self.base.is_empty() => {}

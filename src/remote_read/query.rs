@@ -8,8 +8,8 @@ use crate::model::time::{Span, Timestamp};
 
 /// Matchers of one question; people write a handful.
 const MATCHERS_MAX: usize = 64;
-/// A compiled regular expression, in bytes: an alternative of some thousand names.
-const REGEX_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// A compiled regular expression, in bytes: an alternative of a thousand names.
+const REGEX_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Instants of one question: five years by the hour. Prometheus itself draws at most 11,000 points.
 const INSTANTS_MAX: usize = 50_000;
 /// How far Prometheus looks back for the value at an instant, unless it is told otherwise.
@@ -82,15 +82,16 @@ impl Query {
         self.matchers.iter().all(|matcher| matcher.label != label || matcher.admits(value))
     }
 
-    /// The instants at which Prometheus needs values, none of them later than `now`.
+    /// The instants at which Prometheus needs values, none of them later than `now`, nor before 1970, when nobody had
+    /// anything to collect from.
     ///
     /// For a range (`last_over_time(m[2h])`) and for readers who say nothing of their query, these are the multiples of
     /// `resolution`, or two in each range if it is shorter. For a bare `m`, Prometheus looks for a value in the five
     /// minutes before each of its own steps, and would find next to none by the hour: so these are just those steps.
     pub fn instants(&self, resolution: Span, now: Timestamp) -> Result<Instants, Refused> {
-        let to = self.to.min(now);
-        let mut grids: Vec<(Timestamp, Span)> = Vec::new();
         let epoch = Timestamp::default();
+        let (earliest, to) = (self.from.max(epoch), self.to.min(now));
+        let mut grids: Vec<(Timestamp, Span)> = Vec::new();
         match self.hints {
             Some(Hints { start, step, range }) if range <= Span::ZERO => {
                 // Whole seconds, since some versions look back a millisecond less.
@@ -112,7 +113,7 @@ impl Query {
                 continue;
             }
             let step = step.max(STEP_MIN);
-            let from = first_on_grid(self.from, anchor, step);
+            let from = first_on_grid(earliest, anchor, step);
             if Instants::count(from, to, step) > INSTANTS_MAX {
                 return Err(Refused::TooMuch(format!(
                     "the query asks for more than {INSTANTS_MAX} instants: make its range shorter, or its step longer"
@@ -120,7 +121,7 @@ impl Query {
             }
             instants.extend(Instants::range(from, to, step).iter());
         }
-        Ok(instants.into_iter().filter(|at| (self.from..=to).contains(at)).collect())
+        Ok(instants.into_iter().filter(|at| (earliest..=to).contains(at)).collect())
     }
 }
 
@@ -133,12 +134,11 @@ fn first_on_grid(from: Timestamp, anchor: Timestamp, step: Span) -> Timestamp {
 
 impl Matcher {
     fn new(matcher: wire::LabelMatcher) -> Result<Self, Refused> {
+        let is_regex = matcher.is_regex();
         let wire::LabelMatcher { kind, name, value } = matcher;
-        let (is_regex, passing) = match kind {
-            0 => (false, true),
-            1 => (false, false),
-            2 => (true, true),
-            3 => (true, false),
+        let passing = match kind {
+            0 | 2 => true,
+            1 | 3 => false,
             _ => return Err(Refused::Malformed(format!("a matcher of {name:?} is of no known type"))),
         };
         let test = if is_regex { Test::Matches(anchored(&name, &value)?) } else { Test::Is(value) };
@@ -161,7 +161,10 @@ fn anchored(label: &str, pattern: &str) -> Result<Regex, Refused> {
         if let regex::Error::CompiledTooBig(_) = error {
             return Refused::TooMuch(format!("the regular expression of {label:?} is too large"));
         }
-        Refused::Malformed(format!("the regular expression of {label:?} cannot be read: {error}"))
+        // The last line says what is wrong, those before it show all of the expression.
+        let text = error.to_string();
+        let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        Refused::Malformed(format!("the regular expression of {label:?} cannot be read: {why}"))
     })
 }
 
@@ -231,7 +234,7 @@ mod tests {
     #[test]
     fn a_matcher_that_cannot_be_is_refused() {
         for (matcher, said) in [
-            ((2, "team", "("), "the regular expression of \"team\" cannot be read"),
+            ((2, "team", "("), "the regular expression of \"team\" cannot be read: unclosed group"),
             ((7, "team", "x"), "no known type"),
         ] {
             let error = query(&[matcher], 0, 0, None).unwrap_err();
@@ -303,6 +306,37 @@ mod tests {
                 Some(Hints { start: Timestamp::from_millis(start), step: Span::ZERO, range: Span::ZERO });
             let instants = query.instants(Span::from_hours(1), now).unwrap();
             assert_eq!(instants.first(), Some(Timestamp::from_seconds(990_300)));
+        }
+    }
+
+    #[test]
+    fn a_thousand_names_are_no_large_expression() {
+        let names: Vec<_> = (0..1_000).map(|number| format!("payments-service-{number}")).collect();
+        let query = query(&[(2, "component", &names.join("|"))], 0, 0, None).unwrap();
+        assert!(query.admits("component", "payments-service-7"));
+        assert!(!query.admits("component", "payments-service-1000"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_asked_the_instants_are_few_and_in_between(
+            from in proptest::prelude::any::<i64>(), to in proptest::prelude::any::<i64>(),
+            hints in proptest::option::of(proptest::prelude::any::<(i64, i64, i64)>()),
+            small in 0_u32..60,
+        ) {
+            let [from, to] = [from, to].map(|at| Timestamp::from_millis(at >> small));
+            let hints = hints.map(|(start, step, range)| Hints {
+                start: Timestamp::from_millis(start >> small),
+                step: Span::from_millis(step >> small),
+                range: Span::from_millis(range >> small),
+            });
+            let query = Query { from, to, matchers: Vec::new(), hints };
+            let now = Timestamp::from_seconds(1_764_000_000);
+            if let Ok(instants) = query.instants(Span::from_hours(1), now) {
+                proptest::prop_assert!(instants.len() <= 2 * INSTANTS_MAX + 2);
+                let between = from.max(Timestamp::default())..=to.min(now);
+                proptest::prop_assert!(instants.iter().all(|at| between.contains(&at)));
+            }
         }
     }
 

@@ -36,6 +36,13 @@ pub(super) struct LabelMatcher {
     pub(super) value: String,
 }
 
+impl LabelMatcher {
+    /// Whether its value is a regular expression: its types are equal, not equal, matching, not matching.
+    pub(super) const fn is_regex(&self) -> bool {
+        matches!(self.kind, 2 | 3)
+    }
+}
+
 /// What the query is about; all in milliseconds.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ReadHints {

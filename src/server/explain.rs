@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use chrono::NaiveDate;
-use serde::Deserialize;
 
 use super::evidence::{self, Evidence};
+use super::parameters::{Given, Parameters};
 use super::problem::Problem;
 use super::{ServerState, shown};
 use crate::exposition::Published;
@@ -19,22 +19,13 @@ use crate::model::measure::Measure;
 use crate::model::name::TeamSlug;
 use crate::model::time::Timestamp;
 
-/// Comparing all times with all others takes milliseconds: so many at once leave scrapes room.
-pub(super) const EXPLAINED_AT_ONCE: usize = 2;
-
-/// What may be asked.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Asked {
-    /// A date, or an instant on it; today without.
-    at: Option<String>,
-}
+/// The parameter that there is: a date, or an instant on it; today without.
+const AT: &str = "at";
 
 type Which = Result<Path<(String, String)>, PathRejection>;
-type How = Result<Query<Asked>, QueryRejection>;
 
-pub(super) async fn json(State(state): State<ServerState>, which: Which, how: How) -> Response {
-    match found(&state, which, how).await {
+pub(super) async fn json(State(state): State<ServerState>, which: Which, given: Given) -> Response {
+    match found(&state, which, given).await {
         Ok((_, evidence)) => {
             let body = format!("{}\n", evidence::json(&evidence));
             ([(CONTENT_TYPE, "application/json")], body).into_response()
@@ -43,45 +34,40 @@ pub(super) async fn json(State(state): State<ServerState>, which: Which, how: Ho
     }
 }
 
-pub(super) async fn page(State(state): State<ServerState>, which: Which, how: How) -> Response {
-    match found(&state, which, how).await {
+pub(super) async fn page(State(state): State<ServerState>, which: Which, given: Given) -> Response {
+    match found(&state, which, given).await {
         Ok((published, evidence)) => shown(super::measure_page::measure(&published.organization, &evidence)),
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn found(state: &ServerState, which: Which, how: How) -> Result<(Arc<Published>, Evidence), Problem> {
+async fn found(
+    state: &ServerState,
+    which: Which,
+    given: Given,
+) -> Result<(Arc<Published>, Evidence), Problem> {
     let published = state.newest().ok_or(Problem::NotReady)?;
     let Path((team, measure)) = which.map_err(|_| Problem::NotFound)?;
-    let Query(Asked { at }) = how.map_err(|error| Problem::Malformed(error.body_text()))?;
+    let parameters = Parameters::read(given, &[AT], &[])?;
     let team = TeamSlug::new(team);
     let measure = Measure::named(&measure).ok_or_else(|| unknown_measure(&measure))?;
     let tracker = &published.background.tracker;
     let watched = tracker.watched(&team).ok_or_else(|| unknown_team(&team))?;
     let newest = tracker.newest_day().ok_or(Problem::NotReady)?;
-    let day = match at {
+    let day = match parameters.one(AT) {
         None => newest,
-        Some(at) => day(&at, watched.calendar.timezone).ok_or_else(|| no_day(&at))?,
+        Some(at) => day(at, watched.calendar.timezone).ok_or_else(|| no_day(at))?,
     };
     if day > newest || day < watched.series.since {
         return Err(not_looked_at(&team, day, (watched.series.since, newest)));
     }
-    let Ok(_place) = state.explaining.acquire().await else {
-        return Err(Problem::Unanswered);
-    };
-    let explained = {
-        let published = Arc::clone(&published);
-        tokio::task::spawn_blocking(move || evidence::of(&published.background, &team, measure, day)).await
-    };
-    match explained {
-        Ok(Some(evidence)) => Ok((published, evidence)),
+    // Comparing all times with all others takes milliseconds.
+    let explaining = state.explaining.run(move |_| {
+        let found = evidence::of(&published.background, &team, measure, day);
         // The day was looked on, as was checked above.
-        Ok(None) => Err(Problem::NotFound),
-        Err(error) => {
-            tracing::error!(%error, "a look was not explained");
-            Err(Problem::Failed)
-        }
-    }
+        found.map(|evidence| (published, evidence)).ok_or(Problem::NotFound)
+    });
+    explaining.await
 }
 
 /// The day of a date or an instant.

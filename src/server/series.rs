@@ -2,16 +2,18 @@
 //! that is not known is null, never 0.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
 use super::ServerState;
+use super::computing::GoOn;
+use super::parameters::{Given, Parameters};
 use super::problem::Problem;
 use crate::engine::interval::Interval;
 use crate::engine::series::{History, Level, Parts, Past};
-use crate::engine::snapshot::{Delivery, Quantiles, WindowValues};
+use crate::engine::snapshot::{Completeness, Delivery, Quantiles, WindowValues};
+use crate::exposition::history::INTERVAL_WORTH;
 use crate::model::measure::{Measure, Stat};
 use crate::model::time::Span;
 
@@ -21,31 +23,23 @@ use self::asked::{Asked, Depth};
 
 /// Values of one answer, nulls included: some megabytes of JSON.
 const VALUES_MAX: usize = 500_000;
-/// As so many values counts one with its interval, which takes longer to find.
-const INTERVAL_WORTH: usize = 10;
 
-pub(super) async fn series(
-    State(state): State<ServerState>,
-    parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
-) -> Response {
-    match answered(&state, parameters).await {
+pub(super) async fn series(State(state): State<ServerState>, given: Given) -> Response {
+    match answered(&state, given).await {
         Ok(answer) => Json(answer).into_response(),
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn answered(
-    state: &ServerState,
-    parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
-) -> Result<Value, Problem> {
-    let Query(parameters) = parameters.map_err(|error| Problem::Malformed(error.body_text()))?;
+async fn answered(state: &ServerState, given: Given) -> Result<Value, Problem> {
+    let parameters = Parameters::read(given, &asked::KNOWN, &asked::SEVERAL)?;
     let published = state.newest().ok_or(Problem::NotReady)?;
     let (past, _) = published.past.clone().ok_or(Problem::NotReady)?;
     let asked = Asked::read(&parameters, &past.settings, published.snapshot.at)?;
-    state.computing.run(move || answer(&past, &asked)).await
+    state.computing.run(move |go_on| answer(&past, &asked, go_on)).await
 }
 
-fn answer(past: &Past, asked: &Asked) -> Result<Value, Problem> {
+fn answer(past: &Past, asked: &Asked, go_on: GoOn<'_>) -> Result<Value, Problem> {
     let history = past.history();
     let levels: Vec<_> = history.levels().filter(|level| is_asked(level, asked)).collect();
     if levels.is_empty() {
@@ -69,7 +63,7 @@ fn answer(past: &Past, asked: &Asked) -> Result<Value, Problem> {
     }
     let mut series = Vec::new();
     for level in &levels {
-        series.extend(of_level(&history, level, asked));
+        series.extend(of_level(&history, level, asked, go_on)?);
     }
     let Asked { window, stat, instants, .. } = asked;
     Ok(json!({
@@ -97,61 +91,82 @@ fn is_asked(level: &Level, asked: &Asked) -> bool {
 struct Found {
     values: Vec<Option<f64>>,
     n: Vec<Option<u64>>,
+    /// Whether the collected history covers the window.
+    complete: Vec<Option<bool>>,
     /// Empty if nobody asks for them.
     intervals: Vec<Option<Interval>>,
 }
 
-fn of_level(history: &History<'_>, level: &Level, asked: &Asked) -> Vec<Value> {
+fn of_level(
+    history: &History<'_>,
+    level: &Level,
+    asked: &Asked,
+    go_on: GoOn<'_>,
+) -> Result<Vec<Value>, Problem> {
     let parts_of = |measure: Measure| {
         let parts = parts_of(measure);
         if asked.interval { parts.and(Parts::bound(measure)) } else { parts }
     };
     let parts = asked.measures.iter().fold(Parts::COUNTS, |parts, measure| parts.and(parts_of(*measure)));
     let Some(timeline) = history.timeline(level, &asked.instants, parts) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let windows = [asked.window.clone()];
     let mut found = vec![Found::default(); asked.measures.len()];
-    for (_, level) in timeline.sweep(&windows, parts, &asked.instants) {
+    for (_, values) in timeline.sweep(&windows, parts, &asked.instants) {
+        go_on()?;
         for (found, measure) in found.iter_mut().zip(&asked.measures) {
-            let read = level.windows.first().map(|window| reading(window, *measure, asked.stat));
+            let read = values.windows.first().map(|window| reading(window, *measure, asked.stat));
             let (value, count) = read.unwrap_or_default();
             found.values.push(value);
             found.n.push(count);
+            found.complete.push(values.windows.first().and_then(|window| is_complete(level, window)));
             if asked.interval {
-                let bounds = level.windows.first().map(|window| &window.bounds);
+                let bounds = values.windows.first().map(|window| &window.bounds);
                 found.intervals.push(bounds.and_then(|bounds| bounds.of(*measure, asked.stat)));
             }
         }
     }
-    let series = asked.measures.iter().zip(found).map(|(measure, Found { values, n, intervals })| {
-        let mut series = Map::new();
-        let whose = match level {
-            Level::Organization => [None, None],
-            Level::Team(team) => [Some(("team", team.as_str())), None],
-            Level::Component(team, name) => {
-                [Some(("team", team.as_str())), Some(("component", name.as_str()))]
-            }
-        };
-        series.extend(whose.into_iter().flatten().map(|(label, name)| (label.to_owned(), json!(name))));
-        for (field, value) in [
-            ("measure", json!(measure.label())),
-            ("unit", json!(unit(*measure))),
-            ("values", json!(values)),
-            ("n", json!(n)),
-        ] {
-            series.insert(field.to_owned(), value);
-        }
-        if asked.interval {
-            let ends = |end: fn(Interval) -> f64| -> Vec<Option<f64>> {
-                intervals.iter().map(|interval| interval.map(end)).collect()
+    let series =
+        asked.measures.iter().zip(found).map(|(measure, Found { values, n, complete, intervals })| {
+            let mut series = Map::new();
+            let whose = match level {
+                Level::Organization => [None, None],
+                Level::Team(team) => [Some(("team", team.as_str())), None],
+                Level::Component(team, name) => {
+                    [Some(("team", team.as_str())), Some(("component", name.as_str()))]
+                }
             };
-            series.insert("lower".to_owned(), json!(ends(|interval| interval.lower)));
-            series.insert("upper".to_owned(), json!(ends(|interval| interval.upper)));
-        }
-        Value::Object(series)
-    });
-    series.collect()
+            series.extend(whose.into_iter().flatten().map(|(label, name)| (label.to_owned(), json!(name))));
+            for (field, value) in [
+                ("measure", json!(measure.label())),
+                ("unit", json!(unit(*measure))),
+                ("values", json!(values)),
+                ("n", json!(n)),
+                ("complete", json!(complete)),
+            ] {
+                series.insert(field.to_owned(), value);
+            }
+            if asked.interval {
+                let ends = |end: fn(Interval) -> f64| -> Vec<Option<f64>> {
+                    intervals.iter().map(|interval| interval.map(end)).collect()
+                };
+                series.insert("lower".to_owned(), json!(ends(|interval| interval.lower)));
+                series.insert("upper".to_owned(), json!(ends(|interval| interval.upper)));
+            }
+            Value::Object(series)
+        });
+    Ok(series.collect())
+}
+
+/// As `dora_L_window_complete` has it: who never did anything has no history that could be complete; the organisation
+/// always has one.
+fn is_complete(level: &Level, window: &WindowValues) -> Option<bool> {
+    let has_history = match level {
+        Level::Organization => true,
+        Level::Team(_) | Level::Component(..) => window.delivery.is_some() || window.incidents.is_some(),
+    };
+    has_history.then_some(window.complete == Completeness::Complete)
 }
 
 const fn parts_of(measure: Measure) -> Parts {

@@ -1,6 +1,6 @@
 //! How teams stood, as history tells it: what was shown then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use sextant::engine::guardrail;
 use sextant::engine::regression::machine::State;
 use sextant::engine::regression::tracker::Tracker;
 use sextant::engine::series::{Instants, Past};
-use sextant::exposition::history::{self, Known, Wanted};
+use sextant::exposition::history::{self, Known, Plan, Series, Wanted};
 use sextant::model::fact::Outcome;
 use sextant::model::guardrail::{Guardrail, Limit};
 use sextant::model::measure::{Measure, Stat};
@@ -37,6 +37,33 @@ fn told(known: Known<'_>, name: &str, instants: &Instants) -> Told {
     });
     read.unwrap();
     told
+}
+
+/// What a label's value leaves of all series is what is told if it is asked for, and takes no longer.
+fn narrows(known: Known<'_>, instants: &Instants) {
+    let ask = |label: &dyn Fn(&str, &str) -> bool| {
+        let wanted = Wanted { instants, metric: &|_| true, label };
+        let plan = Plan::new(known, &wanted);
+        let mut told = Vec::new();
+        let read = plan.each(&|| Ok(()), |series| {
+            told.push(series);
+            Ok::<(), Infallible>(())
+        });
+        read.unwrap();
+        (told, plan.worth())
+    };
+    let (all, worth) = ask(&|_, _| true);
+    let values: usize = all.iter().map(|series| series.points.len()).sum();
+    assert!(values > 0 && worth >= values, "{values} values are told, expected to take as long as {worth}");
+    let labels: BTreeSet<_> = all.iter().flat_map(|series| series.labels.clone()).collect();
+    for (name, value) in labels.into_iter().chain([("bound", "nope".to_owned())]) {
+        let (found, less) = ask(&|label, other| label != name || other == value);
+        let is_left =
+            |series: &&Series| series.labels.iter().all(|(label, other)| *label != name || *other == value);
+        let left: Vec<_> = all.iter().filter(is_left).cloned().collect();
+        assert_eq!(found, left, "{name}={value}");
+        assert!(less <= worth, "{name}={value}: {less} of {worth}");
+    }
 }
 
 #[tokio::test]
@@ -71,6 +98,7 @@ async fn states_of_the_past_are_those_that_were_shown() {
     let instants: Instants = instants.into_iter().collect();
     assert_eq!(told(known, "dora_team_state", &instants), states);
     assert_eq!(told(known, "dora_team_state_since_timestamp_seconds", &instants), since);
+    narrows(known, &instants.iter().step_by(9).collect());
     // Until a quarter past midnight it is the day before; before the first day there is nothing.
     let midnight = Timestamp::parse("2026-07-01T00:00:00Z").unwrap();
     let around = [14, 15].map(|minutes| midnight.plus(Span::from_minutes(minutes)));
@@ -132,4 +160,5 @@ fn guardrails_of_the_past_are_what_a_snapshot_says() {
     assert_eq!(told(known, "dora_team_guardrail", &instants), states);
     assert_eq!(told(known, "dora_team_guardrail_limit", &instants), limits);
     assert!(states.keys().all(|(labels, _)| labels.starts_with(TeamSlug::from("web").as_str())));
+    narrows(known, &instants.iter().step_by(9).collect());
 }

@@ -320,6 +320,34 @@ async fn is_what_is_shown(openmetrics: &str, stand: &Stand) {
     }
 }
 
+/// Whether the history covers a window is what is on `/metrics`, and `null` where that says nothing.
+async fn completeness_is_what_is_shown(stand: &Stand) {
+    let address = stand.daemon.address();
+    let (_, metrics) = get(&format!("http://{address}/metrics")).await.unwrap();
+    for (level, labels) in
+        [("organization", &[][..]), ("team", &["team"]), ("component", &["team", "component"])]
+    {
+        let name = format!("dora_{level}_window_complete{{");
+        let shown: BTreeSet<&str> = metrics.lines().filter(|line| line.starts_with(&name)).collect();
+        let mut told = BTreeSet::new();
+        for window in ["7d", "90d"] {
+            let query = format!("level={level}&measure=lead_time&window={window}&at={}", now());
+            let (_, text) = get(&format!("http://{address}/api/v1/series?{query}")).await.unwrap();
+            let answer: Value = serde_json::from_str(&text).unwrap();
+            for one in answer["series"].as_array().unwrap() {
+                let Some(complete) = one["complete"][0].as_bool() else { continue };
+                let label = |label: &&str| format!("{label}=\"{}\",", one[*label].as_str().unwrap());
+                let labels: String = labels.iter().map(label).collect();
+                told.insert(format!("{name}{labels}window=\"{window}\"}} {}", u8::from(complete)));
+            }
+        }
+        let shown: BTreeSet<String> =
+            shown.into_iter().filter(|line| !line.contains("30d")).map(str::to_owned).collect();
+        assert_eq!(told, shown, "{level}");
+        assert!(!told.is_empty());
+    }
+}
+
 /// What numbers lie in, by series over HTTP and by the engine.
 async fn intervals_are_told_if_asked_for(stand: &Stand, instants: &Instants) {
     let begin = instants.first().unwrap();
@@ -391,9 +419,14 @@ async fn series_over_http_say_what_the_engine_says_and_what_is_wrong_with_a_ques
     for one in answer["series"].as_array().unwrap() {
         assert!(one["values"][0].is_number() && one["n"][0].is_number(), "{one}");
     }
-    // Before anything was known there is nothing, not 0.
+    completeness_is_what_is_shown(&stand).await;
+    // Before anything was known there is nothing, not 0; of the organisation that is known to be so.
     let (_, answer) = series("?at=2020-01-01").await;
-    assert!(answer["series"].as_array().unwrap().iter().all(|one| one["values"][0].is_null()), "{answer}");
+    for one in answer["series"].as_array().unwrap() {
+        assert!(one["values"][0].is_null() && one["complete"][0] == false, "{one}");
+    }
+    let (_, answer) = series("?level=team&at=2020-01-01").await;
+    assert!(answer["series"].as_array().unwrap().iter().all(|one| one["complete"][0].is_null()), "{answer}");
     for (query, expected, said) in [
         ("?team=nobody", 404, "there is no team \"nobody\""),
         ("?window=8d", 400, "allowed: 7d, 30d, 90d"),

@@ -140,6 +140,31 @@ fn what_is_wrong_is_told_by_line_all_at_once_and_with_what_mends_it() {
 }
 
 #[test]
+fn a_fact_that_is_half_a_century_from_the_others_is_named_and_nothing_is_computed() {
+    let folder = TempDir::new().unwrap();
+    let deployment = |id: &str, at: &str| format!("{id},web,c,,{at},success,0,0,\n");
+    let days = (1..9).map(|day| deployment(&format!("d{day}"), &format!("2026-01-0{day}T10:00:00Z")));
+    let days: String = days.collect();
+    let mistyped = deployment("old", "0001-01-01T00:00:00Z");
+    write(&folder, "web/deployments.csv", &format!("{DEPLOYMENTS}\n{days}{mistyped}"));
+    let incident = "i1,core,9999-12-31T23:59:59Z,,\ni2,core,2026-01-05T08:00:00Z,,\n";
+    write(&folder, "core/incidents.csv", &format!("id,team,opened_at,resolved_at,deployment_id\n{incident}"));
+    write(&folder, "core/coverage.csv", "date,source,complete\n+20260-01-05,github,1\n");
+    let out = folder.path().join("states.csv");
+    let (code, told) = replay(folder.path(), &out);
+    assert_eq!(code, Some(64), "{told}");
+    for expected in [
+        "web/deployments.csv:10: finished_at is `0001-01-01T00:00:00Z`; keep all facts within 50 years",
+        "core/incidents.csv:2: opened_at is `9999-12-31T23:59:59Z`; keep all facts within 50 years",
+        "core/coverage.csv:2: date is `+20260-01-05`; keep all facts within 50 years",
+    ] {
+        assert!(told.contains(expected), "{expected:?} is not in\n{told}");
+    }
+    assert_eq!(told.lines().count(), 3, "{told}");
+    assert!(!out.exists());
+}
+
+#[test]
 fn attempts_that_did_not_succeed_and_changes_without_a_deployment_are_no_facts_about_deployments() {
     let folder = TempDir::new().unwrap();
     let rows = "d1,web,c,,2026-01-05T10:10:00Z,success,0,0,\nd2,web,c,,,failure,,,\n";

@@ -1,16 +1,33 @@
 //! The facts of `replay`: a folder for each team, with CSV files of which each may be missing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 
-use super::table::{Mistakes, each_row};
+use super::table::{Mistakes, Row, each_row};
 use crate::engine::exposure::{Calendar, QuietPeriod};
 use crate::engine::regression::series::{Deployed, Failed, TeamSeries};
 use crate::model::day::Day;
 use crate::model::time::Timestamp;
+
+/// A longer history is a year that was mistyped: nobody has deployed for as long, and each of its days would be looked on.
+const YEARS_MAX: i64 = 50;
+const DAYS_OF_YEAR: i64 = 366;
+
+/// The days of facts, each with what is said of its first fact if that is too far from all others.
+type Days = BTreeMap<Day, String>;
+
+/// Notes the day of a fact that stands in a column of a row.
+fn note(days: &mut Days, day: Day, row: &Row<'_>, column: &str) {
+    days.entry(day).or_insert_with(|| {
+        row.wrong(
+            column,
+            &format!("keep all facts within {YEARS_MAX} years, and this is far from the others"),
+        )
+    });
+}
 
 /// One team, as its folder has it.
 #[derive(Debug)]
@@ -26,10 +43,28 @@ pub(in crate::cli) struct TeamFacts {
 pub(in crate::cli) fn read(folder: &Path) -> Result<Vec<TeamFacts>, String> {
     let mut mistakes = Mistakes::default();
     let folders = folders(folder)?;
-    let teams = folders.into_iter().map(|(name, path)| team(name, &path, &mut mistakes)).collect();
+    let teams = folders.into_iter().map(|(name, path)| team(name, &path, &mut mistakes));
+    let (teams, days): (Vec<_>, Vec<_>) = teams.unzip();
+    far_off(&days, &mut mistakes);
     match mistakes.into_text() {
         Some(text) => Err(text),
         None => Ok(teams),
+    }
+}
+
+/// Names the days that are far from the middle one, if all of them are too many years.
+fn far_off(days: &[Days], mistakes: &mut Mistakes) {
+    let mut all: Vec<_> = days.iter().flatten().collect();
+    all.sort();
+    let days_max = YEARS_MAX * DAYS_OF_YEAR;
+    let (Some((first, _)), Some((middle, _)), Some((last, _))) =
+        (all.first(), all.get(all.len() / 2), all.last())
+    else {
+        return;
+    };
+    if last.since(**first) > days_max {
+        let is_far = |(day, _): &&(&Day, &String)| day.since(**middle).abs() > days_max / 2;
+        all.iter().filter(is_far).for_each(|(_, text)| mistakes.add((*text).clone()));
     }
 }
 
@@ -50,20 +85,19 @@ fn folders(folder: &Path) -> Result<Vec<(String, PathBuf)>, String> {
     Ok(found)
 }
 
-fn team(name: String, folder: &Path, mistakes: &mut Mistakes) -> TeamFacts {
-    let mut days = BTreeSet::new();
-    let deployments = deployments(folder, mistakes);
-    let incidents = incidents(folder, mistakes);
-    days.extend(deployments.iter().map(|deployment| Day::of(deployment.at, Tz::UTC)));
-    days.extend(incidents.iter().map(|at| Day::of(*at, Tz::UTC)));
-    let blind = coverage(folder, &mut days, mistakes);
-    let days = days.first().zip(days.last()).map(|(first, last)| *first..last.plus(1));
+fn team(name: String, folder: &Path, mistakes: &mut Mistakes) -> (TeamFacts, Days) {
+    let mut noted = Days::new();
+    let deployments = deployments(folder, &mut noted, mistakes);
+    let incidents = incidents(folder, &mut noted, mistakes);
+    let blind = coverage(folder, &mut noted, mistakes);
+    let ends = noted.keys().next().zip(noted.keys().next_back());
+    let days = ends.map(|(first, last)| *first..last.plus(1));
     let since = days.as_ref().map_or(Day::of(Timestamp::default(), Tz::UTC), |days| days.start);
     let series = TeamSeries { since, deployments, incidents, blind };
-    TeamFacts { name, series, calendar: calendar(folder, mistakes), days }
+    (TeamFacts { name, series, calendar: calendar(folder, mistakes), days }, noted)
 }
 
-fn deployments(folder: &Path, mistakes: &mut Mistakes) -> Vec<Deployed> {
+fn deployments(folder: &Path, days: &mut Days, mistakes: &mut Mistakes) -> Vec<Deployed> {
     const COLUMNS: &[&str] = &[
         "id",
         "team",
@@ -90,6 +124,7 @@ fn deployments(folder: &Path, mistakes: &mut Mistakes) -> Vec<Deployed> {
         let at = row.time("finished_at")?;
         let recovered_at = row.time_or_none("recovered_at")?;
         let failure = row.flag("failed")?.then_some(Failed { started_at: at, known_at: at, recovered_at });
+        note(days, Day::of(at, Tz::UTC), row, "finished_at");
         places.insert(id.to_owned(), Some(deployments.len()));
         deployments.push(Deployed { at, lead_times: Vec::new(), unplanned: row.flag("unplanned")?, failure });
         Ok(())
@@ -112,12 +147,14 @@ fn deployments(folder: &Path, mistakes: &mut Mistakes) -> Vec<Deployed> {
     deployments
 }
 
-fn incidents(folder: &Path, mistakes: &mut Mistakes) -> Vec<Timestamp> {
+fn incidents(folder: &Path, days: &mut Days, mistakes: &mut Mistakes) -> Vec<Timestamp> {
     const COLUMNS: &[&str] = &["id", "team", "opened_at", "resolved_at", "deployment_id"];
     let mut incidents = Vec::new();
     each_row(&folder.join("incidents.csv"), COLUMNS, mistakes, |row| {
         row.time_or_none("resolved_at")?;
-        incidents.push(row.time("opened_at")?);
+        let at = row.time("opened_at")?;
+        note(days, Day::of(at, Tz::UTC), row, "opened_at");
+        incidents.push(at);
         Ok(())
     });
     incidents
@@ -125,11 +162,11 @@ fn incidents(folder: &Path, mistakes: &mut Mistakes) -> Vec<Timestamp> {
 
 /// The days on which any source was blind: half of a day's facts would be compared with whole ones. All days that it
 /// speaks of belong to the team's history.
-fn coverage(folder: &Path, days: &mut BTreeSet<Day>, mistakes: &mut Mistakes) -> BTreeSet<Day> {
+fn coverage(folder: &Path, days: &mut Days, mistakes: &mut Mistakes) -> BTreeSet<Day> {
     let mut blind = BTreeSet::new();
     each_row(&folder.join("coverage.csv"), &["date", "source", "complete"], mistakes, |row| {
         let day = row.day("date")?;
-        days.insert(day);
+        note(days, day, row, "date");
         if !row.flag("complete")? {
             blind.insert(day);
         }

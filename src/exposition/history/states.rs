@@ -18,20 +18,27 @@ pub(super) enum Told {
     Since,
 }
 
-/// The series of all teams that are asked for.
-pub(super) fn series(
+/// The teams that are asked for.
+pub(super) fn teams<'a>(tracker: &'a Tracker, wanted: &'a Wanted<'_>) -> impl Iterator<Item = &'a TeamSlug> {
+    tracker.teams().filter(|team| (wanted.label)("team", team.as_str()))
+}
+
+/// The series of all teams that are asked for, unless `go_on` fails.
+pub(super) fn series<E>(
     metric: &'static Metric,
     told: Told,
-    tracker: &Tracker,
-    timezone: Tz,
+    (tracker, timezone): (&Tracker, Tz),
     wanted: &Wanted<'_>,
-) -> Vec<Series> {
+    go_on: &dyn Fn() -> Result<(), E>,
+) -> Result<Vec<Series>, E> {
     let days: Vec<_> = wanted.instants.iter().map(|at| (at, standing::day_of(at, timezone))).collect();
     let mut all = Vec::new();
-    for team in tracker.teams().filter(|team| (wanted.label)("team", team.as_str())) {
-        for (measure, course) in tracker.courses(team) {
+    for team in teams(tracker, wanted) {
+        let courses = tracker.courses(team);
+        for (measure, course) in courses.filter(|(measure, _)| (wanted.label)("measure", measure.label())) {
             let mut found = Found::new(metric, wanted);
             for (at, day) in &days {
+                go_on()?;
                 let next = course.partition_point(|(from, _)| from <= day);
                 if let Some((since, state)) = next.checked_sub(1).and_then(|last| course.get(last)) {
                     let labels = (team, measure.label());
@@ -41,7 +48,7 @@ pub(super) fn series(
             all.extend(found.series());
         }
     }
-    all
+    Ok(all)
 }
 
 fn samples<'a>(

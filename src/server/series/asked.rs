@@ -1,10 +1,13 @@
 //! What `/api/v1/series` is asked for, read from its parameters: everything that is wrong is told, nothing is ignored.
 
+use chrono_tz::Tz;
+
 use crate::engine::series::Instants;
-use crate::model::day;
+use crate::model::day::{self, Day};
 use crate::model::measure::{Measure, Stat};
 use crate::model::settings::{MetricSettings, Window};
 use crate::model::time::{Span, Timestamp};
+use crate::server::parameters::Parameters;
 use crate::server::problem::Problem;
 
 /// Instants of one series: what Prometheus allows, too, and more than any screen has points.
@@ -17,9 +20,11 @@ const DEFAULT_STEP: Span = Span::from_days(1);
 /// The window of which people speak.
 const DEFAULT_WINDOW: &str = "30d";
 
-/// All parameters; `measure` may be given several times.
-const KNOWN: [&str; 11] =
+/// All parameters.
+pub(super) const KNOWN: [&str; 11] =
     ["level", "team", "component", "measure", "window", "stat", "interval", "from", "to", "step", "at"];
+/// Those that may be given several times.
+pub(super) const SEVERAL: [&str; 1] = ["measure"];
 
 /// What is asked for.
 #[derive(Debug)]
@@ -47,21 +52,11 @@ pub(super) enum Depth {
 impl Asked {
     /// Reads the parameters; history ends at `now`.
     pub(super) fn read(
-        parameters: &[(String, String)],
+        parameters: &Parameters,
         settings: &MetricSettings,
         now: Timestamp,
     ) -> Result<Self, Problem> {
-        for (place, (name, _)) in parameters.iter().enumerate() {
-            if !KNOWN.contains(&name.as_str()) {
-                return Err(malformed(format!("unknown parameter {name:?}; known: {}", KNOWN.join(", "))));
-            }
-            let mut earlier = parameters.iter().take(place);
-            if name != "measure" && earlier.any(|(other, _)| other == name) {
-                return Err(malformed(format!("`{name}` is given more than once")));
-            }
-        }
-        let one =
-            |name: &str| parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+        let one = |name: &str| parameters.one(name);
         let (team, component) = (one("team"), one("component"));
         let depth = match (one("level"), team, component) {
             (Some("organization") | None, None, None) => Depth::Organization,
@@ -101,9 +96,9 @@ fn choice(name: &str, value: &str, allowed: &str) -> Problem {
     malformed(format!("`{name}` is {value:?}; allowed: {allowed}"))
 }
 
-fn measures(parameters: &[(String, String)]) -> Result<Vec<Measure>, Problem> {
+fn measures(parameters: &Parameters) -> Result<Vec<Measure>, Problem> {
     let mut measures = Vec::new();
-    for (_, value) in parameters.iter().filter(|(name, _)| name == "measure") {
+    for value in parameters.all("measure") {
         let all = || Measure::ALL.map(Measure::label).join(", ");
         let measure = Measure::named(value).ok_or_else(|| choice("measure", value, &all()))?;
         if measures.contains(&measure) {
@@ -141,6 +136,13 @@ fn instants<'p>(
         })
     };
     let (at, from, to) = (instant("at")?, instant("from")?, instant("to")?);
+    for (name, at) in [("at", at), ("from", from), ("to", to)] {
+        if at.is_some_and(|at| Day::of(at, settings.timezone) < Day::of(Timestamp::default(), Tz::UTC)) {
+            return Err(malformed(format!(
+                "`{name}` lies before 1970, when nobody had anything to collect from"
+            )));
+        }
+    }
     if let Some(at) = at {
         if from.is_some() || to.is_some() || one("step").is_some() {
             return Err(malformed("`at` is one instant; leave `from`, `to` and `step` out".to_owned()));
@@ -175,8 +177,8 @@ mod tests {
     use super::*;
 
     fn asked(query: &str) -> Result<Asked, Problem> {
-        let parameters: Vec<(String, String)> =
-            form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let given = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let parameters = Parameters::read(Ok(axum::extract::Query(given)), &KNOWN, &SEVERAL)?;
         Asked::read(&parameters, &MetricSettings::new(), Timestamp::parse("2026-11-22T17:00:00Z").unwrap())
     }
 
@@ -214,6 +216,8 @@ mod tests {
             ("level=person", "allowed: organization, team, component"),
             ("level=organization&team=web", "does not go as deep"),
             ("level=team&component=x", "does not go as deep"),
+            ("from=1969-12-31", "`from` lies before 1970"),
+            ("at=0001-01-01T00:00:00Z", "`at` lies before 1970"),
             ("from=yesterday", "`from` is \"yesterday\""),
             ("at=2026-11-23", "lies ahead"),
             ("at=2026-11-21&step=1d", "`at` is one instant"),

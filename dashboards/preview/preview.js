@@ -91,8 +91,9 @@ async function load(file) {
   const to = args.to ? Date.parse(args.to) / 1000 : Math.floor(Date.now() / 1000);
   const range = { from: to - seconds(args.from ?? board.time.from), to };
   const chosen = await choose(board, range);
-  const answers = {};
+  const [answers, steps] = [{}, {}];
   for (const panel of board.panels.filter((panel) => panel.type !== "row")) {
+    steps[panel.id] = stepOf(panel, range);
     answers[panel.id] = await Promise.all(panel.targets.map((target) => answer(target, panel, chosen, range)));
   }
   const annotations = await Promise.all(
@@ -102,7 +103,7 @@ async function load(file) {
       step: 3600,
     })),
   );
-  return { board, chosen, range, answers, annotations, theme: args.theme };
+  return { board, chosen, range, answers, steps, annotations, theme: args.theme };
 }
 
 function draw(page, height, picture) {

@@ -14,7 +14,7 @@ import {
 } from "@grafana/data";
 import { lastValueFrom } from "rxjs";
 
-const { board, chosen, range, answers, theme: mode } = window.preview;
+const { board, chosen, range, answers, steps, theme: mode } = window.preview;
 
 export const theme = createTheme({ colors: { mode } });
 export const timeRange = () => {
@@ -36,14 +36,22 @@ standardTransformersRegistry.setInit(() =>
 );
 standardFieldConfigEditorRegistry.setInit(() => []);
 
-const number = (text) => (text === "NaN" ? NaN : Number(text));
+const number = (text) => (text === "NaN" ? NaN : text === null ? null : Number(text));
 const legend = (target, labels) =>
   target.legendFormat.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, name) => labels[name] ?? "") || undefined;
 
+// Where points are missing, one of nothing, as Grafana's panel puts it there before it draws.
+function withGaps(points, step) {
+  return points.flatMap((point, index) => {
+    const [before] = points[index - 1] ?? point;
+    return point[0] - before > step ? [[before + step, null], point] : [point];
+  });
+}
+
 // A frame for each series, as Grafana's data source makes them.
-function series(target, result) {
+function series(target, result, step) {
   return result.map(({ metric, values, value }) => {
-    const points = values ?? [value];
+    const points = withGaps(values ?? [value], step);
     const name = legend(target, metric);
     return toDataFrame({
       refId: target.refId,
@@ -118,7 +126,7 @@ export async function framesOf(panel) {
   const answered = asked.filter(([, result]) => result.length > 0);
   const isTable = panel.type === "table";
   const raw = answered.flatMap(([target, result]) =>
-    isTable ? [table(target, result, answered.length === 1)] : series(target, result),
+    isTable ? [table(target, result, answered.length === 1)] : series(target, result, steps[panel.id]),
   );
   const transformed = await lastValueFrom(transformDataFrame(panel.transformations, raw));
   // As Grafana reads a base of thresholds.

@@ -18,7 +18,7 @@ use crate::dashboards::{filled_in, list, panels, shipped, text, values_of};
 use crate::process::until;
 use crate::scraped::{Prometheus, Scraped};
 
-/// What has no data on this stage, and why.
+/// What has no data on this stage, and why. Of the first two, `real_history` asks a Prometheus that reads history.
 const EMPTY: &[(&str, &str)] = &[
     ("offset 90d", "this Prometheus did not run one window ago"),
     ("[2h]))) > 0", "no incident of the example is open in the end"),

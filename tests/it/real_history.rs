@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::dashboards::{filled_in, list, panels, shipped, text};
 use crate::process::{Process, free_port, get, until};
 use crate::rig::WorldClock;
 use crate::story_numbers::{NOW, example_toml};
@@ -227,6 +228,7 @@ async fn prometheus_draws_ninety_days_on_the_first_day() {
     let newest = range(&prometheus, &format!("last_over_time({LEAD_TIME}[2h])"), begin.plus(day), day).await;
     let expected = stand.expected(&Instants::range(begin.plus(day), now(), day), lead_time);
     assert_eq!(newest, expected);
+    boards_have_what_was_before_they_were_there(&prometheus, begin).await;
     // What is not ours, or not asked for, is empty; what is too much says what would be less.
     for none in ["up", "dora_team_changes{team=\"nobody\"}", "dora_team_changes{cluster=\"eu\"}"] {
         assert_eq!(range(&prometheus, none, begin, day).await, BTreeMap::new(), "{none}");
@@ -242,6 +244,31 @@ async fn prometheus_draws_ninety_days_on_the_first_day() {
     assert!(warning.contains("413") && warning.contains("make its range shorter"), "{warning}");
     assert!(!process.output().contains("panic"), "{}", process.output());
     stand.daemon.stop().await.unwrap();
+}
+
+/// Of what a Prometheus that only scrapes has nothing on the first day, one that reads history has all: the values of one
+/// window earlier, and the incidents that were open.
+async fn boards_have_what_was_before_they_were_there(prometheus: &str, begin: Timestamp) {
+    const RICH: &str = "dora_component_recovery_time_seconds{window=\"30d\",stat=\"p50\"} offset 30d";
+    let time = now().seconds().to_string();
+    let rich = answer(prometheus, "query", &[("query", RICH), ("time", &time)]).await;
+    let rich = rich["data"]["result"][0]["metric"].clone();
+    let mut asked = 0;
+    for (file, board) in shipped() {
+        let annotations = list(&board["annotations"]["list"]);
+        for target in panels(&board).flat_map(|panel| list(&panel["targets"])).chain(annotations) {
+            let promql = text(&target["expr"])
+                .replace("$window", "30d")
+                .replace("$team", text(&rich["team"]))
+                .replace("$component", text(&rich["component"]));
+            if promql.contains("offset 30d") || promql.contains("[2h]))) > 0") {
+                asked += 1;
+                let found = range(prometheus, &filled_in(&promql), begin, Span::from_hours(1)).await;
+                assert!(!found.is_empty(), "{file}: {promql}");
+            }
+        }
+    }
+    assert!(asked > 18, "{asked}");
 }
 
 #[tokio::test]

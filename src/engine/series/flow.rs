@@ -157,10 +157,7 @@ impl Queue {
     ) -> impl Iterator<Item = u32> + use<'q> {
         let odd = self.flow.odd.get(look.window).map(|odd| &*odd.comes).unwrap_or_default();
         let upto = [self.flow.comes.before(look.cut), before(odd, look.at)];
-        let [prompt, odds] = since(&mut passing.came, upto);
-        let prompt = self.comes.get(prompt).unwrap_or_default();
-        let odd = odd.get(odds).unwrap_or_default();
-        prompt.iter().copied().chain(odd.iter().map(|(_, thing)| *thing))
+        since(&mut passing.came, upto, &self.comes, odd)
     }
 
     /// Those that have gone since the last look, of those that have come.
@@ -171,16 +168,18 @@ impl Queue {
     ) -> impl Iterator<Item = u32> + use<'q> {
         let odd = self.flow.odd.get(look.window).map(|odd| &*odd.goes).unwrap_or_default();
         let upto = [self.flow.goes().before(look.begin), before(odd, look.at)];
-        let [prompt, odds] = since(&mut passing.went, upto);
-        let prompt = self.goes.as_ref().unwrap_or(&self.comes).get(prompt).unwrap_or_default();
-        let odd = odd.get(odds).unwrap_or_default();
-        prompt.iter().copied().chain(odd.iter().map(|(_, thing)| *thing))
+        since(&mut passing.went, upto, self.goes.as_ref().unwrap_or(&self.comes), odd)
     }
 }
 
-/// From where one was to where one is.
-fn since(was: &mut [usize; 2], is: [usize; 2]) -> [std::ops::Range<usize>; 2] {
-    let [prompt, odd] = std::mem::replace(was, is);
-    let [prompt_upto, odd_upto] = is;
-    [prompt..prompt_upto, odd..odd_upto]
+/// The things from where one was to where one is.
+fn since<'q>(
+    was: &mut [usize; 2],
+    is: [usize; 2],
+    things: &'q [u32],
+    odd: &'q [(Timestamp, u32)],
+) -> impl Iterator<Item = u32> + use<'q> {
+    let ([prompt, odd_from], [upto, odd_upto]) = (std::mem::replace(was, is), is);
+    let odd = odd.get(odd_from..odd_upto).unwrap_or_default();
+    things.get(prompt..upto).unwrap_or_default().iter().copied().chain(odd.iter().map(|(_, thing)| *thing))
 }
